@@ -1,0 +1,273 @@
+"""Mechanics that every stage shares: errors, atomic files, hashes, provenance, the rule of what counts as done.
+
+A stage writes its rows as Arrow and its facts as JSON. The JSON is the completion marker of what stands beside it:
+removed before a rewrite, written last. So a stage killed at any instant leaves nothing that looks finished.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from training_configs import ConfigError
+
+PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Errors and the command line
+
+
+class UserError(Exception):
+    """Something the user can mend. The message says what was wrong, where, and what to do, in one line."""
+
+
+def run_main(main) -> None:
+    """Run a stage's `main()`: a user's mistake becomes one line on stderr and exit status 2."""
+    try:
+        main()
+    except (UserError, ConfigError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted: run the same command to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+def argument_parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help shows the module's docstring as it stands, with the options every stage has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")
+    return parser
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+def require_writable(folder) -> Path:
+    """Make `folder` if need be. Raises UserError where nothing can be written."""
+    folder = Path(folder)
+    probe = folder / f".write_probe_{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another with --results_dir") from error
+    return folder
+
+
+def require_disk(folder, needed_bytes: float, what: str) -> None:
+    """Raises UserError where the disk under `folder` has less than `needed_bytes` free."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise UserError(
+            f"not enough disk for {what}: {needed_bytes / 2**30:.2f} GiB needed, {free / 2**30:.2f} GiB free under "
+            f"{folder}; free some, or choose another disk with --results_dir"
+        )
+
+
+def write_text(path, text: str) -> None:
+    """Write a whole text file or leave the old one: a temporary file beside it, then a rename."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_json(path, content: dict) -> None:
+    """Write JSON whole. NaN, infinities and objects that JSON does not know raise: nothing is stringified."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path) -> dict:
+    """Read one of our JSON files. Raises UserError where it is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); remove it and rerun the stage that writes it") from error
+
+
+def write_arrow(folder, table) -> None:
+    """Write a pyarrow Table as a folder that `datasets.load_from_disk` opens, in place of an older one."""
+    import datasets
+
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with quiet_progress_bars():
+            datasets.Dataset(table).save_to_disk(str(temporary))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_arrow(folder, columns: list[str] | None = None):
+    """The rows of a folder written by `write_arrow`, memory-mapped, as a pyarrow Table. Needs pyarrow alone."""
+    import pyarrow
+
+    folder = Path(folder)
+    try:
+        files = [folder / entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
+        tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in files]
+        table = pyarrow.concat_tables(tables)
+    except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
+        raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
+    return table.select(columns) if columns else table
+
+
+class quiet_progress_bars:
+    """Within it, the progress bars of the datasets library are off: a stage shows bars of its own."""
+
+    def __enter__(self):
+        import datasets
+
+        self.were_on = datasets.is_progress_bar_enabled()
+        datasets.disable_progress_bars()
+
+    def __exit__(self, *error):
+        import datasets
+
+        if self.were_on:
+            datasets.enable_progress_bars()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Hashes and provenance
+
+
+def hash_json(content) -> str:
+    """SHA-256 of plain values, the same whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def hash_strings(strings) -> str:
+    """SHA-256 of a sequence of strings in its order, such as the ids of a subset. Lone surrogates are fine."""
+    digest = hashlib.sha256()
+    for string in strings:
+        data = string.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def hash_path(path) -> str:
+    """SHA-256 of a file's bytes, or of a folder's file names and bytes in sorted order."""
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return hash_strings([part for file in files for part in (str(file.relative_to(path)), hash_path(file))])
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(started: float, inputs: dict[str, str]) -> dict:
+    """How a result came to be. `started`: time.time() at the start; `inputs`: the hash of each input by its name."""
+    return {
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "hardware": _hardware(),
+        "inputs": inputs,
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _hardware() -> dict:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    torch = sys.modules.get("torch")  # no stage imports torch only to say that it did not need it
+    gpus = torch.cuda.device_count() if torch else 0
+    return {
+        "cpu": names[0] if names else platform.machine(),
+        "cores": os.cpu_count(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(gpus)],
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What counts as done
+
+
+def is_done(marker, config: dict, inputs: dict[str, str], force: bool = False) -> bool:
+    """True where `marker` was written by a finished stage with this very config and these very inputs.
+
+    False where it is absent, or with `force`. Raises UserError, naming the differences, where it differs.
+    """
+    if force or not Path(marker).exists():
+        return False
+    found = read_json(marker)
+    differences = [
+        *list_differences(found.get("config"), config),
+        *list_differences(found.get("provenance", {}).get("inputs"), inputs, "input "),
+    ]
+    if differences:
+        raise UserError(f"{marker} was made otherwise ({'; '.join(differences)}); --force rebuilds it")
+    return True
+
+
+def list_differences(old: dict | None, new: dict, prefix: str = "") -> list[str]:
+    """One phrase for each key whose value differs, nested dicts by their path."""
+    if old is None:
+        return [f"{prefix or 'config '}not recorded"]
+    phrases = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            phrases += list_differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            phrases.append(f"{prefix}{key}: {_short(before)} there, {_short(after)} now")
+    return phrases
+
+
+def _short(value) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:18]}...{text[-8:]}"
+
+
+def clear(marker, *folders) -> None:
+    """Make ready to write anew: the marker goes first, so that a kill in between leaves nothing half-trusted."""
+    Path(marker).unlink(missing_ok=True)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,347 @@
+"""What every stage that touches a model shares: prompt format, encoding, loading, response losses, generation.
+
+There is one `format_prompt` and one `encode_examples`, so that training, held-out loss and generation see the same
+tokens. torch and transformers are imported inside the functions that need them.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common import UserError, clear, hash_path, is_done, provenance, read_arrow, read_json, write_json
+
+# One plain format for every model, so that base models without a chat template compare.
+PROMPT_HEAD = "### Instruction:\n"
+PROMPT_TAIL = "\n\n### Response:\n"
+
+IGNORED_LABEL = -100  # what torch's cross-entropy leaves out
+TOKENIZER_SAMPLE_ROWS = 100_000
+GENERATION_BATCH = 64  # prompts; 12.9 times as fast as one at a time on two cores
+
+
+def format_prompt(instruction: str) -> str:
+    """The text that a model reads before its response."""
+    return f"{PROMPT_HEAD}{instruction}{PROMPT_TAIL}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Encoding
+
+
+@dataclass
+class Example:
+    """One row as token ids: the prompt's, then the response's with its end token (unless the response was cut)."""
+
+    ids: list[int]
+    prompt_tokens: int
+    prompt_cut: bool
+    response_cut: bool
+
+
+def encode_prompts(tokenizer, instructions: list[str], max_prompt_tokens: int) -> list[list[int]]:
+    """Token ids of each formatted prompt; a long instruction loses its end, never the format around it."""
+    head, tail = _ids(tokenizer, [PROMPT_HEAD, PROMPT_TAIL])
+    head = _start_ids(tokenizer) + head
+    room = max_prompt_tokens - len(head) - len(tail)
+    return [head + ids[:room] + tail for ids in _ids(tokenizer, instructions)]
+
+
+def encode_examples(tokenizer, instructions: list[str], responses: list[str], max_tokens: int) -> list[Example | None]:
+    """Encode rows for training or loss: prompt and response tokenised apart, at most `max_tokens` together.
+
+    Where a row is too long, the instruction gives way first, down to half of the room; then the response is cut, and
+    loses its end token. None for a row whose response has no tokens.
+    """
+    prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens=1_000_000_000)
+    end = end_token_id(tokenizer)
+    examples: list[Example | None] = []
+    for instruction, prompt, response in zip(instructions, prompts, _ids(tokenizer, responses), strict=True):
+        response_ids = response + [end]
+        room = max(max_tokens - len(response_ids), max_tokens // 2)
+        prompt_cut = len(prompt) > room
+        if prompt_cut:
+            prompt = encode_prompts(tokenizer, [instruction], room)[0]
+        kept = response_ids[: max_tokens - len(prompt)]
+        if response and kept:
+            examples.append(Example(prompt + kept, len(prompt), prompt_cut, len(kept) < len(response_ids)))
+        else:
+            examples.append(None)
+    return examples
+
+
+def encode_example(tokenizer, instruction: str, response: str, max_tokens: int) -> Example | None:
+    """`encode_examples` for one row."""
+    return encode_examples(tokenizer, [instruction], [response], max_tokens)[0]
+
+
+def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
+    """Special-token strings inside the texts are encoded as plain text; no special token is added."""
+    if not texts:
+        return []
+    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
+
+
+def _start_ids(tokenizer) -> list[int]:
+    """The start token, for the tokenizers that put one before every text."""
+    start = tokenizer.bos_token_id
+    return [start] if start is not None and tokenizer("a").input_ids[:1] == [start] else []
+
+
+def end_token_id(tokenizer) -> int:
+    """The id that ends a response. Encoder-born tokenizers such as Ettin's call it the separator."""
+    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+    if end is None:
+        raise UserError("this tokenizer has no end token (eos_token), so a response could never end; choose another")
+    return end
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Models and tokenizers
+
+
+def pick_device() -> str:
+    """"cuda" where there is a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_precision(asked: str) -> str:
+    """"bf16", "fp16" or "fp32"; "auto" is bf16 where the GPU has it, else fp32."""
+    import torch
+
+    if asked != "auto":
+        return asked
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def autocast(device: str, precision: str):
+    """The context for forward passes; weights stay fp32 (the master weights) at every precision."""
+    import torch
+
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
+    return torch.autocast(device, dtype=dtype, enabled=precision != "fp32")
+
+
+def load_model(name_or_path: str):
+    """A pretrained causal language model in fp32 and its tokenizer, from a local folder or the hub.
+
+    Only safetensors are read and no code of the repository is run. Raises UserError where that cannot be.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    quiet_transformers()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+        model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", use_safetensors=True)
+    except (OSError, ValueError) as error:
+        where = "folder" if Path(name_or_path).exists() else "hub id (is there a network?)"
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"cannot load the {where} {name_or_path!r}: {reason}; give --model a local folder") from error
+    end_token_id(tokenizer)
+    model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
+    return model, tokenizer
+
+
+def new_model(spec: dict, tokenizer_folder, seed: int):
+    """A Llama with random weights drawn from `seed`, and the tokenizer learnt from the pool."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    config = LlamaConfig(
+        vocab_size=spec["vocab_size"],
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **spec["llama"],
+    )
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(config), tokenizer
+
+
+def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
+    """The folder of the tokenizer learnt from the pool's rows; learns it where that is not done."""
+    started = time.time()
+    folder = results_dir / f"tokenizer_{vocab_size}"
+    marker = folder.with_suffix(".json")
+    config = {"vocab_size": vocab_size, "sample_rows": TOKENIZER_SAMPLE_ROWS}
+    inputs = {"scores": read_json(results_dir / "scores.json")["rows_hash"]}
+    if is_done(marker, config, inputs):
+        return folder
+    clear(marker, folder)
+    rows = read_arrow(results_dir / "scores", ["instruction", "response"]).slice(0, TOKENIZER_SAMPLE_ROWS).to_pylist()
+    tokenizer = learn_bpe([format_prompt(row["instruction"]) + row["response"] for row in rows], vocab_size)
+    tokenizer.save_pretrained(folder)
+    write_json(marker, {"config": config, "provenance": provenance(started, inputs), "tokens": len(tokenizer)})
+    return folder
+
+
+def learn_bpe(texts: list[str], vocab_size: int):
+    """A byte-level BPE tokenizer with an end and a pad token. The same texts give the same tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    end, pad = "<|end|>", "<|pad|>"
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[end, pad],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=end, pad_token=pad)
+
+
+def run_inputs(run: Path) -> tuple[dict, dict[str, str]]:
+    """A finished run's resolved config, and the hashes of its model and of the held-out rows."""
+    if not (run / "train_results.json").exists():
+        raise UserError(f"{run} has no finished training; run: python train_quality_comparison.py {run.name}")
+    heldout = read_json(run.parent / "subsets" / "heldout.json")
+    inputs = {"model": read_json(run / "train_results.json")["model_hash"], "heldout": heldout["ids_hash"]}
+    return read_json(run / "experiment_config.json")["config"], inputs
+
+
+class RunModel:
+    """A run's model, loaded when it is first needed, so that a stage with nothing left to do answers at once."""
+
+    def __init__(self, folder: Path, precision: str):
+        self.folder, self.precision = folder, precision
+        self.device = self.model = self.tokenizer = None
+
+    def load(self) -> "RunModel":
+        if self.model is None:
+            self.device, self.precision = pick_device(), pick_precision(self.precision)
+            self.model, self.tokenizer = load_model(str(self.folder))
+            self.model.to(self.device)
+        return self
+
+    def generate(self, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, what: str) -> list[dict]:
+        """Greedy answers under a progress bar; see `generate_responses`."""
+        from tqdm import tqdm
+
+        self.load()
+        with tqdm(total=len(instructions), desc=what, unit="prompt", leave=False) as bar:
+            how = {"device": self.device, "precision": self.precision, "batch_size": GENERATION_BATCH, "progress": bar}
+            return generate_responses(
+                self.model, self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, **how
+            )
+
+
+def model_fingerprint(name_or_path: str) -> str:
+    """What identifies a pretrained model: the hash of a local folder, or the hub id as it is."""
+    return hash_path(name_or_path) if Path(name_or_path).is_dir() else name_or_path
+
+
+def quiet_transformers() -> None:
+    """No progress bars or advice from transformers: the stages print their own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Losses and generation
+
+
+def response_losses(model, examples: list[Example], pad_id: int, device: str, precision: str, progress=None):
+    """Per example, the summed negative log-likelihood of its response tokens, in nats (float64), and their number.
+
+    Batched by length. Rows are padded on the right, where causal attention keeps the padding out of sight, so no
+    attention mask is needed and the result does not depend on the batch.
+    """
+    import torch
+
+    losses, counts = np.zeros(len(examples)), np.zeros(len(examples), dtype=np.int64)
+    batch_tokens = 32_768 if device == "cuda" else 4_096
+    model.eval()
+    for batch in length_batches([len(example.ids) for example in examples], batch_tokens):
+        ids, labels = _padded([examples[index] for index in batch], pad_id)
+        ids, labels = torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device)
+        with torch.inference_mode(), autocast(device, precision):
+            logits = model(input_ids=ids, use_cache=False).logits
+        wanted = labels[:, 1:] != IGNORED_LABEL
+        token_losses = torch.zeros(wanted.shape, dtype=torch.float64, device=device)
+        token_losses[wanted] = torch.nn.functional.cross_entropy(
+            logits[:, :-1][wanted].float(), labels[:, 1:][wanted], reduction="none"
+        ).double()
+        losses[batch] = token_losses.sum(dim=1).cpu().numpy()
+        counts[batch] = wanted.sum(dim=1).cpu().numpy()
+        if progress:
+            progress.update(len(batch))
+    return losses, counts
+
+
+def length_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
+    """Indices in batches of similar length whose padded size is at most `batch_tokens` (one row at least)."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def _padded(examples: list[Example], pad_id: int):
+    """Token ids and labels, int64 (rows, longest); labels are the response's ids, IGNORED_LABEL elsewhere."""
+    width = max(len(example.ids) for example in examples)
+    ids = np.full((len(examples), width), pad_id, dtype=np.int64)
+    labels = np.full((len(examples), width), IGNORED_LABEL, dtype=np.int64)
+    for row, example in enumerate(examples):
+        ids[row, : len(example.ids)] = example.ids
+        labels[row, example.prompt_tokens : len(example.ids)] = example.ids[example.prompt_tokens :]
+    return ids, labels
+
+
+def generate_responses(model, tokenizer, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, **how):
+    """Greedy answers: a list of {"answer", "tokens", "ended"} in the order of `instructions`.
+
+    how: device, precision, batch_size, progress (a tqdm bar or None). Batches of similar length, padded on the left,
+    with which a greedy answer is the same as that of a prompt on its own. `tokens` leaves the end token out.
+    """
+    import torch
+    from transformers import GenerationConfig
+
+    device, end = how["device"], end_token_id(tokenizer)
+    settings = GenerationConfig(
+        do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end, pad_token_id=pad_token_id(tokenizer)
+    )
+    prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens)
+    answers: list[dict | None] = [None] * len(prompts)
+    order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
+    model.eval()
+    for start in range(0, len(order), how["batch_size"]):
+        batch = order[start : start + how["batch_size"]]
+        width = max(len(prompts[index]) for index in batch)
+        ids = torch.full((len(batch), width), settings.pad_token_id)
+        mask = torch.zeros((len(batch), width), dtype=torch.long)
+        for row, index in enumerate(batch):
+            ids[row, width - len(prompts[index]) :] = torch.tensor(prompts[index])
+            mask[row, width - len(prompts[index]) :] = 1
+        with torch.inference_mode(), autocast(device, how["precision"]):
+            out = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
+        for index, new in zip(batch, out[:, width:].tolist(), strict=True):
+            answers[index] = _answer(tokenizer, new, end)
+        if how.get("progress"):
+            how["progress"].update(len(batch))
+    return answers
+
+
+def _answer(tokenizer, new: list[int], end: int) -> dict:
+    ended = end in new
+    kept = new[: new.index(end)] if ended else new
+    return {"answer": tokenizer.decode(kept, skip_special_tokens=True), "tokens": len(kept), "ended": ended}
+
+
+def pad_token_id(tokenizer) -> int:
+    """A valid id to fill batches with; it is never attended to nor learnt."""
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_token_id(tokenizer)

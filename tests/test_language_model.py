@@ -1,0 +1,85 @@
+"""One encoding for training, loss and generation: what is learnt, what is cut, what batches must not change."""
+
+import numpy as np
+import pytest
+
+import language_model as lm
+
+
+def test_example_is_prompt_then_response_then_end(tokenizer):
+    example = lm.encode_example(tokenizer, "Add 3 and 4.", "The sum is 7.", 200)
+    prompt, response = example.ids[: example.prompt_tokens], example.ids[example.prompt_tokens :]
+    assert tokenizer.decode(prompt) == lm.format_prompt("Add 3 and 4.")
+    assert response[-1] == tokenizer.eos_token_id
+    assert tokenizer.decode(response[:-1]) == "The sum is 7."
+    assert prompt == lm.encode_prompts(tokenizer, ["Add 3 and 4."], 200)[0]
+    assert not example.prompt_cut and not example.response_cut
+
+
+def test_special_token_strings_in_data_are_plain_text(tokenizer):
+    example = lm.encode_example(tokenizer, "Say <|end|> and <|pad|>.", "<|end|> it is", 200)
+    assert example.ids.count(tokenizer.eos_token_id) == 1
+    assert tokenizer.pad_token_id not in example.ids
+    assert tokenizer.decode(example.ids[example.prompt_tokens : -1]) == "<|end|> it is"
+
+
+@pytest.mark.parametrize("max_tokens", [40, 64, 100])
+def test_a_long_prompt_gives_way_and_the_response_stays_whole(tokenizer, max_tokens):
+    example = lm.encode_example(tokenizer, "word " * 500, "Blue.", max_tokens)
+    assert len(example.ids) <= max_tokens
+    assert example.prompt_cut and not example.response_cut
+    assert tokenizer.decode(example.ids[example.prompt_tokens : -1]) == "Blue."
+    assert tokenizer.decode(example.ids[: example.prompt_tokens]).endswith(lm.PROMPT_TAIL)
+
+
+def test_a_cut_response_does_not_learn_to_end(tokenizer):
+    example = lm.encode_example(tokenizer, "Go on.", "word " * 500, 64)
+    assert example.response_cut and len(example.ids) == 64
+    assert tokenizer.eos_token_id not in example.ids
+    assert len(example.ids) - example.prompt_tokens >= 32
+
+
+def test_a_row_without_response_is_no_example(tokenizer):
+    assert lm.encode_example(tokenizer, "Say nothing.", "", 64) is None
+
+
+def test_response_losses_match_a_row_at_a_time(tiny_models, tokenizer):
+    import torch
+
+    model = tiny_models["scratch"].eval()
+    rows = [("Add 3 and 4.", "The sum is 7."), ("Name a colour.", "Blue."), ("Go " * 30, "stone " * 20)]
+    examples = lm.encode_examples(tokenizer, *map(list, zip(*rows, strict=True)), max_tokens=150)
+    losses, tokens = lm.response_losses(model, examples, tokenizer.pad_token_id, "cpu", "fp32")
+    for index, example in enumerate(examples):
+        ids = torch.tensor([example.ids])
+        log_probabilities = model(ids).logits.log_softmax(-1)[0, :-1]
+        expected = -sum(
+            log_probabilities[place - 1, example.ids[place]].item()
+            for place in range(example.prompt_tokens, len(example.ids))
+        )
+        assert losses[index] == pytest.approx(expected, rel=1e-5)
+        assert tokens[index] == len(example.ids) - example.prompt_tokens
+
+
+def test_length_batches_cover_all_within_the_budget():
+    lengths = np.random.default_rng(0).integers(1, 300, 500).tolist()
+    batches = lm.length_batches(lengths, 1_000)
+    assert sorted(index for batch in batches for index in batch) == list(range(500))
+    assert all(len(batch) * max(lengths[index] for index in batch) <= 1_000 for batch in batches)
+
+
+def test_greedy_answers_do_not_depend_on_the_batch(tiny_models, tokenizer):
+    prompts = ["Add 3 and 4.", "Name a colour of the sky, please.", "Repeat stone.", "Go " * 20]
+    answers = {}
+    for batch_size in (1, 4):
+        how = {"device": "cpu", "precision": "fp32", "batch_size": batch_size}
+        answers[batch_size] = lm.generate_responses(tiny_models["scratch"], tokenizer, prompts, 100, 12, **how)
+    assert answers[1] == answers[4]
+    assert all(answer["tokens"] <= 12 for answer in answers[1])
+
+
+def test_learn_bpe_is_the_same_for_the_same_texts(tokenizer):
+    from conftest import TEXTS
+
+    again = lm.learn_bpe(TEXTS, 300)
+    assert again.get_vocab() == tokenizer.get_vocab()

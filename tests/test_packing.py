@@ -1,0 +1,80 @@
+"""Packing wastes little, loses nothing, and rows of one block never see each other."""
+
+import numpy as np
+import pytest
+
+from language_model import IGNORED_LABEL, Example, encode_examples
+from packing import collate_blocks, pack_rows, plan_steps
+
+ROWS = [("Add 3 and 4.", "The sum is 7."), ("Name a colour.", "Blue."), ("Repeat stone twice.", "stone stone")]
+
+
+def test_pack_rows_best_fit_by_hand():
+    assert pack_rows([6, 5, 4, 3, 2], 10) == [[0, 2], [1, 3, 4]]
+
+
+def test_pack_rows_keeps_every_row_once_and_fills_blocks():
+    lengths = np.random.default_rng(0).integers(1, 65, 5_000).tolist()
+    blocks = pack_rows(lengths, 128)
+    assert sorted(index for block in blocks for index in block) == list(range(5_000))
+    fills = [sum(lengths[index] for index in block) for block in blocks]
+    assert max(fills) <= 128
+    assert sum(fills) / (128 * len(blocks)) > 0.99
+
+
+def test_pack_rows_refuses_what_cannot_fit():
+    with pytest.raises(ValueError, match="129 tokens"):
+        pack_rows([129], 128)
+
+
+def test_plan_steps_visits_every_block_once_an_epoch_in_different_orders():
+    steps = plan_steps(blocks=10, blocks_per_step=4, epochs=3, seed=1)
+    order = np.concatenate(steps)
+    assert [len(step) for step in steps] == [4] * 7 + [2]
+    epochs = order.reshape(3, 10)
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert epochs[0].tolist() != epochs[1].tolist()
+    assert np.array_equal(order, np.concatenate(plan_steps(10, 4, 3, 1)))
+    assert not np.array_equal(order, np.concatenate(plan_steps(10, 4, 3, 2)))
+
+
+def test_collate_blocks_by_hand():
+    examples = [Example([5, 6, 7], 1, False, False), Example([8, 9], 1, False, False)]
+    batch = collate_blocks(examples, [[0, 1]], block_tokens=7, pad_id=0)
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9, 0, 0]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1]]
+    no = IGNORED_LABEL
+    assert batch["labels"].tolist() == [[no, 6, 7, no, 9, no, no]]
+
+
+@pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin"])
+def test_packed_rows_give_the_logits_and_gradients_of_rows_alone(family, tiny_models, tokenizer):
+    import torch
+
+    model = tiny_models[family].train()
+    examples = encode_examples(tokenizer, *map(list, zip(*ROWS, strict=True)), max_tokens=64)
+    block = list(range(len(examples)))
+    batch = collate_blocks(examples, [block], 160, tokenizer.pad_token_id)
+    batch = {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def loss_and_gradients(inputs, labels):
+        model.zero_grad()
+        logits = model(**inputs, use_cache=False).logits
+        flat, wanted = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+        torch.nn.functional.cross_entropy(flat, wanted, reduction="sum").backward()
+        gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+        return logits.detach(), gradients
+
+    inputs = {name: batch[name] for name in ("input_ids", "position_ids")}
+    packed, packed_gradients = loss_and_gradients(inputs, batch["labels"])
+    start, summed = 0, None
+    for example in examples:
+        ids = torch.tensor([example.ids])
+        labels = ids.clone()
+        labels[:, : example.prompt_tokens] = IGNORED_LABEL
+        alone, gradients = loss_and_gradients({"input_ids": ids}, labels)
+        torch.testing.assert_close(packed[:, start : start + ids.shape[1]], alone, atol=1e-5, rtol=1e-4)
+        summed = gradients if summed is None else [a + b for a, b in zip(summed, gradients, strict=True)]
+        start += ids.shape[1]
+    for ours, reference in zip(packed_gradients, summed, strict=True):
+        torch.testing.assert_close(ours, reference, atol=1e-4, rtol=1e-3)

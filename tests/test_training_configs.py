@@ -1,0 +1,85 @@
+"""The study's experiments are all there, and a slip in a setting is caught by name."""
+
+import pytest
+
+from training_configs import (
+    ALL_EXPERIMENTS,
+    CONTROL_CONFIGS,
+    EXPERIMENTS,
+    GROUPS,
+    MODEL_FAMILIES,
+    SCORE_WEIGHTS,
+    SUBSETS,
+    ConfigError,
+    experiment_config,
+    experiments_of,
+    model_spec,
+)
+
+
+def test_the_six_main_runs():
+    expected = {f"{tier}_{size}" for tier in ("ultra_10k", "high_100k", "medium_1M") for size in ("500M", "1B")}
+    assert set(EXPERIMENTS) == expected
+    assert {"random_1k_500M", "random_10k_500M", "longest_10k_500M", "random_100k_500M"} <= set(CONTROL_CONFIGS)
+    assert "random_10k_1B" in CONTROL_CONFIGS
+    assert {"ultra_5k_500M", "low_100k_500M"} <= set(GROUPS["ablations"])
+
+
+def test_every_experiment_resolves_and_names_a_subset_of_its_size():
+    for name in ALL_EXPERIMENTS:
+        config = experiment_config(name)
+        assert config["subset"] is None or config["subset"] in SUBSETS
+        assert model_spec(config)
+        assert "demo" not in name or config["suite"] == "demo"
+
+
+def test_subset_names_tell_their_rows():
+    units = {"k": 1_000, "M": 1_000_000}
+    for name, subset in SUBSETS.items():
+        size = name.split("_")[1]
+        assert subset["rows"] == int(size[:-1]) * units[size[-1]]
+
+
+def test_weights_sum_to_one():
+    assert sum(SCORE_WEIGHTS.values()) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("ultra_10k_500M", {"learning_rat": 1e-4}), "unknown setting 'learning_rat'.*learning_rate"),
+        (("ultra_10k_500M", {"epochs": "three"}), "'epochs' takes a int"),
+        (("ultra_10k_500M", {"epochs": True}), "'epochs' takes a int"),
+        (("ultra_10_500M", {}), "unknown experiment.*ultra_10k_500M"),
+    ],
+)
+def test_slips_are_named(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        experiment_config(*arguments)
+
+
+def test_groups_and_names():
+    assert experiments_of("all") == list(EXPERIMENTS)
+    assert experiments_of("random_1k_500M") == ["random_1k_500M"]
+    with pytest.raises(ConfigError, match="did you mean.*controls"):
+        experiments_of("control")
+
+
+def test_overrides_win_and_the_rest_stays():
+    config = experiment_config("ultra_10k_1B", {"family": "pythia", "learning_rate": 1})
+    assert (config["family"], config["learning_rate"], config["epochs"]) == ("pythia", 1, 3)
+    assert model_spec(config) == {"model": "EleutherAI/pythia-1b"}
+    assert model_spec(experiment_config("ultra_10k_1B", {"model": "my/model"})) == {"model": "my/model"}
+    with pytest.raises(ConfigError, match="unknown model family"):
+        model_spec(experiment_config("ultra_10k_1B", {"family": "etin"}))
+
+
+@pytest.mark.parametrize("size, parameters", [("500M", 500e6), ("1B", 1e9), ("demo", 0.95e6)])
+def test_scratch_models_have_the_parameters_they_claim(size, parameters):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    spec = MODEL_FAMILIES["scratch"][size]
+    with torch.device("meta"):
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=spec["vocab_size"], tie_word_embeddings=True, **spec["llama"]))
+    assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(parameters, rel=0.03)

@@ -1,0 +1,249 @@
+"""Train the study's models, one experiment or a group, then evaluate and generate from each.
+
+    python train_quality_comparison.py ultra_10k_500M
+    python train_quality_comparison.py all --skip_existing
+
+Groups: all (the six main runs), ablations, controls, curve, demo, everything.
+
+Reads  subsets/<subset>/ and subsets/heldout/, which filter_datasets.py writes.
+Writes <experiment>/experiment_config.json, train_results.json, model/ (safetensors and tokenizer),
+       what evaluate_quality_tradeoff.py and generation_analysis.py write, and experiment_summary.json.
+
+A finished run with the same configuration and the same data is skipped; one made otherwise is refused by name, and
+--force rebuilds it. A run killed half-way goes on from its last checkpoint.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from common import (
+    UserError,
+    argument_parser,
+    clear,
+    hash_json,
+    hash_path,
+    is_done,
+    provenance,
+    read_arrow,
+    read_json,
+    require_disk,
+    require_writable,
+    run_main,
+    write_json,
+)
+from evaluate_quality_tradeoff import evaluate_run
+from generation_analysis import analyse_run
+from language_model import (
+    encode_examples,
+    learn_tokenizer,
+    load_model,
+    model_fingerprint,
+    new_model,
+    pad_token_id,
+    quiet_transformers,
+)
+from training_configs import TRAINING, experiment_config, experiments_of, model_spec
+from training_loop import TrainingFailed, fit
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The command
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("experiment", help="an experiment or a group, such as ultra_10k_500M or all")
+    parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, scratch")
+    parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="other settings, such as epochs=2")
+    parser.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument("--bf16", action="store_true", help="train in bf16 (the default where the GPU has it)")
+    precision.add_argument("--fp16", action="store_true", help="train in fp16, with fp32 weights and loss scaling")
+    parser.add_argument(
+        "--skip_existing",
+        action="store_true",
+        help="skip what is done with this very configuration and data: what happens anyway, said out loud; "
+        "a run made otherwise is refused, never skipped",
+    )
+    parser.add_argument("--force", action="store_true", help="train again even where it is done")
+    parser.add_argument("--checkpoint_seconds", type=float, default=600, help="time between checkpoints (default: 600)")
+    args = parser.parse_args()
+    configs = [experiment_config(name, overrides_from(args)) for name in experiments_of(args.experiment)]
+    failed = run_experiments(configs, require_writable(args.results_dir), args.force, args.checkpoint_seconds)
+    print(f"next: python analyze_results.py {args.results_dir}")
+    if failed:
+        print(f"error: failed: {', '.join(failed)}; see experiment_summary.json", file=sys.stderr)
+        sys.exit(1)
+
+
+def overrides_from(args) -> dict:
+    """The settings that the command line changes, typed."""
+    overrides = {key: getattr(args, key) for key in ("family", "model", "seed") if getattr(args, key) is not None}
+    if args.bf16 or args.fp16:
+        overrides["precision"] = "bf16" if args.bf16 else "fp16"
+    for pair in args.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set takes KEY=VALUE, not {pair!r}")
+        overrides[key] = typed(value)
+    return overrides
+
+
+def typed(text: str):
+    """A setting's value from the command line: null, true, false, an integer, a number, or the text itself."""
+    plain = {"null": None, "true": True, "false": False}
+    if text in plain:
+        return plain[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Experiments
+
+
+def run_experiments(configs: list[dict], results_dir: Path, force: bool, checkpoint_seconds: float) -> list[str]:
+    """Train, evaluate and generate from each; returns the names of those that failed. Refuses before any training."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("one process trains one run; give each GPU an experiment of its own by CUDA_VISIBLE_DEVICES")
+    plans = [plan_experiment(config, results_dir) for config in configs]
+    done = [is_done(plan["marker"], plan["config"], plan["inputs"], force) for plan in plans]
+    failed = []
+    for number, (config, plan, finished) in enumerate(zip(configs, plans, done, strict=True), start=1):
+        name = config["experiment"]
+        print(f"[{number}/{len(plans)}] {name}")
+        try:
+            if finished:
+                print(f"skipped: {plan['marker']} is already done")
+            else:
+                train_experiment(plan, results_dir, checkpoint_seconds)
+            write_experiment_config(plan, config)
+            metrics = evaluate_run(plan["folder"], force)
+            analyse_run(plan["folder"], force)
+            update_summary(results_dir, plan, metrics)
+        except TrainingFailed as error:
+            print(f"failed: {name}: {error}", file=sys.stderr)
+            failed.append(name)
+            update_summary(results_dir, plan, None, str(error))
+    return failed
+
+
+def plan_experiment(config: dict, results_dir: Path) -> dict:
+    """What an experiment needs and where it goes: the training part of its config, its inputs' hashes, its subset."""
+    spec = model_spec(config)
+    if config["max_tokens"] > config["block_tokens"]:
+        raise UserError(f"max_tokens {config['max_tokens']} is more than block_tokens {config['block_tokens']}")
+    require_subset(results_dir, "heldout")
+    subset = require_subset(results_dir, config["subset"]) if config["subset"] else None
+    inputs = {"subset": subset["ids_hash"]} if subset else {}
+    if "model" in spec:
+        inputs["model"] = model_fingerprint(spec["model"])
+    else:
+        inputs["tokenizer_rows"] = read_json(results_dir / "scores.json")["rows_hash"]
+    training = {key: config[key] for key in ("experiment", "subset", "size", *TRAINING)}
+    folder = results_dir / config["experiment"]
+    return {
+        "folder": folder,
+        "marker": folder / "train_results.json",
+        "config": {**training, "model_spec": spec},
+        "inputs": inputs,
+        "subset": subset,
+    }
+
+
+def require_subset(results_dir: Path, name: str) -> dict:
+    """The JSON of a finished subset. Raises UserError that names the command which makes it."""
+    marker = results_dir / "subsets" / f"{name}.json"
+    if not marker.exists():
+        raise UserError(
+            f"subset {name} is missing under {results_dir}; make it: python filter_datasets.py (add --dataset demo for "
+            "the embedded corpus); from a very small pool the smallest subsets are left out"
+        )
+    return read_json(marker)
+
+
+def write_experiment_config(plan: dict, config: dict) -> None:
+    """The whole resolved configuration, for the stages that follow and for the reader."""
+    content = {"config": config, "config_hash": hash_json(config), "inputs": plan["inputs"]}
+    write_json(plan["folder"] / "experiment_config.json", content)
+
+
+def update_summary(results_dir: Path, plan: dict, metrics: dict | None, reason: str | None = None) -> None:
+    """Set this experiment's entry in experiment_summary.json; the others stay."""
+    path = results_dir / "experiment_summary.json"
+    experiments = read_json(path)["experiments"] if path.exists() else {}
+    entry = {"status": "done" if metrics else "failed", "reason": reason, "metrics": metrics}
+    entry |= {key: plan["config"][key] for key in ("subset", "size", "epochs", "seed")}
+    if metrics:
+        results = read_json(plan["marker"])
+        entry |= {key: results[key] for key in ("scale_label", "tokens", "steps", "train_seconds", "final_loss")}
+        entry["rows"] = results["rows"]["trained"]
+    entry["files"] = sorted(str(file.relative_to(results_dir)) for file in plan["folder"].rglob("*.json"))
+    experiments[plan["config"]["experiment"]] = entry
+    facts = {"config": {}, "provenance": provenance(time.time(), {})}
+    write_json(path, {**facts, "experiments": dict(sorted(experiments.items()))})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Training one model
+
+
+def train_experiment(plan: dict, results_dir: Path, checkpoint_seconds: float) -> None:
+    """Train one model and write model/ and train_results.json, the marker, last."""
+    started = time.time()
+    config, folder = plan["config"], plan["folder"]
+    folder.mkdir(exist_ok=True)
+    clear(plan["marker"], folder / "model")
+    quiet_transformers()
+    model, tokenizer = starting_model(config, results_dir)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    require_disk(folder, 4.4 * 4 * parameters, f"the model and checkpoint of {folder.name}")
+    subset = plan["subset"]
+    facts = {"parameters": parameters, "scale": None, "scale_label": None, "steps": 0, "tokens": 0}
+    facts |= {"rows": {"trained": 0}, "loss_curve": [], "final_loss": None, "train_seconds": 0.0}
+    if subset:
+        examples, rows = encode_subset(results_dir / "subsets" / config["subset"], tokenizer, config["max_tokens"])
+        facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
+        facts |= fit(model, examples, config, pad_token_id(tokenizer), folder / "checkpoint.pt", checkpoint_seconds)
+    model.to("cpu").save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
+    write_json(plan["marker"], {"config": config, "provenance": provenance(started, plan["inputs"]), **facts})
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def starting_model(config: dict, results_dir: Path):
+    """The model and tokenizer that an experiment starts from."""
+    spec = config["model_spec"]
+    if "model" in spec:
+        return load_model(spec["model"])
+    return new_model(spec, learn_tokenizer(results_dir, spec["vocab_size"]), config["seed"])
+
+
+def encode_subset(folder: Path, tokenizer, max_tokens: int) -> tuple[list, dict]:
+    """The subset's rows as Examples, and what became of them: trained, cut, dropped."""
+    from tqdm import tqdm
+
+    table, examples = read_arrow(folder, ["instruction", "response"]), []
+    for batch in tqdm(table.to_batches(max_chunksize=2_000), desc="encode", unit="batch", leave=False):
+        columns = batch.to_pydict()
+        examples += encode_examples(tokenizer, columns["instruction"], columns["response"], max_tokens)
+    kept = [example for example in examples if example]
+    if not kept:
+        raise TrainingFailed(f"no row of {folder} has a response to learn from")
+    return kept, {
+        "trained": len(kept),
+        "dropped_empty_response": len(examples) - len(kept),
+        "prompt_cut": sum(example.prompt_cut for example in kept),
+        "response_cut": sum(example.response_cut for example in kept),
+    }
+
+
+if __name__ == "__main__":
+    run_main(main)

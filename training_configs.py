@@ -1,0 +1,265 @@
+"""Every setting of the study, as plain dicts: data sets, score weights, subsets, models, experiments.
+
+Pure data and a few look-ups; imports nothing local. To add an arm, add one line to a dict below:
+an experiment is an arm at a size (`ultra_10k_500M`), and an arm names the subset it trains on and for how long.
+"""
+
+import difflib
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data and scores
+
+# About 1.9M rows together, so that taking 1M of them is a choice. Licences: see the README.
+DEFAULT_DATASETS = ["teknium/OpenHermes-2.5", "allenai/tulu-3-sft-mixture"]
+
+SCORE_WEIGHTS = {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
+
+CLEANING = {
+    "min_response_characters": 1,
+    "max_characters": 50_000,  # prompt and response together; longer rows are dumps, not instructions
+    "near_duplicate_jaccard": 0.8,  # over word 5-grams
+}
+
+HELDOUT = {"max_rows": 2_000, "max_fraction": 0.05}  # of the cleaned pool, whichever is fewer
+
+# `rows` is the size at full scale. A pool of fewer than FULL_SCALE_ROWS shrinks every subset by one common factor.
+# Random subsets are prefixes of one shuffled order, so that random_1k is part of random_10k, and so on.
+FULL_SCALE_ROWS = 1_000_000
+SUBSETS = {
+    "ultra_10k": {"rule": "top", "rows": 10_000},
+    "high_100k": {"rule": "top", "rows": 100_000},
+    "medium_1M": {"rule": "top", "rows": 1_000_000},
+    "low_100k": {"rule": "bottom", "rows": 100_000},
+    "longest_10k": {"rule": "longest", "rows": 10_000},
+    "ultra_1k": {"rule": "top", "rows": 1_000},
+    "ultra_3k": {"rule": "top", "rows": 3_000},
+    "ultra_5k": {"rule": "top", "rows": 5_000},
+    "random_1k": {"rule": "random", "rows": 1_000},
+    "random_3k": {"rule": "random", "rows": 3_000},
+    "random_10k": {"rule": "random", "rows": 10_000},
+    "random_30k": {"rule": "random", "rows": 30_000},
+    "random_100k": {"rule": "random", "rows": 100_000},
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Models: each family at sizes that compare. `model` is a hub id or a local folder; `llama` is trained from scratch,
+# with a byte-level BPE of `vocab_size` tokens learnt from the pool.
+
+DEFAULT_FAMILY = "ettin"
+MODEL_FAMILIES = {
+    "ettin": {  # open weights and data, MIT; both sizes saw identical data
+        "500M": {"model": "jhu-clsp/ettin-decoder-400m"},
+        "1B": {"model": "jhu-clsp/ettin-decoder-1b"},
+    },
+    "pythia": {
+        "500M": {"model": "EleutherAI/pythia-410m"},
+        "1B": {"model": "EleutherAI/pythia-1b"},
+    },
+    "qwen2.5": {
+        "500M": {"model": "Qwen/Qwen2.5-0.5B"},
+        "1B": {"model": "Qwen/Qwen2.5-1.5B"},
+    },
+    "scratch": {
+        "500M": {  # 506M parameters
+            "vocab_size": 32_768,
+            "llama": {
+                "hidden_size": 1280,
+                "intermediate_size": 3328,
+                "num_hidden_layers": 24,
+                "num_attention_heads": 20,
+                "num_key_value_heads": 20,
+            },
+        },
+        "1B": {  # 994M parameters
+            "vocab_size": 32_768,
+            "llama": {
+                "hidden_size": 1792,
+                "intermediate_size": 4864,
+                "num_hidden_layers": 24,
+                "num_attention_heads": 28,
+                "num_key_value_heads": 28,
+            },
+        },
+        "demo": {  # 0.95M parameters: minutes on a laptop's CPU
+            "vocab_size": 768,
+            "llama": {
+                "hidden_size": 128,
+                "intermediate_size": 384,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 4,
+            },
+        },
+    },
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Training, evaluation, generation: one recipe for every arm
+
+TRAINING = {
+    "family": DEFAULT_FAMILY,
+    "model": None,  # a hub id or folder in place of the family's
+    "epochs": 1,
+    "learning_rate": 5e-5,
+    "warmup_fraction": 0.03,  # of the steps; then constant,
+    "decay_fraction": 0.2,  # then linear to zero over the last fifth
+    "tokens_per_step": 32_768,
+    "block_tokens": 1_024,  # rows are packed into blocks of this length
+    "max_tokens": 512,  # per row, prompt and response
+    "weight_decay": 0.01,
+    "adam_betas": [0.9, 0.95],
+    "max_grad_norm": 1.0,
+    "precision": "auto",  # auto: bf16 where the device has it, else fp32; or bf16, fp16, fp32
+    "gradient_checkpointing": False,
+    "seed": 0,
+}
+
+EVALUATION = {
+    "suite": "general",
+    "suite_prompts": 1_000,
+    "suite_seed": 0,
+    "suite_max_new_tokens": 128,
+    "heldout_rows": None,  # null: all of them
+    "generation_prompts": 200,
+    "generation_max_new_tokens": 256,
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Experiments
+
+# Few rows get three epochs, many rows one: the usual practice on either side.
+ARMS = {
+    "base": {"subset": None},  # the model as it comes, no training
+    "ultra_10k": {"subset": "ultra_10k", "epochs": 3},
+    "high_100k": {"subset": "high_100k"},
+    "medium_1M": {"subset": "medium_1M"},
+    "ultra_5k": {"subset": "ultra_5k", "epochs": 3},
+    "low_100k": {"subset": "low_100k"},
+    "random_10k": {"subset": "random_10k", "epochs": 3},
+    "longest_10k": {"subset": "longest_10k", "epochs": 3},
+    "random_100k": {"subset": "random_100k"},
+    "random_1k": {"subset": "random_1k"},  # the format-tuned anchor
+    "ultra_10k_x10": {"subset": "ultra_10k", "epochs": 10},  # the tokens of high_100k, from a tenth of the rows
+    "ultra_1k": {"subset": "ultra_1k", "epochs": 3},
+    "ultra_3k": {"subset": "ultra_3k", "epochs": 3},
+    "random_3k": {"subset": "random_3k", "epochs": 3},
+    "random_30k": {"subset": "random_30k"},
+}
+
+# The demo's model starts from random weights on one thousandth of the compute: it needs more passes over few rows,
+# short blocks, and a suite it can learn from the embedded corpus.
+DEMO_SETTINGS = {
+    "family": "scratch",
+    "learning_rate": 3e-3,
+    "tokens_per_step": 2_048,
+    "block_tokens": 128,
+    "max_tokens": 128,
+    "suite": "demo",
+    "suite_prompts": 600,
+    "suite_max_new_tokens": 32,
+    "heldout_rows": 600,
+    "generation_prompts": 100,
+    "generation_max_new_tokens": 48,
+}
+
+
+def _arms_at(size: str, arms: list[str], **settings) -> dict:
+    return {f"{arm}_{size}": {**ARMS[arm], "size": size, **settings} for arm in arms}
+
+
+EXPERIMENTS = {
+    **_arms_at("500M", ["ultra_10k", "high_100k", "medium_1M"]),
+    **_arms_at("1B", ["ultra_10k", "high_100k", "medium_1M"]),
+}
+ABLATION_CONFIGS = _arms_at("500M", ["ultra_5k", "low_100k", "ultra_10k_x10"])
+CONTROL_CONFIGS = {
+    **_arms_at("500M", ["base", "random_1k", "random_10k", "longest_10k", "random_100k"]),
+    **_arms_at("1B", ["base", "random_1k", "random_10k"]),
+}
+CURVE_CONFIGS = _arms_at("500M", ["ultra_1k", "ultra_3k", "random_3k", "random_30k"])
+DEMO_CONFIGS = {
+    **_arms_at("demo", ["random_1k"], **DEMO_SETTINGS, epochs=10),
+    **_arms_at("demo", ["ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=30),
+    **_arms_at("demo", ["high_100k", "low_100k"], **DEMO_SETTINGS, epochs=5),
+    **_arms_at("demo", ["medium_1M"], **DEMO_SETTINGS, epochs=1),
+}
+
+GROUPS = {
+    "all": EXPERIMENTS,
+    "ablations": ABLATION_CONFIGS,
+    "controls": CONTROL_CONFIGS,
+    "curve": CURVE_CONFIGS,
+    "demo": DEMO_CONFIGS,
+    "everything": {**CONTROL_CONFIGS, **EXPERIMENTS, **ABLATION_CONFIGS, **CURVE_CONFIGS},
+}
+ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS}
+
+# What the analysis compares (the design's definitions): u, M and the anchors, and the controls of u.
+CLAIM = {
+    "ultra": "ultra_10k",
+    "medium": "medium_1M",
+    "anchor": "random_1k",
+    "base": "base",
+    "controls": ["random_10k", "longest_10k"],
+    "retention": 0.8,
+    "confidence": 0.95,
+    "bootstrap_draws": 10_000,
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Look-ups
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or has the wrong type; the message names the nearest valid ones."""
+
+
+def nearest(name: str, choices) -> str:
+    """A sentence that names the choices closest to `name`, or all of them where none is close."""
+    choices = sorted(choices)
+    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(choices)}"
+
+
+def experiments_of(name: str) -> list[str]:
+    """The experiments that a group's or an experiment's name stands for, in running order."""
+    if name in GROUPS:
+        return list(GROUPS[name])
+    if name in ALL_EXPERIMENTS:
+        return [name]
+    raise ConfigError(f"unknown experiment {name!r}: {nearest(name, [*ALL_EXPERIMENTS, *GROUPS])}")
+
+
+def experiment_config(name: str, overrides: dict | None = None) -> dict:
+    """The full configuration of one experiment: defaults, then its own settings, then `overrides`.
+
+    Raises ConfigError on a key that no experiment has, or a value of another type than the default's.
+    """
+    if name not in ALL_EXPERIMENTS:
+        raise ConfigError(f"unknown experiment {name!r}: {nearest(name, ALL_EXPERIMENTS)}")
+    config = {"experiment": name, "subset": None, "size": None, **TRAINING, **EVALUATION}
+    for key, value in {**ALL_EXPERIMENTS[name], **(overrides or {})}.items():
+        if key not in config:
+            raise ConfigError(f"unknown setting {key!r} for {name}: {nearest(key, config)}")
+        _check_type(key, value, {**TRAINING, **EVALUATION}.get(key))
+        config[key] = value
+    return config
+
+
+def _check_type(key: str, value, default) -> None:
+    number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    if default is None or value is None or number or type(value) is type(default):
+        return
+    raise ConfigError(f"setting {key!r} takes a {type(default).__name__} such as {default!r}, not {value!r}")
+
+
+def model_spec(config: dict) -> dict:
+    """What to load for a resolved experiment: {"model": id or folder} or {"vocab_size", "llama"}."""
+    if config["model"]:
+        return {"model": config["model"]}
+    family, size = config["family"], config["size"]
+    if family not in MODEL_FAMILIES:
+        raise ConfigError(f"unknown model family {family!r}: {nearest(family, MODEL_FAMILIES)}")
+    if size not in MODEL_FAMILIES[family]:
+        raise ConfigError(f"family {family!r} has no size {size!r}: {nearest(size, MODEL_FAMILIES[family])}")
+    return MODEL_FAMILIES[family][size]
