@@ -267,7 +267,14 @@ def _short(value) -> str:
 
 
 def clear(marker, *folders) -> None:
-    """Make ready to write anew: the marker goes first, so that a kill in between leaves nothing half-trusted."""
+    """Make ready to write anew: the marker goes first, so that a kill in between leaves nothing half-trusted.
+
+    What a killed run left of the temporary files and folders of `write_text` and `write_arrow` goes too.
+    """
     Path(marker).unlink(missing_ok=True)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in map(Path, [marker, *folders]):
+        for leftover in [path, *path.parent.glob(f".{path.name}.*.tmp")]:
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)

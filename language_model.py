@@ -84,9 +84,9 @@ def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
 
 
 def _start_ids(tokenizer) -> list[int]:
-    """The start token, for the tokenizers that put one before every text."""
-    start = tokenizer.bos_token_id
-    return [start] if start is not None and tokenizer("a").input_ids[:1] == [start] else []
+    """The token that this tokenizer puts before every text, if any, whatever its name: <bos>, or [CLS] for Ettin."""
+    first = tokenizer("a").input_ids[:1]
+    return first if set(first) <= set(tokenizer.all_special_ids) else []
 
 
 def end_token_id(tokenizer) -> int:
@@ -170,7 +170,7 @@ def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
     folder = results_dir / f"tokenizer_{vocab_size}"
     marker = folder.with_suffix(".json")
     config = {"vocab_size": vocab_size, "sample_rows": TOKENIZER_SAMPLE_ROWS}
-    inputs = {"scores": read_json(results_dir / "scores.json")["rows_hash"]}
+    inputs = {"scores": read_json(results_dir / "scores.json")["content_hash"]}
     if is_done(marker, config, inputs):
         return folder
     clear(marker, folder)

@@ -145,7 +145,7 @@ def plan_experiment(config: dict, results_dir: Path) -> dict:
     if "model" in spec:
         inputs["model"] = model_fingerprint(spec["model"])
     else:
-        inputs["tokenizer_rows"] = read_json(results_dir / "scores.json")["rows_hash"]
+        inputs["tokenizer_rows"] = read_json(results_dir / "scores.json")["content_hash"]
     training = {key: config[key] for key in ("experiment", "subset", "size", *TRAINING)}
     folder = results_dir / config["experiment"]
     return {

@@ -83,3 +83,17 @@ def test_learn_bpe_is_the_same_for_the_same_texts(tokenizer):
 
     again = lm.learn_bpe(TEXTS, 300)
     assert again.get_vocab() == tokenizer.get_vocab()
+
+
+def test_the_start_token_of_a_tokenizer_comes_first_whatever_its_name(tokenizer):
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
+    backend = tokenizer.backend_tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.add_special_tokens(["[CLS]", "[SEP]"])
+    ids = {name: backend.token_to_id(name) for name in ("[CLS]", "[SEP]")}
+    backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=list(ids.items()))
+    encoder_born = PreTrainedTokenizerFast(tokenizer_object=backend, cls_token="[CLS]", sep_token="[SEP]")
+    example = lm.encode_example(encoder_born, "Name a colour.", "Blue.", 100)
+    assert example.ids[0] == ids["[CLS]"] and example.ids[-1] == ids["[SEP]"]
+    assert example.ids.count(ids["[CLS]"]) == example.ids.count(ids["[SEP]"]) == 1

@@ -1,0 +1,410 @@
+"""Any instruction data -> clean, deduplicated, scored rows, and the subsets that the study compares.
+
+Read, clean, drop exact duplicates, score, drop near-duplicates (the best-scored row of each cluster stays), drop what
+an evaluation suite asks, reserve the held-out rows, cut the subsets of `training_configs.SUBSETS`. Every row that does
+not arrive is in the ledger, by reason and source. A pool of fewer than FULL_SCALE_ROWS rows shrinks every subset by one
+factor, the scale.
+
+Reads  what --dataset names: local files or folders, hub ids, or "demo", the embedded corpus (no network)
+Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json
+
+    python filter_datasets.py --dataset demo
+    python filter_datasets.py --max_samples 10000
+    python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name
+"""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+
+from common import (
+    UserError,
+    argument_parser,
+    clear,
+    hash_strings,
+    is_done,
+    provenance,
+    read_json,
+    require_disk,
+    require_writable,
+    run_main,
+    write_arrow,
+    write_json,
+)
+from dataset_files import hash_input
+from dataset_readers import read_rows
+from near_duplicates import best_of_each, first_of_each, near_duplicates, text_digest
+from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
+from subset_selection import (
+    best_first,
+    describe,
+    disk_bytes,
+    draw_stratified,
+    heldout_rows,
+    make_subsets,
+    scale_facts,
+    write_heldout,
+)
+from training_configs import (
+    CLEANING,
+    DEFAULT_DATASETS,
+    DEMO_SETTINGS,
+    EVALUATION,
+    HELDOUT,
+    SCORE_WEIGHTS,
+    SUBSETS,
+)
+from verifiable_tasks import make_suite
+
+BATCH_ROWS = 2_000
+
+# The suites that models are evaluated on: no row may ask what they ask.
+EVALUATION_SUITES = [
+    {"suite": settings["suite"], "prompts": settings["suite_prompts"], "seed": settings["suite_seed"]}
+    for settings in (EVALUATION, {**EVALUATION, **DEMO_SETTINGS})
+]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    results = require_writable(arguments.results_dir)
+    config = stage_config(arguments)
+    inputs = {entry: hash_input(entry) for entry in arguments.dataset}
+    heldout = results / "subsets" / "heldout.json"
+    if is_done(results / "scores.json", config, inputs, arguments.force) and heldout.exists():
+        print(f"skipped: {results / 'scores.json'} is already done")
+    else:
+        make_scores(results, config, inputs, arguments.num_proc)
+    scores = make_subsets(results, arguments.force)
+    print_report(results, scores)
+    experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
+    folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
+    print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
+
+
+def parse_arguments():
+    parser = argument_parser(__doc__)
+    parser.add_argument(
+        "--dataset", nargs="+", default=DEFAULT_DATASETS, metavar="X",
+        help=f"local files or folders, hub ids (owner/name or owner/name:config), demo (default: {DEFAULT_DATASETS})",
+    )  # fmt: skip
+    parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
+    parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
+    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
+    parser.add_argument("--force", action="store_true", help="rebuild what is there")
+    arguments = parser.parse_args()
+    for option in ("max_samples", "num_proc"):
+        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
+            parser.error(f"--{option} must be at least 1")
+    if arguments.seed < 0:
+        parser.error("--seed must be at least 0")
+    return arguments
+
+
+def stage_config(arguments) -> dict:
+    """What the scores depend on, beside the input itself. The number of processes is not among it."""
+    return {
+        "dataset": arguments.dataset,
+        "split": arguments.split,
+        "max_samples": arguments.max_samples,
+        "seed": arguments.seed,
+        "cleaning": CLEANING,
+        "heldout": HELDOUT,
+        "evaluation_suites": EVALUATION_SUITES,
+        "score_weights": SCORE_WEIGHTS,
+        "scorer_version": SCORER_VERSION,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scores: read, clean, deduplicate, score, reserve
+
+
+def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> None:
+    """Write scores/, subsets/heldout/ and, last, scores.json."""
+    started = time.time()
+    table, read_ledger = read_rows(config["dataset"], config["max_samples"], config["seed"], config["split"])
+    table = table.combine_chunks()  # rows are taken by number from here on, which is quick from one chunk only
+    require_disk(results, disk_bytes(table), "scores and subsets")
+    ledger = Ledger(table, read_ledger)
+    rows, scores, scorer = filter_rows(table, config, num_proc, ledger)
+    heldout, rows_kept = reserve_heldout(table, rows, config["seed"], ledger)
+    if len(rows_kept) == len(heldout):
+        raise UserError(f"too few usable rows, none is left beside the held-out ones: {ledger.one_line()}")
+    chosen = np.isin(rows, rows_kept)
+    scored = table.take(rows_kept)
+    for key in SCORE_KEYS:
+        scored = scored.append_column(key, pyarrow.array(scores[key][chosen]))
+
+    remove_old(results)
+    content_hash = hash_content(scored)
+    write_arrow(results / "scores", scored)
+    write_json(results / "scores_statistics.json", scorer.to_dict())
+    write_heldout(results, scored, np.isin(rows_kept, heldout), config["seed"], content_hash)
+    facts = {
+        "config": config,
+        "provenance": provenance(started, inputs),
+        "rows": scored.num_rows,
+        "heldout_rows": len(heldout),
+        "pool_rows": scored.num_rows - len(heldout),
+        **scale_facts(scored.num_rows - len(heldout)),
+        "content_hash": content_hash,
+        "ledger": ledger.summary(scored.num_rows),
+        "distribution": {key: describe(scored[key].to_numpy()) for key in SCORE_KEYS},
+        "scorer": {"version": SCORER_VERSION, "weights": scorer.weights, "statistics": "scores_statistics.json"},
+    }
+    write_json(results / "scores.json", facts)
+
+
+def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
+    """Rows that are clean, no duplicates and in no evaluation suite: their numbers, their scores, the fitted scorer."""
+    rows = ledger.drop("clean", np.arange(table.num_rows), cleaning_masks(table))
+    digests = [text_digest(*pair) for batch in batches_of(table, rows) for pair in zip(*batch, strict=True)]
+    rows = ledger.drop("exact duplicates", rows, {"exact_duplicate": ~first_of_each(digests)})
+    if not len(rows):
+        raise UserError(f"no usable row: {ledger.one_line()}")
+    scorer, scores = score_rows(table, rows, num_proc)
+    order = best_first(scores["quality"], table["id"].take(rows))
+    clusters = near_duplicates(
+        len(rows), lambda some: texts_of(table, rows[some]), config["cleaning"]["near_duplicate_jaccard"]
+    )
+    masks = {"near_duplicate": ~best_of_each(clusters, order)}
+    kept = ledger.drop("near-duplicates", rows, masks)
+    digests = instruction_digests(table, kept)
+    prompts = {text_digest(task["prompt"]) for suite in EVALUATION_SUITES for task in make_suite(*suite.values())}
+    in_suite = np.array([digest in prompts for digest in digests], bool)
+    kept = ledger.drop("evaluation suites", kept, {"in_evaluation_suite": in_suite})
+    chosen = np.isin(rows, kept)
+    return kept, {key: values[chosen] for key, values in scores.items()}, scorer
+
+
+def cleaning_masks(table) -> dict[str, np.ndarray]:
+    """Which rows go, by reason."""
+    lengths = {}
+    for name in ("instruction", "response"):
+        trimmed = pyarrow.compute.utf8_trim_whitespace(table[name])
+        lengths[name] = pyarrow.compute.utf8_length(trimmed).to_numpy()
+    return {
+        "empty_instruction": lengths["instruction"] == 0,
+        "empty_response": lengths["response"] == 0,
+        "response_too_short": lengths["response"] < CLEANING["min_response_characters"],
+        "too_long": lengths["instruction"] + lengths["response"] > CLEANING["max_characters"],
+    }
+
+
+def reserve_heldout(table, rows: np.ndarray, seed: int, ledger: "Ledger") -> tuple[np.ndarray, np.ndarray]:
+    """The held-out rows, and all rows that stay: none but held-out ones asks what a held-out row asks."""
+    sources = np.array(table["source"].take(rows).to_pylist())
+    heldout = rows[draw_stratified(sources, heldout_rows(len(rows)), np.random.default_rng([seed, 1]))]
+    digests = instruction_digests(table, rows)
+    is_heldout = np.isin(rows, heldout)
+    asked = {digest for digest, held in zip(digests, is_heldout, strict=True) if held}
+    shares = np.array([digest in asked for digest in digests], bool) & ~is_heldout
+    return heldout, ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
+
+
+class Ledger:
+    """What became of every row, step by step, by reason and source."""
+
+    def __init__(self, table, read_ledger: dict):
+        self.sources = table["source"]
+        self.rows_read = read_ledger["rows_read"]
+        self.modified = read_ledger["modified"]
+        self.unreadable_examples = read_ledger["unreadable_examples"]
+        step = {"step": "read", "rows_in": self.rows_read, "rows_out": read_ledger["kept"]}
+        self.steps = [{**step, "dropped": read_ledger["dropped"]}]
+
+    def drop(self, step: str, rows: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
+        """The rows under none of the masks; a row under several counts under the first."""
+        stay, dropped = np.ones(len(rows), bool), {}
+        for reason, mask in masks.items():
+            gone = rows[mask & stay]
+            if len(gone):
+                counts = Counter(self.sources.take(gone).to_pylist())
+                dropped[reason] = dict(sorted(counts.items()))
+            stay &= ~mask
+        self.steps.append({"step": step, "rows_in": len(rows), "rows_out": int(stay.sum()), "dropped": dropped})
+        return rows[stay]
+
+    def summary(self, rows: int) -> dict:
+        """The ledger as JSON holds it: every row read is among the `rows` left, or dropped under one reason."""
+        dropped = sum(count for step in self.steps for by in step["dropped"].values() for count in by.values())
+        assert self.rows_read == rows + dropped, f"{self.rows_read} rows read, {rows} left, {dropped} dropped"
+        return {
+            "rows_read": self.rows_read,
+            "rows_dropped": dropped,
+            "rows": rows,
+            "steps": self.steps,
+            "modified": self.modified,
+            "unreadable_examples": self.unreadable_examples,
+        }
+
+    def one_line(self) -> str:
+        """Rows read, and the reasons of those dropped."""
+        reasons = {reason: sum(by.values()) for step in self.steps for reason, by in step["dropped"].items()}
+        return ", ".join([f"{self.rows_read} read", *(f"{count} {reason}" for reason, count in reasons.items())])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rows in batches, scored by several processes
+
+
+def texts_of(table, rows: np.ndarray) -> tuple[list[str], list[str]]:
+    """Instructions and responses of the rows of these numbers."""
+    part = table.select(["instruction", "response"]).take(rows)
+    return part["instruction"].to_pylist(), part["response"].to_pylist()
+
+
+def batches_of(table, rows: np.ndarray):
+    """`texts_of` the rows, BATCH_ROWS at a time."""
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield texts_of(table, rows[start : start + BATCH_ROWS])
+
+
+def instruction_digests(table, rows: np.ndarray) -> list[bytes]:
+    """Equal where the normalised instructions are."""
+    return [text_digest(instruction) for batch in batches_of(table, rows) for instruction in batch[0]]
+
+
+def score_rows(table, rows: np.ndarray, num_proc: int) -> tuple[QualityScorer, dict[str, np.ndarray]]:
+    """Fit on all rows, then score them all: the same numbers for any `num_proc`."""
+    parts = [rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS)]
+    scorer = QualityScorer(SCORE_WEIGHTS).fit(_with_bar("fit", parts, (texts_of(table, part) for part in parts)))
+    scored = list(_with_bar("score", parts, _score_parts(scorer, table, parts, num_proc)))
+    scores = {key: np.concatenate([part[key] for part in scored]) for key in SCORE_KEYS}
+    assert all(np.isfinite(values).all() for values in scores.values()), "the scorer gave a score that is no number"
+    return scorer, scores
+
+
+def _with_bar(name: str, parts: list[np.ndarray], results):
+    """The results as they come, one for each part, under a bar that counts rows."""
+    from tqdm import tqdm
+
+    with tqdm(total=sum(map(len, parts)), desc=name, unit=" rows", unit_scale=True, delay=2) as bar:
+        for part, result in zip(parts, results, strict=True):
+            yield result
+            bar.update(len(part))
+
+
+def _score_parts(scorer: QualityScorer, table, parts: list[np.ndarray], num_proc: int):
+    if num_proc == 1 or len(parts) == 1:
+        yield from (scorer.score_batch(*texts_of(table, part)) for part in parts)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    pool = ProcessPoolExecutor(min(num_proc, len(parts)), initializer=_start_worker, initargs=(scorer, table))
+    try:
+        with pool:
+            yield from pool.map(_score_part, parts)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a scoring process was killed, for want of memory it may be: take a lower --num_proc"
+        ) from error
+
+
+_worker = {}
+
+
+def _start_worker(scorer: QualityScorer, table) -> None:
+    """Keep what a process scores with, and end the process once its parent is gone, however that ended."""
+    import threading
+
+    def watch(parent: int = os.getppid()) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    _worker.update(scorer=scorer, table=table)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _score_part(part: np.ndarray) -> dict[str, np.ndarray]:
+    return _worker["scorer"].score_batch(*texts_of(_worker["table"], part))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+def remove_old(results: Path) -> None:
+    """Remove scores and subsets, all markers first: a kill in between leaves nothing that looks finished."""
+    clear(results / "scores.json")
+    for marker in (results / "subsets").glob("*.json"):
+        clear(marker)
+    clear(results / "scores_statistics.json", results / "scores", results / "subsets")
+
+
+def hash_content(table) -> str:
+    """SHA-256 of all cells, column by column."""
+    hashes = []
+    for name in table.column_names:
+        if name in SCORE_KEYS:
+            hashes.append(table[name].to_numpy().tobytes().hex())
+        else:
+            hashes.append(hash_strings(value for chunk in table[name].chunks for value in chunk.to_pylist()))
+    return hash_strings(hashes)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Report
+
+
+def print_report(results: Path, scores: dict) -> None:
+    """The ledger, the scale, and one line for each subset."""
+    print("\n" + "\n".join(ledger_lines(scores["ledger"])))
+    print(
+        f"{scores['rows']:,} rows scored: {scores['pool_rows']:,} to choose from, {scores['heldout_rows']:,} held out\n"
+    )
+    names = [name for name in [*SUBSETS, "heldout"] if name not in scores["subsets_left_out"]]
+    subsets = [read_json(results / "subsets" / f"{name}.json") for name in names]
+    print("\n".join(subset_table(subsets)))
+    print(f"scale {scores['scale_label']}: " + ("full size" if scores["scale"] == 1 else "every subset shrunk by this"))
+    if scores["subsets_left_out"]:
+        print(f"left out, smaller than one row at this scale: {', '.join(scores['subsets_left_out'])}")
+    for subset in subsets:
+        if subset["rule"] == "top" and subset["pool_fraction"] > 0.5:
+            print(
+                f"{subset['subset']} takes {subset['pool_fraction']:.0%} of the pool: it is little else than the pool"
+            )
+
+
+def ledger_lines(ledger: dict) -> list[str]:
+    """One line per step: what came in, what went and why, with the sources it came from."""
+    lines = [f"{ledger['rows_read']:,} rows read"]
+    for step in ledger["steps"]:
+        for reason, by_source in step["dropped"].items():
+            sources = sorted(by_source.items(), key=lambda item: (-item[1], item[0]))
+            shown = ", ".join(f"{source} {rows:,}" for source, rows in sources[:4])
+            more = f", {len(sources) - 4} more sources" if len(sources) > 4 else ""
+            lines.append(f"  -{sum(by_source.values()):<9,} {step['step']}: {reason} ({shown}{more})")
+    lines += [f"   {rows:<9,} changed: {reason}" for reason, rows in ledger["modified"].items()]
+    return lines + [f"   unreadable: {example}" for example in ledger["unreadable_examples"]]
+
+
+def subset_table(subsets: list[dict]) -> list[str]:
+    """The subsets side by side."""
+    heads = f"{'subset':14}{'rule':12}{'rows':>9}{'of pool':>9}{'score':>8}{'range':>14}{'words':>8}{'entropy':>9}"
+    lines = [f"{heads}  most from"]
+    for subset in subsets:
+        score, words = subset["score"], subset["response_words"]
+        source, rows = next(iter(subset["source_mix"].items()), ("-", 0))
+        most = f"{source} {rows / max(subset['rows'], 1):.0%}"
+        numbers = f"{'-':>8}{'-':>14}{'-':>8}"
+        if subset["rows"]:
+            numbers = f"{score['mean']:8.3f}{score['min']:8.3f}-{score['max']:.3f}{words['mean']:8.1f}"
+        lines.append(
+            f"{subset['subset']:14}{subset['rule'].split()[0]:12}{subset['rows']:9,}{subset['pool_fraction']:9.1%}"
+            f"{numbers}{subset['source_entropy_bits']:9.2f}  {most}"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    run_main(main)

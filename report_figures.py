@@ -1,0 +1,438 @@
+"""Figures of the analysis, each as PNG and SVG, the same bytes from the same inputs.
+
+Reads  the analysis (verdict.json's content), the loaded runs, <results>/scores/ and <results>/subsets/*.json.
+Writes <output>/figures/*.png and *.svg; `analyze_results.py` calls it.
+
+Colours are Okabe and Ito's, told apart by the colour-blind; markers and line styles say the same again, for print in
+grey. Every point that has an interval shows it. The scale stands on every figure.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from common import UserError, read_arrow, read_json
+from report_tables import model_words, show_share
+from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
+
+PAGE_WIDTH = 6.9  # inches: two columns of a paper
+PIXELS_PER_INCH = 200
+STYLE = {
+    "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
+    "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.5, "axes.axisbelow": True, "lines.linewidth": 1.3,
+    "figure.constrained_layout.use": True, "savefig.facecolor": "white", "svg.hashsalt": "quality-tradeoff",
+    "svg.fonttype": "path",
+}  # fmt: skip
+
+# How each selection rule is drawn: colour, marker, line, and its words in the legend.
+RULES = {
+    "top": {"color": "#0072B2", "marker": "o", "line": "-", "label": "best-scored rows (ultra, high, medium)"},
+    "random": {"color": "#D55E00", "marker": "s", "line": ":", "label": "random rows"},
+    "longest": {"color": "#009E73", "marker": "D", "line": "", "label": "longest rows"},
+    "bottom": {"color": "#CC79A7", "marker": "v", "line": "", "label": "worst-scored rows (low)"},
+    None: {"color": "#555555", "marker": "P", "line": "", "label": "other subsets"},
+}
+DODGE = {"top": 1.0, "random": 1.2, "longest": 0.83, "bottom": 0.83, None: 1.44}  # equal rows stand side by side
+ANCHORS = {CLAIM["anchor"]: ("#000000", (0, (5, 2))), CLAIM["base"]: ("#777777", (0, (1, 1.5)))}
+METRIC_LABELS = {
+    "bits_per_byte": "Held-out loss, bits per byte (lower is better)",
+    "task_completion": "Task completion, % (higher is better)",
+}
+VERDICT_MARKS = {"supported": "✓ supported", "refuted": "✗ refuted", "inconclusive": "? inconclusive"}
+DIMENSION_LINES = ["-", "--", "-.", ":"]
+DIMENSION_COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
+
+
+def draw_figures(analysis: dict, runs: list[dict], results: Path, folder: Path) -> list[dict]:
+    """Draw every figure that there is data for; returns {"name", "title", "caption", "alt", "svg"} of each."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in [*folder.glob("*.png"), *folder.glob("*.svg")]:
+        stale.unlink()
+    with matplotlib.rc_context(STYLE):
+        figures = [draw_retention(analysis, folder)]
+        for size in analysis["sizes"]:
+            records = [run for run in analysis["runs"] if run["size"] == size]
+            used = {run["experiment"] for run in records}
+            loaded = [run for run in runs if run["experiment"] in used]
+            note = scale_note(analysis, size)
+            figures.append(draw_performance(records, size, note, folder))
+            figures.append(draw_quality_bands(loaded, size, note, folder))
+            figures.append(draw_loss_curves(loaded, size, note, folder))
+        figures.append(draw_score_distributions(results, study_note(analysis), folder))
+    return [figure for figure in figures if figure]
+
+
+def scale_note(analysis: dict, size: str) -> str:
+    """What stands on a figure of one size: its scale and model, and whether it is only the demo."""
+    summary = analysis["sizes"][size]
+    parts = [size, summary["scale_label"] or "no trained run", model_words(summary), demo_mark(summary)]
+    return " · ".join(part for part in parts if part)
+
+
+def study_note(analysis: dict) -> str:
+    """What stands on a figure of several sizes."""
+    demo = [f"size {size}: not the answer" for size, summary in analysis["sizes"].items() if demo_mark(summary)]
+    return " · ".join([analysis["scale_label"], *demo])
+
+
+def demo_mark(summary: dict) -> str:
+    return "demo: not the answer" if summary["demo"] else ""
+
+
+def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) -> dict:
+    """Write PNG and SVG without a date, so that the same data gives the same bytes."""
+    import matplotlib.pyplot as plt
+
+    figure.savefig(folder / f"{name}.png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+    figure.set_layout_engine("none")  # the layout stands; a second solution would take as long again
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)
+    return {"name": name, "title": title, "caption": caption, "alt": alt, "svg": folder / f"{name}.svg"}
+
+
+def rule_of(run: dict) -> str | None:
+    return run["rule"] if run["rule"] in RULES else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Performance against rows
+
+
+def draw_performance(records: list[dict], size: str, note: str, folder: Path) -> dict | None:
+    """Each metric against training rows, one panel per metric, every run with its interval."""
+    import matplotlib.pyplot as plt
+
+    metrics = [metric for metric in METRIC_LABELS if any(metric in run["metrics"] and run["rows"] for run in records)]
+    if not metrics:
+        return None
+    figure, axes = plt.subplots(1, len(metrics), figsize=(PAGE_WIDTH, 3.3), squeeze=False)
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        draw_performance_panel(axis, [run for run in records if metric in run["metrics"]], metric)
+    shown = [axis.get_legend_handles_labels() for axis in axes[0]]
+    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(note, fontsize=8, color="#444444")
+    return save(
+        figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
+        f"{note}. Points of an equal number of rows are set side by side. Bars: 95% intervals over examples, one "
+        "training seed. An open mark repeats the same rows for more epochs. Across: the format-tuned anchor and the "
+        "untouched model, with their intervals; an arrow says that it lies off the panel.",
+        "; ".join(describe_performance(run) for run in records),
+    )  # fmt: skip
+
+
+def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
+    factor = 100 if metric == "task_completion" else 1
+    for rule, style in RULES.items():
+        points = [run for run in records if run["rows"] and rule_of(run) == rule]
+        for repeated in (False, True):
+            chosen = [run for run in points if is_repeated(run) is repeated]
+            if chosen:
+                draw_points(axis, chosen, metric, factor, rule, style, repeated)
+    axis.set_xscale("log")
+    axis.set_xlabel("training rows")
+    axis.set_title(METRIC_LABELS[metric], loc="left")
+    plain_log_ticks(axis, [run["rows"] for run in records if run["rows"]])
+    for run in records:
+        if run["arm"] in ANCHORS:
+            draw_anchor(axis, run, metric, factor)
+
+
+def draw_anchor(axis, run: dict, metric: str, factor: float) -> None:
+    """An anchor as a line across with its interval as a band; one far off the points as a note at the edge."""
+    color, dashes = ANCHORS[run["arm"]]
+    value, low, high = (run["metrics"][metric][key] * factor for key in ("value", "low", "high"))
+    bottom, top = axis.get_ylim()
+    if not bottom - 0.3 * (top - bottom) < value < top + 0.3 * (top - bottom):
+        above, room = value > top, 0.12 * (top - bottom)
+        axis.set_ylim(bottom - (0 if above else room), top + (room if above else 0))
+        axis.text(
+            0.98, 0.98 if above else 0.02, f"{anchor_label(run['arm'])}: {value:.3g} {'↑' if above else '↓'}",
+            transform=axis.transAxes, ha="right", va="top" if above else "bottom", fontsize=7.5, color="#555555",
+        )  # fmt: skip
+        return
+    axis.axhspan(low, high, color=color, alpha=0.1, linewidth=0)
+    axis.axhline(value, color=color, linestyle=dashes, linewidth=1, label=anchor_label(run["arm"]))
+
+
+def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style: dict, repeated: bool) -> None:
+    runs = sorted(runs, key=lambda run: run["rows"])
+    x = np.array([run["rows"] for run in runs]) * DODGE[rule] * (1.44 if repeated else 1)
+    values, low, high = (
+        np.array([run["metrics"][metric][key] for run in runs]) * factor for key in ("value", "low", "high")
+    )
+    axis.errorbar(
+        x, values, yerr=np.maximum(0, [values - low, high - values]), color=style["color"], marker=style["marker"],
+        markersize=4.5, linestyle="" if repeated else style["line"], capsize=2, elinewidth=0.9,
+        markerfacecolor="white" if repeated else style["color"],
+        label="the same rows, more epochs" if repeated else style["label"],
+    )  # fmt: skip
+
+
+def is_repeated(run: dict) -> bool:
+    """An arm that reads a subset of another arm's name for longer, such as ultra_10k_x10."""
+    return run["arm"] != run["subset"] and run["subset"] in SUBSETS
+
+
+def anchor_label(arm: str) -> str:
+    return "untouched base model" if arm == CLAIM["base"] else f"anchor: {arm}"
+
+
+def describe_performance(run: dict) -> str:
+    parts = []
+    for metric, shown in run["metrics"].items():
+        factor, digits = (100, 1) if metric == "task_completion" else (1, 3)
+        parts.append(f"{metric.replace('_', ' ')} {shown['value'] * factor:.{digits}f}{'%' if factor == 100 else ''}")
+    return f"{run['experiment']}, {run['rows']:,} rows: {', '.join(parts) or 'not evaluated'}"
+
+
+def plain_log_ticks(axis, rows: list[int]) -> None:
+    """Ticks of a log axis as 1K, 10K, 1M, three or more of them even over less than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    decades = np.log10(max(rows) / min(rows))
+    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2 else (1, 3)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_xlim(min(rows) / 1.6, max(rows) * 1.6)
+
+
+def short_count(value: float) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "K")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Retention
+
+
+def draw_retention(analysis: dict, folder: Path) -> dict | None:
+    """Forest plot: the share of medium's gain that ultra keeps, by size, metric and anchor, beside the claim's line."""
+    import matplotlib.pyplot as plt
+
+    rows = [
+        {"size": size, "metric": metric, "anchor": anchor, **result}
+        for size, summary in analysis["sizes"].items()
+        for metric, anchors in summary["retention"].items()
+        for anchor, result in anchors.items()
+        if result["verdict"] != "not tested"
+    ]
+    if not rows:
+        return None
+    share = analysis["config"]["claim"]["retention"]
+    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 0.95 + 0.3 * len(rows)))
+    low, high = forest_range(rows, share)
+    axis.set_xlim(low * 100, high * 100)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.axvline(share * 100, color="#000000", linewidth=1.2)
+    axis.axvline(100, color="#777777", linewidth=0.9, linestyle=(0, (4, 2)))
+    for place, row in enumerate(rows):
+        draw_retention_row(axis, place, row, low, high)
+        if place and row["size"] != rows[place - 1]["size"]:
+            axis.axhline(place - 0.5, color="#999999", linewidth=0.6)
+    axis.set_yticks(range(len(rows)), [retention_row_label(row) for row in rows])
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel(f"share of medium's gain over the anchor that ultra keeps, % (line: the claim, {share:.0%})")
+    axis.set_title(study_note(analysis), loc="left", color="#444444", fontsize=8)
+    alt = "; ".join(f"{retention_row_label(row).replace(chr(10), ' ')}: {retention_words(row)}" for row in rows)
+    return save(
+        figure, folder, "retention", "Gain retained",
+        f"{study_note(analysis)}. Filled: the primary anchor ({CLAIM['anchor']}); open: the untouched base model. "
+        "Bars: 95% intervals of R, paired bootstrap over examples; an arrow marks a bar that runs on. The verdict "
+        "comes from the one-sided test of T, not from these bars.", alt,
+    )  # fmt: skip
+
+
+def forest_range(rows: list[dict], share: float) -> tuple[float, float]:
+    """The x-range: the claim's line and 100% always, the intervals as far as they stay readable."""
+    ends = [end for row in rows if row["R"] is not None for end in row["R_interval"]]
+    return max(min([*ends, share - 0.3]) - 0.05, -0.5), min(max([*ends, 1.1]) + 0.05, 2.0)
+
+
+def draw_retention_row(axis, place: int, row: dict, low: float, high: float) -> None:
+    primary = row["anchor"] == CLAIM["anchor"]
+    color = "#0072B2" if row["metric"] == "bits_per_byte" else "#D55E00"
+    text = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7.5}
+    axis.text(1.02, place, retention_words(row), **text)
+    if row["R"] is None:
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axis.text(0.5, place, row["R_missing_because"], ha="center", color="#444444", bbox=box, **text)
+        return
+    ends = np.clip(row["R_interval"], low, high) * 100
+    axis.plot(ends, [place, place], color=color, linewidth=1.6)
+    for end, limit, marker in zip(row["R_interval"], (low, high), ("<", ">"), strict=True):
+        if end != np.clip(end, low, high):
+            axis.plot(limit * 100, place, marker=marker, color=color, markersize=5, clip_on=False)
+    if low <= row["R"] <= high:
+        face, marker = (color if primary else "white"), ("o" if row["metric"] == "bits_per_byte" else "s")
+        axis.plot(row["R"] * 100, place, marker=marker, color=color, markerfacecolor=face, markersize=6)
+
+
+def retention_row_label(row: dict) -> str:
+    return f"{row['size']}, {row['metric'].replace('_', ' ')}\nover {row['anchor']}"
+
+
+def retention_words(row: dict) -> str:
+    """The row's numbers; the verdict only where it counts, at the primary anchor."""
+    words = VERDICT_MARKS[row["verdict"]] if row["anchor"] == CLAIM["anchor"] else ""
+    if row["R"] is not None:
+        low, high = row["R_interval"]
+        words = f"{show_share(row['R'], [low, high])}  {words}"
+    return words.strip() or "–"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Loss by quality band
+
+
+def draw_quality_bands(runs: list[dict], size: str, note: str, folder: Path) -> dict | None:
+    """Heat map: bits per byte of each arm on each fifth of the held-out rows by quality score."""
+    import matplotlib.pyplot as plt
+
+    measured = [run for run in runs if "bits_per_byte" in run["metrics"] and quality_bands_of(run)]
+    if not measured:
+        return None
+    bands = quality_bands_of(measured[0])
+    measured = [run for run in measured if len(quality_bands_of(run)) == len(bands)]
+    values = np.array([[band["bits_per_byte"] for band in quality_bands_of(run)] for run in measured])
+    excess = values - values.min(axis=0)
+    # An untrained model can lie far above the rest: the shades are for telling the trained ones apart.
+    trained = [bool(run["subset"]) for run in measured]
+    darkest = max(float(excess[trained].max()) if any(trained) else float(excess.max()), 1e-9)
+    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 1.15 + 0.24 * len(measured)))
+    image = axis.imshow(excess, cmap="Blues", aspect="auto", vmin=0, vmax=darkest)
+    for row, column in np.ndindex(values.shape):
+        best = excess[row, column] == 0
+        dark = excess[row, column] > 0.6 * darkest
+        axis.text(
+            column, row, f"{values[row, column]:.3f}", ha="center", va="center", fontsize=7.5,
+            color="white" if dark else "black", fontweight="bold" if best else "normal",
+        )  # fmt: skip
+    axis.set_xticks(range(len(bands)), [f"{band['low']:.2f}–{band['high']:.2f}" for band in bands])
+    axis.set_yticks(range(len(measured)), [run["arm"] for run in measured])
+    axis.set_xlabel("quality score of the held-out rows, in fifths")
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    axis.set_title(note, fontsize=8, color="#444444", loc="left")
+    extend = "max" if excess.max() > darkest else "neither"
+    figure.colorbar(image, ax=axis, label="above the band's best arm", pad=0.02, extend=extend)
+    best = [measured[row]["arm"] for row in values.argmin(axis=0)]
+    return save(
+        figure, folder, f"quality_bands_{size}", f"Loss by training subset and evaluation quality, {size}",
+        f"{note}. Bits per byte (lower is better); shade: how far above the best arm of that band; bold: the best.",
+        "Best arm by band, lowest quality first: " + ", ".join(best),
+    )  # fmt: skip
+
+
+def quality_bands_of(run: dict) -> list[dict]:
+    return (run["quality_bands"] or {}).get("bands", {}).get("quality", [])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Training loss
+
+
+def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> dict | None:
+    """Training loss against optimizer steps, one line per run; every arm's step holds as many tokens."""
+    import matplotlib.pyplot as plt
+
+    trained = [run for run in runs if run["train"].get("loss_curve")]
+    if not trained:
+        return None
+    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 3.0))
+    shades = {rule: [run for run in trained if rule_of(run) == rule] for rule in RULES}
+    for rule, group in shades.items():
+        for place, run in enumerate(group):
+            strength = 1 - 0.6 * place / max(1, len(group) - 1) if len(group) > 1 else 1
+            draw_loss_curve(axis, run, RULES[rule], strength, place)
+    axis.set_xscale("log")
+    axis.set_xlabel("optimizer steps")
+    axis.set_ylabel("training loss, nats per response token")
+    figure.legend(loc="outside right center", frameon=False)
+    axis.set_title(note, fontsize=8, color="#444444", loc="left")
+    ends = "; ".join(f"{run['arm']} {run['train']['loss_curve'][-1]['loss']:.2f}" for run in trained)
+    return save(
+        figure, folder, f"loss_curves_{size}", f"Training loss, {size}",
+        f"{note}. Each line is a run's loss on its own training rows: heights compare only within a subset.",
+        f"Last training loss in nats per token: {ends}",
+    )  # fmt: skip
+
+
+def draw_loss_curve(axis, run: dict, style: dict, strength: float, place: int) -> None:
+    from matplotlib.colors import to_rgb
+
+    curve = run["train"]["loss_curve"]
+    color = 1 - strength * (1 - np.array(to_rgb(style["color"])))
+    line = ["-", "--", "-.", ":"][place % 4]
+    x, y = [point["step"] for point in curve], [point["loss"] for point in curve]
+    axis.plot(x, y, color=color, linestyle=line, linewidth=1.1, label=run["arm"])
+    axis.plot(x[-1], y[-1], color=color, marker=style["marker"], markersize=4)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scores
+
+
+def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | None:
+    """The pool's quality scores with the cut-offs of the best-scored subsets, and the four dimensions beside."""
+    import matplotlib.pyplot as plt
+
+    if not (results / "scores.json").exists():
+        return None
+    try:
+        scores = read_arrow(results / "scores", ["quality", *SCORE_WEIGHTS])
+    except UserError:
+        return None
+    cuts = tier_cutoffs(results)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8))
+    edges = np.linspace(0, 1, 101)
+    quality = scores["quality"].to_numpy()
+    left.hist(quality, bins=edges, color="#9ecae1")
+    left.set_xlim(max(0, quality.min() - 0.05), min(1, quality.max() + 0.05))
+    left.set_xlabel("quality score")
+    left.set_ylabel("rows of the pool")
+    label_cutoffs(left, cuts)
+    for (name, color), line in zip(zip(SCORE_WEIGHTS, DIMENSION_COLORS, strict=True), DIMENSION_LINES, strict=True):
+        counts, _ = np.histogram(scores[name].to_numpy(), bins=edges)
+        smooth = np.convolve(counts / len(scores) * 100, np.ones(3) / 3, mode="same")
+        right.plot((edges[:-1] + edges[1:]) / 2, smooth, color=color, linestyle=line, label=name.replace("_", " "))
+    right.set_xlabel("score of one dimension")
+    right.set_ylabel("% of rows per 0.01 of score")
+    right.legend(frameon=False)
+    note = f"{len(scores):,} rows · {note}"
+    figure.suptitle(note, fontsize=8, color="#444444")
+    alt = "; ".join(f"{name} takes {rows:,} rows of score {cut:.3f} and above" for name, cut, rows in cuts)
+    return save(
+        figure, folder, "score_distributions", "Scores of the pool",
+        f"{note}. Left: the weighted score, with the lowest score that each subset of best rows takes. Right: the four "
+        "dimensions.", f"Distribution of scores. {alt}",
+    )  # fmt: skip
+
+
+def tier_cutoffs(results: Path) -> list[tuple[str, float, int]]:
+    """(subset, its lowest score, rows) of the best-scored tiers that were made, the lowest first."""
+    cuts = []
+    for name in (CLAIM["ultra"], "high_100k", CLAIM["medium"]):
+        path = results / "subsets" / f"{name}.json"
+        if path.exists():
+            subset = read_json(path)
+            cuts.append((name, subset["score"]["min"], subset["rows"]))
+    return sorted(cuts, key=lambda cut: cut[1])
+
+
+def label_cutoffs(axis, cuts: list[tuple[str, float, int]]) -> None:
+    """A line for each cut-off, its name at its own height: higher cuts are taller, so that no line meets a name."""
+    top = axis.get_ylim()[1]
+    axis.set_ylim(0, top * (1.05 + 0.12 * len(cuts)))
+    for place, (name, cut, _) in enumerate(cuts):
+        height = top * (1.05 + 0.12 * place)
+        axis.plot([cut, cut], [0, height], color="#333333", linewidth=0.9, linestyle=DIMENSION_LINES[place])
+        side = "right" if cut > np.mean(axis.get_xlim()) else "left"
+        text = f"{name} ≥ {cut:.2f}"
+        axis.text(cut, height, f"{text} " if side == "right" else f" {text}", ha=side, va="center", fontsize=7.5)

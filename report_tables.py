@@ -1,0 +1,366 @@
+"""The tables of the analysis, as cells to read and records to compute with, written as CSV, Markdown and LaTeX.
+
+Reads  the analysis (verdict.json's content); `analyze_results.py` calls it.
+Writes <output>/tables/*.csv, *.md, *.tex.
+
+A table is a dict: name, title, note, headings, cells (what people read) and records (plain numbers, for CSV). Its note
+carries the scale, so that no table can travel without it.
+"""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from common import write_text
+
+METRIC_NAMES = {"bits_per_byte": "bits per byte", "task_completion": "task completion"}
+DEMO_NOTE = "embedded corpus, demo model: shows the pipeline, not the answer"
+NONE = "–"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers in words
+
+
+def show(metric: str, value: float | None, difference: bool = False) -> str:
+    """A metric's value or difference: bits per byte with three decimals, shares in per cent, or in points (pp)."""
+    if value is None:
+        return NONE
+    sign = "+" if difference else ""
+    if metric != "task_completion":
+        return f"{value:{sign}.3f}"
+    return f"{value * 100:{sign}.1f}" + (" pp" if difference else "%")
+
+
+def show_interval(metric: str, low: float, high: float, difference: bool = False) -> str:
+    """Without a unit, which stands at the value before it."""
+    low_text, high_text = (show(metric, end, difference).removesuffix(" pp").removesuffix("%") for end in (low, high))
+    return f"[{low_text}, {high_text}]"
+
+
+def show_estimate(metric: str, estimate: dict | None) -> str:
+    if not estimate:
+        return NONE
+    return f"{show(metric, estimate['value'])} {show_interval(metric, estimate['low'], estimate['high'])}"
+
+
+def show_share(value: float | None, interval: list[float] | None = None) -> str:
+    """A share of a gain, such as 84% [78, 91]."""
+    if value is None:
+        return NONE
+    return f"{value:.0%}" + (f" [{interval[0] * 100:.0f}, {interval[1] * 100:.0f}]" if interval else "")
+
+
+def show_p(value: float | None) -> str:
+    if value is None:
+        return NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def show_seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return NONE
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def show_count(value: float | None) -> str:
+    """Rows and tokens: 850, 12,300, 4.1M."""
+    if value is None:
+        return NONE
+    return f"{value / 1e6:.1f}M" if value >= 1e6 else f"{value:,.0f}"
+
+
+def model_words(summary: dict) -> str | None:
+    """The model that stood for a size and its real number of parameters; null where no run names it."""
+    if not summary["parameters"]:
+        return None
+    millions = summary["parameters"] / 1e6
+    size = f"{millions / 1000:.2f}B" if millions >= 1000 else f"{millions:.1f}M"
+    return f"{summary['model']}, {size} parameters"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The tables
+
+
+def make_tables(analysis: dict) -> list[dict]:
+    """Every table that has rows. Each carries the scale, and says so where it is only the demo."""
+    tables = [retention_table(analysis), performance_table(analysis), contrasts_table(analysis)]
+    tables += [generation_table(analysis), family_table(analysis)]
+    return [table for table in tables if table["cells"]]
+
+
+def table_note(analysis: dict, text: str) -> str:
+    demo = [size for size, summary in analysis["sizes"].items() if summary["demo"]]
+    parts = [analysis["scale_label"].capitalize(), text, f"Size {', '.join(demo)}: {DEMO_NOTE}" if demo else ""]
+    return ". ".join(part.rstrip(".") for part in parts if part) + "."
+
+
+def summary_table(analysis: dict) -> dict:
+    """The headline: per size and metric, the three runs of the claim, what is kept, the verdict."""
+    claim = analysis["config"]["claim"]
+    runs = {(run["arm"], run["size"]): run for run in analysis["runs"]}
+    cells = []
+    for size, summary in analysis["sizes"].items():
+        for metric, anchors in summary["retention"].items():
+            result = anchors[claim["anchor"]]
+            if result["verdict"] == "not tested":
+                continue
+            shown = [runs[claim[role], size]["metrics"][metric] for role in ("ultra", "medium", "anchor")]
+            cells.append(
+                [
+                    f"{size}, {METRIC_NAMES[metric]} {ARROWS[metric]}",
+                    result["verdict"], show_share(result["R"], result["R_interval"]),
+                    *[show_estimate(metric, estimate) for estimate in shown],
+                ]
+            )  # fmt: skip
+    headings = ["", "verdict", "gain kept", claim["ultra"], claim["medium"], f"anchor {claim['anchor']}"]
+    note = f"95% intervals over examples, one training seed; claim: at least {claim['retention']:.0%} of the gain kept"
+    return {"name": "summary", "title": "The claim", "note": table_note(analysis, note), "headings": headings,
+            "cells": cells, "records": []}  # fmt: skip
+
+
+ARROWS = {"bits_per_byte": "↓", "task_completion": "↑"}
+
+
+def scale_of(analysis: dict, run: dict) -> str | None:
+    """The scale of a run's size, which is also that of the untrained model beside the trained ones."""
+    return analysis["sizes"][run["size"]]["scale_label"]
+
+
+def performance_table(analysis: dict) -> dict:
+    cells, records = [], []
+    for run in analysis["runs"]:
+        metrics = run["metrics"]
+        cells.append(
+            [
+                run["experiment"], f"{run['rows']:,}", str(run["epochs"]), show_count(run["tokens"]),
+                show_estimate("bits_per_byte", metrics.get("bits_per_byte")),
+                show_estimate("task_completion", metrics.get("task_completion")),
+                NONE if run["perplexity"] is None else f"{run['perplexity']:.2f}", show_seconds(run["train_seconds"]),
+            ]
+        )  # fmt: skip
+        keys = ["experiment", "size", "subset", "rows", "epochs", "tokens", "steps", "train_seconds", "perplexity"]
+        record = {key: run[key] for key in keys}
+        for metric in METRIC_NAMES:
+            shown = metrics.get(metric, {})
+            record |= {f"{metric}{tail}": shown.get(key) for tail, key in ESTIMATE_COLUMNS.items()}
+        records.append({**record, "scale": scale_of(analysis, run)})
+    measures = ["bits per byte ↓", "task completion ↑", "perplexity", "training"]
+    note = "95% intervals over examples in brackets, one training seed; tokens count every epoch"
+    return {
+        "name": "performance", "title": "Every run", "note": table_note(analysis, note),
+        "headings": ["experiment", "rows", "epochs", "tokens", *measures], "cells": cells, "records": records,
+    }  # fmt: skip
+
+
+ESTIMATE_COLUMNS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
+
+
+def retention_table(analysis: dict) -> dict:
+    cells, records = [], []
+    for size, summary in analysis["sizes"].items():
+        for metric, anchors in summary["retention"].items():
+            for anchor, result in anchors.items():
+                if result["verdict"] != "not tested":
+                    cells.append(retention_cells(size, metric, anchor, result, analysis))
+                records.append(retention_record(size, metric, anchor, result, summary))
+    share = analysis["config"]["claim"]["retention"]
+    note = (
+        f"T = ultra - {share:g} medium - {1 - share:.1g} anchor, oriented so that higher is better; supported where "
+        "its one-sided 95% lower bound is above 0, refuted where the upper one is below; verdicts over the second "
+        "anchor, in brackets, do not count. Raw ratio: ultra's metric as a share of medium's, without an anchor"
+    )
+    headings = ["", "anchor", "verdict", "gain kept R", "T", "T bounds", "raw ratio", "n"]
+    return {
+        "name": "retention", "title": "Gain retained, in numbers", "note": table_note(analysis, note),
+        "headings": headings, "cells": cells, "records": records,
+    }  # fmt: skip
+
+
+def retention_cells(size: str, metric: str, anchor: str, result: dict, analysis: dict) -> list[str]:
+    primary = anchor == analysis["config"]["claim"]["anchor"]
+    raw = result["raw_ratio"]
+    interval = None if raw["low"] is None else [raw["low"], raw["high"]]
+    return [
+        f"{size}, {METRIC_NAMES[metric]}", anchor, result["verdict"] if primary else f"({result['verdict']})",
+        show_share(result["R"], result["R_interval"]), show(metric, result["T"], difference=True),
+        show_interval(metric, result["T_lower"], result["T_upper"], difference=True),
+        show_share(raw["value"], interval), f"{result['n']:,}",
+    ]  # fmt: skip
+
+
+def retention_record(size: str, metric: str, anchor: str, result: dict, summary: dict) -> dict:
+    record = {"size": size, "metric": metric, "anchor": anchor, "verdict": result["verdict"], "n": result["n"]}
+    for key in ("R", "T", "T_lower", "T_upper", "T_minimum_detectable", "gain"):
+        record[key] = result.get(key)
+    for key in ("R_interval", "T_interval", "gain_interval"):
+        low, high = result.get(key) or (None, None)
+        stem = key.removesuffix("_interval")
+        record |= {f"{stem}_95_low": low, f"{stem}_95_high": high}
+    raw = result.get("raw_ratio", {})
+    record |= {"raw_ratio": raw.get("value"), "raw_ratio_low": raw.get("low"), "raw_ratio_high": raw.get("high")}
+    return {**record, "missing": " ".join(result.get("missing", [])), "scale": summary["scale_label"]}
+
+
+def reading_of(contrast: dict) -> str:
+    if contrast["p"] is None:
+        return f"missing: {', '.join(contrast['missing'])}"
+    if contrast["p_holm"] >= 0.05:
+        return "not distinguishable"
+    return "better" if contrast["difference"] > 0 else "worse"
+
+
+def contrasts_table(analysis: dict) -> dict:
+    contrasts = [contrast for summary in analysis["sizes"].values() for contrast in summary["contrasts"]]
+    cells, records = [], []
+    for contrast in contrasts:
+        metric = contrast["metric"]
+        record = {key: contrast.get(key) for key in CONTRAST_COLUMNS}
+        records.append({**record, "scale": analysis["sizes"][contrast["size"]]["scale_label"]})
+        if contrast["p"] is None:
+            continue
+        interval = show_interval(metric, contrast["low"], contrast["high"], difference=True)
+        cells.append(
+            [
+                f"{contrast['size']}, {METRIC_NAMES[metric]}", contrast["second"], reading_of(contrast),
+                f"{show(metric, contrast['difference'], difference=True)} {interval}", show_p(contrast["p"]),
+                show_p(contrast["p_holm"]), show(metric, contrast["minimum_detectable"], difference=True).lstrip("+"),
+            ]
+        )  # fmt: skip
+    note = (
+        "Advantage of ultra over as many other rows, positive where ultra is better (fewer bits per byte, more tasks "
+        "completed). p: exact McNemar for tasks, sign-flip permutation for loss; Holm-corrected over all contrasts. "
+        "Detectable: the true difference that would be found with 80% power"
+    )
+    headings = ["", "against", "ultra is", "advantage", "p", "p (Holm)", "detectable"]
+    return {
+        "name": "contrasts", "title": "Ultra against its controls", "note": table_note(analysis, note),
+        "headings": headings, "cells": cells, "records": records,
+    }  # fmt: skip
+
+
+CONTRAST_COLUMNS = [
+    "size", "metric", "first", "second", "difference", "low", "high", "p", "p_holm", "minimum_detectable", "n",
+    "method",
+]  # fmt: skip
+
+
+def generation_table(analysis: dict) -> dict:
+    """Measures of the generations, as many as the runs have; no judge, so they describe and do not rank."""
+    measured = [run for run in analysis["runs"] if run["generation"]]
+    keys = list(dict.fromkeys(key for run in measured for key in run["generation"] if key != "prompts"))
+    cells, records = [], []
+    for run in measured:
+        values = [run["generation"].get(key) for key in keys]
+        cells.append([run["experiment"], *[show_measure(value) for value in values]])
+        records.append({"experiment": run["experiment"], **run["generation"], "scale": scale_of(analysis, run)})
+    note = "Greedy answers to held-out prompts. These describe form and need no judge; they do not enter the verdict"
+    return {
+        "name": "generation", "title": "What the models write", "note": table_note(analysis, note),
+        "headings": ["experiment", *[key.replace("_", " ") for key in keys]], "cells": cells, "records": records,
+    }  # fmt: skip
+
+
+def show_measure(value: float | None) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def family_table(analysis: dict) -> dict:
+    """Task completion by family, a column per family."""
+    measured = [run for run in analysis["runs"] if run["by_family"] and "task_completion" in run["metrics"]]
+    families = sorted({family for run in measured for family in run["by_family"]})
+    cells, records = [], []
+    for run in measured:
+        counts = [run["by_family"].get(family) for family in families]
+        cells.append([run["experiment"], *[share_passed(count) for count in counts]])
+        passed = {family: count and count["passed"] for family, count in zip(families, counts, strict=True)}
+        records.append({"experiment": run["experiment"], **passed, "scale": scale_of(analysis, run)})
+    note = "Per cent of the prompts of each family whose checker passes; too few per family for fine comparisons"
+    return {
+        "name": "task_families", "title": "Task completion by family", "note": table_note(analysis, note),
+        "headings": ["experiment", *[family.replace("_", " ") for family in families]], "cells": cells,
+        "records": records,
+    }  # fmt: skip
+
+
+def share_passed(count: dict | None) -> str:
+    return f"{100 * count['passed'] / count['prompts']:.0f}" if count and count["prompts"] else NONE
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A table as text
+
+
+def write_tables(tables: list[dict], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in ("csv", "md", "tex"):
+        for stale in folder.glob(f"*.{suffix}"):
+            stale.unlink()
+    for table in tables:
+        write_text(folder / f"{table['name']}.csv", csv_text(table["records"]))
+        write_text(folder / f"{table['name']}.md", markdown_table(table))
+        write_text(folder / f"{table['name']}.tex", latex_table(table))
+
+
+def csv_text(records: list[dict]) -> str:
+    """Plain numbers under snake_case names; what is unknown is empty."""
+    file = io.StringIO()
+    names = list(dict.fromkeys(name for record in records for name in record))
+    writer = csv.DictWriter(file, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return file.getvalue()
+
+
+def markdown_table(table: dict) -> str:
+    rows = [table["headings"], ["---"] + ["---:"] * (len(table["headings"]) - 1), *table["cells"]]
+    lines = ["| " + " | ".join(markdown_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + f"\n\n*{markdown_text(table['note'])}*\n"
+
+
+def markdown_cell(text: str) -> str:
+    return markdown_text(text).replace("|", "\\|").replace("\n", " ")
+
+
+def markdown_text(text: str) -> str:
+    """Words from data as plain text: no markup of Markdown's or HTML's. Underscores inside words are none."""
+    text = re.sub(r"([\\`*]|\b_|_\b|\](?=[(\[:]))", r"\\\1", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+LATEX_MARKS = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "−": "$-$", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "≥": r"$\geq$", "·": r"$\cdot$",
+}  # fmt: skip
+
+
+def latex_text(text: str) -> str:
+    return "".join(LATEX_MARKS.get(character, character) for character in text)
+
+
+def latex_table(table: dict) -> str:
+    """A booktabs table; needs \\usepackage{booktabs} and graphicx."""
+    lines = [" & ".join(latex_text(cell) for cell in row) + r" \\" for row in [table["headings"], *table["cells"]]]
+    columns = "l" + "r" * (len(table["headings"]) - 1)
+    return "\n".join(
+        [
+            r"\begin{table}", r"\centering", rf"\caption{{{latex_text(table['title'] + '. ' + table['note'])}}}",
+            rf"\label{{tab:{table['name']}}}", r"\resizebox{\linewidth}{!}{%", rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}}", r"\end{table}", "",
+        ]
+    )  # fmt: skip
+
+
+def text_table(headings: list[str], cells: list[list[str]]) -> str:
+    """Columns lined up for a terminal: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [headings, *cells]) for column in range(len(headings))]
+    lines = []
+    for first, *others in [headings, ["-" * width for width in widths], *cells]:
+        padded = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *padded]).rstrip())
+    return "\n".join(lines)

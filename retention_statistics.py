@@ -1,0 +1,223 @@
+"""The statistics of the claim, in numpy alone: paired bootstrap, retention, contrasts, p-values, power.
+
+Reads and writes nothing; `analyze_results.py` calls it. Every metric comes oriented so that higher is better: task
+completion as it is, bits per byte negated. A metric of one run is a ratio of sums over examples,
+
+    m = sum(numerators) / sum(denominators)
+
+(passes over prompts; minus bits over bytes), and examples are what is resampled, the same ones for all runs at once, so
+that every difference between runs is a paired one. The intervals speak of other examples from the same source; they do
+not speak of other training seeds.
+"""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+MIN_EXAMPLES = 30  # below this a percentile bootstrap promises more than it holds, and no verdict is given
+POWER = 0.8  # of the minimum detectable effect
+CHUNK_VALUES = 500_000  # resampled indices held at once: 4 MB, which stays near the cache
+
+VERDICTS = ["supported", "refuted", "inconclusive", "not tested"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Resampling
+
+
+def ratio_of_sums(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """The metric of each run. Both of shape (runs, examples); returns (runs,)."""
+    return numerators.sum(axis=1) / denominators.sum(axis=1)
+
+
+def bootstrap_ratios(numerators: np.ndarray, denominators: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """The metric of every run in each of `draws` resamples of the examples, the same resample for all runs.
+
+    Both inputs are (runs, examples); returns (draws, runs). A resample is counted once, how often each example fell
+    into it, and one matrix product then gives all runs, so 24 runs cost little more than one.
+    """
+    runs, examples = numerators.shape
+    rng = np.random.default_rng(seed)
+    both = np.concatenate([numerators, denominators]).T.astype(np.float64)  # (examples, 2 * runs)
+    ratios = np.empty((draws, runs))
+    chunk = max(1, CHUNK_VALUES // examples)
+    for start in range(0, draws, chunk):
+        rows = min(chunk, draws - start)
+        picked = rng.integers(0, examples, size=(rows, examples)) + np.arange(rows)[:, None] * examples
+        counts = np.bincount(picked.ravel(), minlength=rows * examples).reshape(rows, examples)
+        sums = counts @ both
+        ratios[start : start + rows] = sums[:, :runs] / sums[:, runs:]
+    return ratios
+
+
+def percentile_interval(draws: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """The two-sided percentile interval of bootstrap draws."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def wilson_interval(passed: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's (1927) score interval of a share: honest at 0 and at 1, where a bootstrap has no width at all."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = passed / n
+    centre = share + z * z / (2 * n)
+    half_width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At the ends the two terms are equal, and rounding alone would leave a trace of their difference.
+    low = 0.0 if passed == 0 else (centre - half_width) / scale
+    return low, 1.0 if passed == n else (centre + half_width) / scale
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Retention
+
+
+def retention(points: np.ndarray, draws: np.ndarray, examples: int, share: float, confidence: float) -> dict:
+    """The claim "ultra keeps `share` of medium's gain over the anchor", for one metric at one size.
+
+    `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
+    T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
+    only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds.
+    """
+    weights = np.array([1.0, -share, -(1.0 - share)])
+    contrast = draws @ weights
+    lower, upper = (float(value) for value in np.quantile(contrast, [1 - confidence, confidence]))
+    gain = float(points[1] - points[2])
+    gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence)
+    why_no_ratio = _why_no_ratio(gain_low, gain_high)
+    verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_high, examples)
+    return {
+        "T": float(points @ weights),
+        "T_lower": lower,
+        "T_upper": upper,
+        "T_interval": list(percentile_interval(contrast, confidence)),
+        "gain": gain,
+        "gain_interval": [gain_low, gain_high],
+        "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
+        "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence),
+        "R_missing_because": why_no_ratio,
+        "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, sides=1),
+        "verdict": verdict,
+        "verdict_note": note,
+        "n": examples,
+    }
+
+
+def _verdict_with_note(verdict: str, gain_high: float, examples: int) -> tuple[str, str | None]:
+    """The verdict, held back where T cannot carry it, and why.
+
+    With medium below the anchor, T < 0 does not even say that ultra is below medium; T > 0 says that it is above.
+    """
+    if examples < MIN_EXAMPLES:
+        return "inconclusive", f"only {examples} examples; a verdict needs {MIN_EXAMPLES}"
+    if gain_high < 0:
+        note = "medium does worse than the anchor, so that there is no gain to keep"
+        return ("inconclusive" if verdict == "refuted" else verdict), note
+    return verdict, None
+
+
+def _why_no_ratio(gain_low: float, gain_high: float) -> str | None:
+    if gain_low > 0:
+        return None
+    if gain_high < 0:
+        return "medium does worse than the anchor: there is no gain to keep"
+    return "medium's own gain over the anchor is not clear of zero"
+
+
+def _ratio_interval(draws: np.ndarray, confidence: float) -> list[float]:
+    """Over the draws in which medium gains at all: where R is given, at most one in forty does not."""
+    gains = draws[:, 1] - draws[:, 2]
+    positive = gains > 0
+    return list(percentile_interval((draws[positive, 0] - draws[positive, 2]) / gains[positive], confidence))
+
+
+def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float) -> dict:
+    """Ultra's metric as a share of medium's, no anchor: m_u / m_M, or m_M / m_u for a negated one (lower is better).
+
+    `points` (2,), `draws` (draws, 2): ultra and medium. Null where the divisor is zero, in itself or in a draw.
+    """
+    top, bottom = (1, 0) if points[0] < 0 or points[1] < 0 else (0, 1)
+    if points[bottom] == 0 or not draws[:, bottom].all():
+        return {"value": None, "low": None, "high": None}
+    low, high = percentile_interval(draws[:, top] / draws[:, bottom], confidence)
+    return {"value": float(points[top] / points[bottom]), "low": low, "high": high}
+
+
+def verdict_of(lower: float, upper: float) -> str:
+    """From the one-sided bounds of T."""
+    if lower > 0:
+        return "supported"
+    return "refuted" if upper < 0 else "inconclusive"
+
+
+def overall_verdict(verdicts: list[str]) -> str:
+    """Intersection-union: the whole claim holds only where every part does, and fails where one part does.
+
+    No correction for several tests is due: a false "supported" needs every part to be falsely supported.
+    """
+    for decisive in ("refuted", "not tested", "inconclusive"):
+        if decisive in verdicts:
+            return decisive
+    return "supported" if verdicts else "not tested"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Paired contrasts
+
+
+def contrast(points: np.ndarray, draws: np.ndarray, confidence: float) -> dict:
+    """The paired difference first - second. `points` (2,), `draws` (draws, 2), oriented."""
+    differences = draws[:, 0] - draws[:, 1]
+    low, high = percentile_interval(differences, confidence)
+    return {
+        "difference": float(points[0] - points[1]),
+        "low": low,
+        "high": high,
+        "minimum_detectable": minimum_detectable_effect(float(differences.std(ddof=1)), confidence, sides=2),
+    }
+
+
+def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
+    """Exact two-sided McNemar p for two pass/fail vectors over the same prompts (McNemar 1947, binomial form)."""
+    first_only = int(np.sum(first & ~second))
+    second_only = int(np.sum(second & ~first))
+    discordant = first_only + second_only
+    tail = sum(math.comb(discordant, count) for count in range(min(first_only, second_only) + 1))
+    return min(1.0, 2 * tail / 2**discordant)
+
+
+def sign_flip_p(differences: np.ndarray, draws: int, seed: int) -> float:
+    """Two-sided permutation p of a mean paired difference: under no effect each example's sign is a coin's toss.
+
+    `differences` (examples,). The observed signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
+    """
+    rng = np.random.default_rng(seed)
+    examples = len(differences)
+    # A tie with the observed sum must count as one: rounding in the sums would otherwise lose it.
+    observed = abs(float(differences.sum())) * (1 - 1e-9)
+    chunk, as_extreme = max(1, CHUNK_VALUES // examples), 0
+    for start in range(0, draws, chunk):
+        rows = min(chunk, draws - start)
+        signs = rng.integers(0, 2, size=(rows, examples), dtype=np.int8) * 2.0 - 1.0
+        as_extreme += int(np.sum(np.abs(signs @ differences) >= observed))
+    return (1 + as_extreme) / (1 + draws)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's (1979) step-down correction: p-values that hold for the whole family at once, in the given order."""
+    if not p_values:
+        return []
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted.tolist()
+
+
+def minimum_detectable_effect(standard_error: float, confidence: float, sides: int) -> float:
+    """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE."""
+    z = NormalDist().inv_cdf
+    return (z(1 - (1 - confidence) / sides) + z(POWER)) * standard_error

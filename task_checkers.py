@@ -1,0 +1,202 @@
+"""Pure checkers of verifiable answers: `checker(answer, **arguments) -> bool`.
+
+Each checker is strict about what was asked and lenient about what was not: a lead-in ("The answer is 42."), quotes,
+bullets or a code fence never fail an answer, while a second candidate ("42 or 43") always does. Checkers only read the
+answer: nothing in it is executed, every pattern runs in linear time, and answers of more than
+`MAX_ANSWER_CHARACTERS` fail unread, so that any string whatever gets a verdict at once.
+
+Used through `verifiable_tasks.check`; reads and writes no files.
+"""
+
+import itertools
+import json
+import re
+
+MAX_ANSWER_CHARACTERS = 10_000  # the longest reference has about 300; a longer answer is a runaway generation
+MAX_LEAD_IN_WORDS = 20  # "Here are the words in alphabetical order:" has 7
+MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
+
+HEDGES = {"or", "not", "never", "maybe", "perhaps", "either", "isn't", "aren't", "wasn't", "doesn't", "don't"}
+NEGATIONS = {"not", "never", "isn't", "aren't", "wasn't", "doesn't", "don't", "cannot", "can't"}
+NEGATION_REACH_WORDS = 3  # "is not in Marl": the negation stands at most this far before what it denies
+ANNOUNCING_WORDS = {"sure", "here", "sentence"}  # "Sure! Here is one:" is not the sentence that was asked for
+JOINING_WORDS = {"and", "then"}
+NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+}
+
+WORD = re.compile(r"[A-Za-z0-9]+(?:[.,'-][A-Za-z0-9]+)*")
+SIGNED_TOKEN = re.compile(r"(?<![A-Za-z0-9])-?[A-Za-z0-9]+(?:[.,'][A-Za-z0-9]+)*")
+INTEGER = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
+LIST_MARKER = re.compile(r"^[ \t]{0,8}(?:[-*+]|[0-9]{1,2}[.)])[ \t]+", re.MULTILINE)
+NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
+ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
+LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads)\b", re.IGNORECASE)
+WRAPPING = " \t\r\n.,;!?\"'`*_"
+
+
+def _words(text):
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def _unfence(text):
+    """The inside of one code fence that wraps the whole text, else the text itself."""
+    stripped = text.strip()
+    if not (stripped.startswith("```") and stripped.endswith("```") and len(stripped) > 6):
+        return stripped
+    first_line, newline, rest = stripped[3:-3].partition("\n")
+    return rest.strip() if newline and first_line.strip().isalnum() else stripped[3:-3].strip()
+
+
+def _committed(answer):
+    """What follows the first "answer is" or "answer:", where the writer settles; else the whole answer."""
+    marker = ANSWER_MARKER.search(answer)
+    return answer[marker.end() :] if marker and answer[marker.end() :].strip() else answer
+
+
+def _candidates(answer):
+    """The answer whole, then without each lead-in that a person would read past ("Sure! The new text is: ...")."""
+    answer = _unfence(answer)
+    yield answer
+    for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
+        lead_in = _words(answer[: end.end()])
+        if len(lead_in) > MAX_LEAD_IN_WORDS or HEDGES & set(lead_in):
+            return
+        yield _unfence(answer[end.end() :])
+
+
+def _integer(token):
+    """The whole number that a token spells, None where it spells none or something else ("1,2", "4x", "2.5")."""
+    if len(token) > MAX_NUMBER_CHARACTERS or not INTEGER.fullmatch(token):
+        return None
+    return int(token.replace(",", "").partition(".")[0])
+
+
+def _numbers(text):
+    """Numbers written in digits, in order (other digit strings as text); number words only where there are none."""
+    tokens = [token for token in SIGNED_TOKEN.findall(text) if any(character.isdigit() for character in token)]
+    if tokens:
+        integers = [_integer(token) for token in tokens]
+        return [token if integer is None else integer for token, integer in zip(tokens, integers, strict=True)]
+    named = [NUMBER_WORDS[word] for word in _words(text) if word in NUMBER_WORDS]
+    return [number for number in named if number != 1] or named  # "the one here is five" names five
+
+
+def is_number(answer, value, operands=()):
+    """The whole number `value`, in digits or a word; numbers of the question (`operands`) may be repeated beside it."""
+    text = _committed(answer)
+    if _is_hedged(_words(text), value):
+        return False
+    result = _numbers(text.rpartition("=")[2])
+    if result and set(result) == {value}:
+        return True
+    numbers = _numbers(text)
+    return bool(numbers) and value in (numbers[0], numbers[-1]) and set(numbers) <= {value, *operands}
+
+
+def _is_hedged(words, value):
+    """Whether a hedge stands shortly before the number or right after it ("not 42", "42 or 17")."""
+    places = [place for place, word in enumerate(words) if value in (_integer(word), NUMBER_WORDS.get(word))]
+    return any(HEDGES & set(words[max(0, place - NEGATION_REACH_WORDS) : place + 2]) for place in places)
+
+
+def is_choice(answer, value, options, opposites=()):
+    """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes."""
+    words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(_committed(answer))]
+    if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
+        words = words[: words.index("than")]
+    spaced = f" {' '.join(words)} "
+    if any(f" {option.lower()} " in spaced for option in options if option.lower() != value.lower()):
+        return False
+    before, found, _ = spaced.partition(f" {value.lower()} ")
+    return bool(found) and not NEGATIONS & set(before.split()[-NEGATION_REACH_WORDS:])
+
+
+def is_text(answer, value, match_case=False):
+    """`value` and nothing else, but for a lead-in, quotes and end punctuation; spacing is free."""
+
+    def plain(text):
+        text = " ".join(text.strip(WRAPPING).split())
+        return text if match_case else text.lower()
+
+    return any(plain(candidate) == plain(value) for candidate in _candidates(answer))
+
+
+def is_items(answer, values):
+    """The one-word `values` in this order and no other, however they are separated, bulleted or numbered."""
+    expected = [value.lower() for value in values]
+    return any(_items(candidate) == expected for candidate in _candidates(answer))
+
+
+def _items(text):
+    return [word for word in _words(LIST_MARKER.sub("", text).replace(",", " ")) if word not in JOINING_WORDS]
+
+
+def is_selection(answer, options, count):
+    """Exactly `count` different words, all of them from `options`, in any order."""
+    allowed = {option.lower() for option in options}
+    picked = (_items(candidate) for candidate in _candidates(answer))
+    return any(len(items) == len(set(items)) == count and set(items) <= allowed for items in picked)
+
+
+def is_numbered_list(answer, values):
+    """Lines "1. ...", "2. ..." with `values` in order; one lead-in line that ends in a colon may come before."""
+    lines = [line.strip() for line in _unfence(answer).splitlines() if line.strip()]
+    if len(lines) == len(values) + 1 and lines[0].endswith(":"):
+        lines = lines[1:]
+    matches = [NUMBERED_LINE.fullmatch(line) for line in lines]
+    if len(matches) != len(values) or not all(matches):
+        return False
+    numbered = [(int(match[1]), match[2].strip(WRAPPING).lower()) for match in matches]
+    return numbered == [(number, value.lower()) for number, value in enumerate(values, start=1)]
+
+
+def is_json_object(answer, expected):
+    """One JSON object equal to `expected`, types included and keys in any order; prose or a fence may surround it."""
+    start, end = answer.find("{"), answer.rfind("}") + 1
+    if set("[]{}") & set(answer[:start] + answer[end:]):  # an array round the object, or half of a second one
+        return False
+    try:
+        found = json.loads(answer[start:end], object_pairs_hook=_object_without_duplicates)
+    except (ValueError, RecursionError):  # not JSON; nested past the interpreter's limit
+        return False
+    if not isinstance(found, dict) or found.keys() != expected.keys():
+        return False
+    return all(type(found[key]) is type(value) and found[key] == value for key, value in expected.items())
+
+
+def _object_without_duplicates(pairs):
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, last=None):
+    """Text of `min_words` to `max_words` words with every `required` word, and the `first` and `last` word as given.
+
+    Fewer than 60% different words is a loop, not a sentence. "Here is a sentence:" may come before.
+    """
+    text = _unfence(answer)
+    announcement, _, announced = text.partition(":")
+    words = _words(announced if announced.strip() and ANNOUNCING_WORDS & set(_words(announcement)) else text)
+    if not words or len(words) < min_words or (max_words is not None and len(words) > max_words):
+        return False
+    if len(set(words)) < 0.6 * len(words) or not {word.lower() for word in required} <= set(words):
+        return False
+    return (first is None or words[0] == first.lower()) and (last is None or words[-1] == last.lower())
+
+
+CHECKERS = {
+    "number": is_number,
+    "choice": is_choice,
+    "text": is_text,
+    "items": is_items,
+    "selection": is_selection,
+    "numbered_list": is_numbered_list,
+    "json_object": is_json_object,
+    "sentence": is_sentence,
+}

@@ -1,0 +1,337 @@
+"""Reading: every schema and format, the ledger, the sample, faults. Values by hand; no network."""
+
+import gzip
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import dataset_files
+from common import UserError
+from dataset_files import hash_input, is_hub_id
+from dataset_readers import find_layout, join_paragraphs, read_rows, strip_end_markers, unique_ids
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def read_one(tmp_path, row):
+    table, ledger = read_rows([write_lines(tmp_path / "data.jsonl", [row])], None, 0)
+    return table.to_pylist(), ledger
+
+
+def pairs(rows):
+    return [{"instruction": f"ask {number}", "response": f"answer {number}"} for number in range(rows)]
+
+
+USER, BOT = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
+SYSTEM = {"role": "system", "content": "Be kind."}
+SCHEMAS = [
+    ({"instruction": "Hi", "response": "Hello"}, "Hi", "Hello"),
+    ({"instruction": "Add", "input": "1 2", "output": "3"}, "Add\n\n1 2", "3"),
+    ({"instruction": "Add", "input": "", "output": "3"}, "Add", "3"),
+    ({"instruction": "Add", "input": None, "response": 3}, "Add", "3"),
+    ({"Instruction": "Add", "Input": "1 2", "Response": "3"}, "Add\n\n1 2", "3"),
+    ({"instruction": "Who?", "context": "Ann is.", "response": "Ann"}, "Who?\n\nAnn is.", "Ann"),
+    ({"prompt": " Hi", "completion": " Hello\n"}, " Hi", " Hello\n"),
+    ({"prompt": "Hi", "response": "Hello"}, "Hi", "Hello"),
+    ({"question": "Hi", "answer": "Hello"}, "Hi", "Hello"),
+    ({"system_prompt": "Be kind.", "question": "Hi", "response": "Hello"}, "Be kind.\n\nHi", "Hello"),
+    ({"input": "Hi", "output": "Hello"}, "Hi", "Hello"),
+    ({"messages": [SYSTEM, USER, BOT, USER, BOT]}, "Be kind.\n\nHi", "Hello"),
+    ({"prompt": "ignored", "messages": [USER, BOT]}, "Hi", "Hello"),
+    ({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, BOT]}, "Hi", "Hello"),
+    ({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}, "Hi", "Hello"),
+    ({"conversations": [{"from": "gpt", "value": "?"}, USER, BOT]}, "Hi", "Hello"),
+    ({"prompt": "Hi", "chosen": "Hello", "rejected": "Go"}, "Hi", "Hello"),
+    ({"prompt": "Hi", "chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
+    ({"prompt": "Hi", "chosen": [BOT]}, "Hi", "Hello"),
+    ({"prompt": [SYSTEM, USER], "chosen": [BOT]}, "Be kind.\n\nHi", "Hello"),
+    ({"prompt": [USER], "completion": "Hello"}, "Hi", "Hello"),
+    ({"chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
+]
+
+
+@pytest.mark.parametrize(("row", "instruction", "response"), SCHEMAS)
+def test_schemas(tmp_path, row, instruction, response):
+    (found,), ledger = read_one(tmp_path, row)
+    assert found == {"id": "data-0", "source": "data", "instruction": instruction, "response": response}
+    assert (ledger["rows_read"], ledger["kept"], ledger["dropped"]) == (1, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": [BOT]}, "no_user_turn"),
+        ({"messages": [USER]}, "no_answer_after_user_turn"),
+        ({"messages": [USER, {"role": "tool", "content": "x"}]}, "no_answer_after_user_turn"),
+        ({"messages": "Hi"}, "no_dialogue"),
+        ({"messages": None}, "no_dialogue"),
+        ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
+        ({"instruction": True, "response": "Hello"}, "not_text"),
+    ],
+)
+def test_rows_without_a_pair_are_dropped_with_their_reason(tmp_path, row, reason):
+    found, ledger = read_one(tmp_path, row)
+    assert found == [] and ledger["dropped"] == {reason: {"data": 1}}
+
+
+def test_layout_is_none_without_both_sides():
+    assert find_layout(("text", "label")) is None
+    assert find_layout(("instruction",)) is None
+    assert find_layout(("chosen", "rejected")).turns == "chosen"
+
+
+def test_own_id_and_source_stay_and_ids_are_unique(tmp_path):
+    rows = [
+        {"id": 7, "source": "s", **pairs(1)[0]},
+        {"id": "7", **pairs(1)[0]},
+        {"id": None, "source": "", **pairs(1)[0]},
+    ]
+    table, ledger = read_rows([write_lines(tmp_path / "data.jsonl", rows)], None, 0)
+    assert table["id"].to_pylist() == ["7", "7#2", "data-2"]
+    assert table["source"].to_pylist() == ["s", "data", "data"]
+    assert ledger["modified"] == {"duplicate_id_suffixed": 1}
+
+
+def test_unique_ids_avoid_ids_that_look_suffixed():
+    assert unique_ids(pyarrow.array(["a", "b"])) is None
+    assert unique_ids(pyarrow.array(["a", "a#2", "a", "a"])) == ["a", "a#2", "a#3", "a#4"]
+
+
+def test_two_files_of_one_name(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        write_lines(tmp_path / folder / "data.jsonl", pairs(2))
+    table, ledger = read_rows([str(tmp_path / "x"), str(tmp_path / "y")], None, 0)
+    assert table["id"].to_pylist() == ["data-0", "data-1", "data-0#2", "data-1#2"]
+    assert ledger["modified"] == {"duplicate_id_suffixed": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("yes<|endoftext|>", "yes"),
+        ("yes \n</s> <|im_end|>\n", "yes"),
+        ("<|eot_id|>", ""),
+        ("yes\n", "yes\n"),
+        ("say </s> twice", "say </s> twice"),
+    ],
+)
+def test_end_markers(text, bare):
+    assert strip_end_markers(text) == bare
+
+
+def test_special_tokens_inside_are_plain_text(tmp_path):
+    row = {"instruction": "What is <|endoftext|>", "response": "<s> starts, </s> ends.<|im_end|>"}
+    (found,), ledger = read_one(tmp_path, row)
+    assert (found["instruction"], found["response"]) == ("What is <|endoftext|>", "<s> starts, </s> ends.")
+    assert ledger["modified"] == {"end_marker_stripped": 1}
+
+
+def test_surrogates_and_nul(tmp_path):
+    (found,), ledger = read_one(tmp_path, {"instruction": "a\ud800b", "response": "c\0d \U0001f600"})
+    assert (found["instruction"], found["response"]) == ("a\ufffdb", "c\0d \U0001f600")
+    assert ledger["modified"] == {"lone_surrogates_replaced": 1}
+
+
+def test_paragraphs():
+    assert join_paragraphs("a\n", "", " b") == "a\n\n b"
+    assert join_paragraphs("", " a \n") == " a \n"
+    assert join_paragraphs("", " ") == ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Formats
+
+
+def write_format(folder, name, rows):
+    path = folder / name
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if name.endswith(".json"):
+        path.write_text(json.dumps(rows))
+    elif name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    elif name.endswith(".zst"):
+        with pyarrow.CompressedOutputStream(str(path), "zstd") as file:
+            file.write(text.encode())
+    elif name.endswith(".parquet"):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif name.endswith(".arrow"):
+        table = pyarrow.Table.from_pylist(rows)
+        with pyarrow.ipc.new_file(path, table.schema) as file:
+            file.write_table(table)
+    else:
+        path.write_bytes(
+            b"\xef\xbb\xbfinstruction,response\n" + b"".join(b'ask %d,"answer %d"\n' % (n, n) for n in range(9))
+        )
+    return path
+
+
+FORMATS = ["d.json", "d.jsonl.gz", "d.jsonl.zst", "d.parquet", "d.arrow", "d.csv"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(tmp_path, name):
+    table, ledger = read_rows([str(write_format(tmp_path, name, pairs(9)))], None, 0)
+    assert table.select(["instruction", "response"]).to_pylist() == pairs(9)
+    assert set(table["source"].to_pylist()) == {"d"} and ledger["kept"] == 9
+
+
+def test_folder_of_files_and_saved_folders(tmp_path):
+    import datasets
+
+    (tmp_path / "files").mkdir()
+    for name in ("a.json", "b.jsonl.gz"):
+        write_format(tmp_path / "files", name, pairs(2))
+    (tmp_path / "files" / "README.md").write_text("not data")
+    saved = datasets.Dataset.from_list(pairs(3))
+    saved.save_to_disk(tmp_path / "saved")
+    datasets.DatasetDict({"train": saved, "test": saved.select([0])}).save_to_disk(tmp_path / "splits")
+    assert read_rows([str(tmp_path / "files")], None, 0)[0]["id"].to_pylist() == ["a-0", "a-1", "b-2", "b-3"]
+    assert read_rows([str(tmp_path / "saved")], None, 0)[0].num_rows == 3
+    assert read_rows([str(tmp_path / "splits")], None, 0, split="test")[0].num_rows == 1
+    with pytest.raises(UserError, match="no split 'dev'; --split takes one of train, test"):
+        read_rows([str(tmp_path / "splits")], None, 0, split="dev")
+
+
+def test_wide_tables_are_read_by_the_columns_that_matter(tmp_path):
+    rows = [{**row, "embedding": [0.5, 0.5]} for row in pairs(2)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "d.parquet")
+    chunk = next(iter(dataset_files.open_file(tmp_path / "d.parquet", {"instruction", "response"})))
+    assert chunk.take([0, 1]) == pairs(2)
+
+
+def test_csv_of_another_encoding_keeps_its_rows(tmp_path):
+    (tmp_path / "d.csv").write_bytes("instruction,response\ncaf\xe9,yes\n".encode("latin-1"))
+    table, ledger = read_rows([str(tmp_path / "d.csv")], None, 0)
+    assert table["instruction"].to_pylist() == ["caf\ufffd"] and ledger["modified"] == {"lone_surrogates_replaced": 1}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The sample
+
+
+def sample(paths, rows, seed=0):
+    table, ledger = read_rows(paths, rows, seed)
+    dropped = sum(count for by_source in ledger["dropped"].values() for count in by_source.values())
+    assert ledger["rows_read"] == ledger["kept"] + dropped and ledger["kept"] == table.num_rows
+    return table["id"].to_pylist(), ledger
+
+
+def test_sample_is_seeded_and_over_the_whole_input(tmp_path):
+    paths = [write_lines(tmp_path / f"{name}.jsonl", pairs(6_000)) for name in ("a", "b")]
+    ids, ledger = sample(paths, 100)
+    assert len(ids) == 100 and ledger["sampled"].startswith("seeded sample")
+    assert ledger["dropped"] == {"not_sampled": {
+        name: 6_000 - sum(identity.startswith(name) for identity in ids) for name in ("a", "b")
+    }}  # fmt: skip
+    numbers = [int(identity[2:]) + 6_000 * identity.startswith("b") for identity in ids]
+    assert numbers == sorted(numbers)  # in the order of the input
+    thirds = [sum(4_000 * third <= number < 4_000 * (third + 1) for number in numbers) for third in range(3)]
+    assert min(thirds) > 15  # of 33 each
+    assert sample(paths, 100)[0] == ids and sample(paths, 100, seed=1)[0] != ids
+
+
+def test_smaller_samples_are_part_of_larger_ones_and_all_rows_of_none(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", pairs(5_000))
+    assert set(sample([path], 50)[0]) < set(sample([path], 500)[0])
+    assert len(sample([path], 9_000)[0]) == 5_000
+
+
+def test_sample_takes_usable_rows_only(tmp_path):
+    rows = [row if number % 2 else {"messages": [USER]} for number, row in enumerate(pairs(1_000))]
+    ids, _ = sample([write_lines(tmp_path / "a.jsonl", rows)], 400)
+    assert len(ids) == 400 and all(int(identity[2:]) % 2 for identity in ids)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Faults
+
+
+def test_bad_lines_up_to_one_percent_are_skipped_and_counted(tmp_path):
+    lines = [json.dumps(row) for row in pairs(200)]
+    lines[6] = '{"instruction": broken'
+    lines[9] = "[1, 2]"
+    (tmp_path / "d.jsonl").write_text("\n\n".join(lines))
+    table, ledger = read_rows([str(tmp_path / "d.jsonl")], None, 0)
+    assert table.num_rows == 198 and ledger["dropped"] == {"unreadable": {"d": 2}} and ledger["rows_read"] == 200
+    first, second = ledger["unreadable_examples"]
+    assert f"{tmp_path}/d.jsonl:13: not JSON (Expecting value)" in first and "d.jsonl:19: not a JSON object" in second
+
+
+def test_more_than_one_percent_stops_at_the_first(tmp_path):
+    lines = [json.dumps(row) for row in pairs(100)]
+    lines[6] = b"\xff\xfe".decode("latin-1")
+    lines[9] = "{"
+    (tmp_path / "d.jsonl").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"d\.jsonl:7: not JSON .*; 2 of 100 rows cannot be read, more than 1%"):
+        read_rows([str(tmp_path / "d.jsonl")], None, 0)
+
+
+def test_truncated_gzip(tmp_path):
+    content = gzip.compress("".join(json.dumps(row) + "\n" for row in pairs(5_000)).encode())
+    (tmp_path / "d.jsonl.gz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"d\.jsonl\.gz ends in the middle"):
+        read_rows([str(tmp_path / "d.jsonl.gz")], None, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d.jsonl", b"", r"d\.jsonl is empty"),
+        ("d.json", b"[]", r"d\.json is empty"),
+        ("d.csv", b"instruction,response\n", r"d\.csv is empty"),
+        ("d.json", b'[{"instruction": "a"', r"d\.json holds no whole JSON array: .*line 1"),
+        (
+            "d.jsonl",
+            b'{"text": "a", "label": 1}\n',
+            r"no usable columns: found text, label; understood: instruction/resp",
+        ),
+        ("d.parquet", b"PAR1 not really", r"d\.parquet cannot be read"),
+        ("d.arrow", b"not Arrow at all", r"d\.arrow cannot be read"),
+        ("d.jsonl.gz", b"not gzip", r"d\.jsonl\.gz cannot be read: Not a gzipped file"),
+        ("d.jsonl.zst", b"not zstd", r"d\.jsonl\.zst cannot be read"),
+        ("d.txt", b"hello", r"d\.txt is no data file; understood: \.json"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_rows([str(tmp_path / name)], None, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_hub_ids(tmp_path):
+    for missing in (f"{tmp_path}/none.jsonl", "./none", "none.json", "a/b/c", "two words"):
+        with pytest.raises(UserError, match="does not exist; --dataset takes"):
+            is_hub_id(missing)
+    assert is_hub_id("owner/name") and is_hub_id("owner/name:main") and is_hub_id("gsm8k")
+    assert not is_hub_id(str(tmp_path))
+
+
+def test_hub_that_does_not_answer(monkeypatch):
+    monkeypatch.setattr(dataset_files, "_hub_answers", lambda name: False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match="cannot load 'owner/no-such-name' .*--dataset demo.*local file") as caught:
+        read_rows(["owner/no-such-name"], None, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_hash_of_an_input_is_of_its_content(tmp_path):
+    first = hash_input(write_lines(tmp_path / "a.jsonl", pairs(2)))
+    assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(2))) == first
+    assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(3))) != first
+
+
+def test_demo(monkeypatch):
+    monkeypatch.setattr(dataset_files, "DEMO_ROWS", 50)
+    dataset_files.make_demo.cache_clear()
+    table, ledger = read_rows(["demo"], None, 3)
+    hashed = hash_input("demo")
+    dataset_files.make_demo.cache_clear()
+    assert table.num_rows == 50 and ledger["dropped"] == {} and len(set(table["id"].to_pylist())) == 50
+    assert len(hashed) == 64

@@ -1,0 +1,354 @@
+"""The filter stage end to end on small input, its arithmetic by hand, and what a kill leaves behind."""
+
+import json
+import sys
+from collections import Counter
+
+import numpy as np
+import pyarrow
+import pytest
+
+import filter_datasets
+import subset_selection
+from common import UserError, read_arrow, read_json
+from near_duplicates import normalise
+from quality_scorer import SCORE_KEYS
+from subset_selection import best_first, describe, draw_stratified, heldout_rows, pick_rows, profile, scale_of, shuffled
+from training_configs import SUBSETS
+from verifiable_tasks import make_suite
+
+
+def run(folder, *options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
+        filter_datasets.main()
+    return read_json(folder / "scores.json")
+
+
+def make_rows(rows):
+    rng = np.random.default_rng(0)
+    return [
+        {
+            "id": f"row-{number:04d}",
+            "source": "common" if number % 4 else "rare",
+            "instruction": f"Explain topic {number} about " + " ".join(f"i{word}" for word in rng.integers(0, 900, 9)),
+            "response": "It is " + " ".join(f"r{word}" for word in rng.integers(0, 900, rng.integers(5, 60))) + ".",
+        }
+        for number in range(rows)
+    ]
+
+
+def spoilt_rows(rows):
+    """`make_rows` and after it one row for every reason to drop one."""
+    suite_prompt = make_suite(*filter_datasets.EVALUATION_SUITES[0].values())[5]["prompt"]
+    near = {**rows[8], "id": "near", "response": rows[8]["response"] + " And so on."}
+    long = " ".join(["word"] * 40)
+    return [
+        *rows,
+        {**rows[0], "id": "no ask", "instruction": " \n"},
+        {**rows[0], "id": "no answer", "response": ""},
+        {**rows[0], "id": "long", "response": "x" * 50_001},
+        {**rows[0], "id": "exact", "instruction": rows[0]["instruction"].upper() + "  "},
+        {**near, "id": "near a", "instruction": f"{long} {near['instruction']}"},
+        {
+            **near,
+            "id": "near b",
+            "instruction": f"{long} {near['instruction']}",
+            "response": near["response"] + " End.",
+        },
+        {**rows[1], "id": "leak", "instruction": f"  {suite_prompt.upper()}", "response": "Something quite new here."},
+        {"id": "no columns", "text": "?"},
+    ]
+
+
+def write_input(folder, rows):
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(results folder, scores.json, the input) of one run that everything below only reads."""
+    folder = tmp_path_factory.mktemp("filter")
+    path = write_input(folder, spoilt_rows(make_rows(600)))
+    return folder / "results", run(folder / "results", "--dataset", path), path
+
+
+def subset_of(finished, name):
+    return read_json(finished[0] / "subsets" / f"{name}.json"), read_arrow(finished[0] / "subsets" / name).to_pylist()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a run writes
+
+
+def test_ledger_names_every_row(finished):
+    ledger = finished[1]["ledger"]
+    dropped = {reason: sum(by.values()) for step in ledger["steps"] for reason, by in step["dropped"].items()}
+    assert dropped == {
+        "no_usable_columns": 1, "empty_instruction": 1, "empty_response": 1, "too_long": 1, "exact_duplicate": 1,
+        "near_duplicate": 1, "in_evaluation_suite": 1,
+    }  # fmt: skip
+    assert (ledger["rows_read"], ledger["rows_dropped"], ledger["rows"]) == (608, 7, 601)
+    for step in ledger["steps"]:
+        assert step["rows_in"] - step["rows_out"] == sum(sum(by.values()) for by in step["dropped"].values())
+    for before, after in zip(ledger["steps"], ledger["steps"][1:], strict=False):
+        assert before["rows_out"] == after["rows_in"]
+
+
+def test_scores_hold_every_kept_row_once(finished):
+    table = read_arrow(finished[0] / "scores")
+    assert table.column_names == ["id", "source", "instruction", "response", *SCORE_KEYS]
+    assert table.num_rows == finished[1]["rows"] == finished[1]["heldout_rows"] + finished[1]["pool_rows"] == 601
+    assert len(set(table["id"].to_pylist())) == 601
+    assert len({"near a", "near b"} & set(table["id"].to_pylist())) == 1
+    for key in SCORE_KEYS:
+        values = table[key].to_numpy()
+        assert finished[1]["distribution"][key] == describe(values)
+        assert values.min() >= 0 and values.max() <= 1
+
+
+def test_heldout_rows_are_stratified_and_apart(finished):
+    facts, heldout = subset_of(finished, "heldout")
+    assert facts["rows"] == len(heldout) == 30  # 5% of 601
+    counts = Counter(row["source"] for row in heldout)
+    assert abs(counts["rare"] - 7.5) < 1 and abs(counts["common"] - 22.5) < 1
+    asked = {normalise(row["instruction"]) for row in heldout}
+    for name in SUBSETS:
+        if name not in finished[1]["subsets_left_out"]:
+            assert not asked & {normalise(row["instruction"]) for row in subset_of(finished, name)[1]}
+
+
+def test_subsets_follow_their_rules(finished):
+    scores = finished[1]
+    heldout = {row["id"] for row in subset_of(finished, "heldout")[1]}
+    pool = [row for row in read_arrow(finished[0] / "scores").to_pylist() if row["id"] not in heldout]
+    assert len(pool) == scores["pool_rows"] == 571 and scores["scale"] == 2_000 and scores["scale_label"] == "1:2000"
+    best = [row["id"] for row in sorted(pool, key=lambda row: (-row["quality"], row["id"]))]
+    longest = [row["id"] for row in sorted(pool, key=lambda row: (-len(row["response"].split()), row["id"]))]
+    wanted = {"ultra_10k": best[:5], "high_100k": best[:50], "medium_1M": best[:500], "low_100k": best[-50:]}
+    wanted["longest_10k"] = longest[:5]
+    for name, ids in wanted.items():
+        facts, rows = subset_of(finished, name)
+        assert [row["id"] for row in rows] == ids
+        assert facts["rows"] == len(ids) == SUBSETS[name]["rows"] // 2_000
+    small, large = subset_of(finished, "random_10k")[1], subset_of(finished, "random_100k")[1]
+    assert large[: len(small)] == small
+    assert scores["subsets_left_out"] == ["ultra_1k", "random_1k"]
+    assert not (finished[0] / "subsets" / "random_1k.json").exists()
+
+
+def test_a_subset_says_what_it_is(finished):
+    facts, rows = subset_of(finished, "high_100k")
+    quality = [row["quality"] for row in rows]
+    assert facts["score"] == {"min": min(quality), "max": max(quality), "mean": pytest.approx(np.mean(quality))}
+    assert facts["pool_rows"] == 571 and facts["pool_fraction"] == pytest.approx(50 / 571)
+    assert (facts["rule"], facts["full_scale_rows"], facts["scale"]) == ("top", 100_000, 2_000)
+    assert sum(facts["source_mix"].values()) == 50
+    assert facts["provenance"]["inputs"] == {"scores": finished[1]["content_hash"]}
+
+
+def test_a_second_run_skips_and_another_is_refused(finished, capsys):
+    folder, _, path = finished
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*")}
+    run(folder, "--dataset", path)
+    assert "scores.json is already done" in capsys.readouterr().out
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*")} == before
+    with pytest.raises(UserError, match=r"seed: 0 there, 1 now\); --force rebuilds it"):
+        run(folder, "--dataset", path, "--seed", "1")
+
+
+def test_the_report_has_a_line_for_each_subset(finished, capsys):
+    run(finished[0], "--dataset", finished[2])
+    printed = capsys.readouterr().out
+    for name in ("ultra_10k", "medium_1M", "heldout", "scale 1:2000", "near_duplicate (", "next: python train_quality"):
+        assert name in printed
+    assert "medium_1M takes 88% of the pool" in printed
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The same again: processes, order, kills
+
+
+def all_hashes(folder):
+    subsets = {file.stem: read_json(file)["ids_hash"] for file in (folder / "subsets").glob("*.json")}
+    return read_json(folder / "scores.json")["content_hash"], subsets
+
+
+def test_num_proc_changes_nothing(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(filter_datasets, "BATCH_ROWS", 100)
+    run(tmp_path, "--dataset", finished[2], "--num_proc", "3")
+    assert all_hashes(tmp_path) == all_hashes(finished[0])
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it, and no code runs after it."""
+
+
+@pytest.mark.parametrize("writes", range(0, 32, 3))
+def test_a_kill_at_any_write_then_the_same_command(tmp_path, monkeypatch, writes):
+    path = write_input(tmp_path, make_rows(60))
+    left = [writes]
+
+    def until_killed(write):
+        def wrapped(target, content):
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            write(target, content)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        for module in (filter_datasets, subset_selection):
+            for name in ("write_arrow", "write_json"):
+                patch.setattr(module, name, until_killed(getattr(module, name)))
+        try:
+            run(tmp_path / "results", "--dataset", path)
+        except Killed:
+            for marker in (tmp_path / "results" / "subsets").glob("*.json"):
+                rows = read_arrow(tmp_path / "results" / "subsets" / marker.stem).num_rows
+                assert rows == read_json(marker)["rows"]  # whatever is marked is whole
+    run(tmp_path / "results", "--dataset", path)
+    run(tmp_path / "undisturbed", "--dataset", path)
+    assert all_hashes(tmp_path / "results") == all_hashes(tmp_path / "undisturbed")
+
+
+def test_what_a_kill_within_a_write_leaves_goes(tmp_path):
+    (tmp_path / "results" / "subsets" / ".heldout.1.tmp").mkdir(parents=True)
+    (tmp_path / "results" / ".scores.1.tmp").mkdir()
+    (tmp_path / "results" / ".scores.json.1.tmp").write_text("{")
+    run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(20)))
+    assert not list((tmp_path / "results").rglob("*.tmp"))
+
+
+def test_force_rebuilds_and_leaves_nothing_of_before(tmp_path):
+    path = write_input(tmp_path, make_rows(400))
+    run(tmp_path / "results", "--dataset", path)
+    assert (tmp_path / "results" / "subsets" / "random_30k.json").exists()
+    scores = run(tmp_path / "results", "--dataset", path, "--max_samples", "20", "--force")
+    assert scores["ledger"]["steps"][0]["dropped"] == {"not_sampled": {"rows": 380}} and scores["rows"] == 20
+    assert not (tmp_path / "results" / "subsets" / "random_30k").exists()
+
+
+def test_a_new_subset_needs_no_new_scores(tmp_path, monkeypatch):
+    path = write_input(tmp_path, make_rows(60))
+    before = run(tmp_path / "results", "--dataset", path)
+    changed = {**SUBSETS, "random_300k": {"rule": "random", "rows": 300_000}, "random_1": {"rule": "random", "rows": 1}}
+    monkeypatch.setattr(subset_selection, "SUBSETS", changed)
+    monkeypatch.setattr(filter_datasets, "SUBSETS", changed)
+    after = run(tmp_path / "results", "--dataset", path)
+    assert after["content_hash"] == before["content_hash"] and after["provenance"] == before["provenance"]
+    assert read_json(tmp_path / "results" / "subsets" / "random_300k.json")["rows"] == 300_000 // after["scale"]
+    assert after["subsets_left_out"] == [*before["subsets_left_out"], "random_1"]
+
+
+def test_rows_that_ask_what_a_heldout_row_asks_leave(tmp_path):
+    rows = make_rows(80)
+    for number, row in enumerate(rows):
+        row["instruction"] = f"Ask {number % 8} of eight things, please."
+    scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, rows))
+    heldout = read_arrow(tmp_path / "results" / "subsets" / "heldout")["instruction"].to_pylist()
+    assert len(heldout) == 4 and scores["rows"] == 80 - 10 * len(set(heldout)) + 4
+    dropped = scores["ledger"]["steps"][-1]["dropped"]["shares_heldout_instruction"]
+    assert sum(dropped.values()) == 10 * len(set(heldout)) - 4
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Small and wrong input
+
+
+def test_too_few_rows(tmp_path):
+    for rows, message in (
+        (make_rows(1), "too few usable rows, none is left beside the held-out ones: 1 read"),
+        ([{"instruction": "a", "response": " "}], "no usable row: 1 read, 1 empty_response"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(tmp_path / "results", "--dataset", write_input(tmp_path, rows))
+        assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_two_rows(tmp_path):
+    scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(2)))
+    assert (scores["pool_rows"], scores["heldout_rows"], scores["scale"]) == (1, 1, 1_000_000)
+    assert read_json(tmp_path / "results" / "subsets" / "medium_1M.json")["rows"] == 1
+
+
+def test_full_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(filter_datasets, "disk_bytes", lambda table: 1e18)
+    with pytest.raises(UserError, match="not enough disk for scores and subsets"):
+        run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(2)))
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_options_that_make_no_sense(tmp_path):
+    for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"]):
+        with pytest.raises(SystemExit):
+            run(tmp_path, *option)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Arithmetic
+
+
+@pytest.mark.parametrize(
+    ("pool", "scale"),
+    [
+        (5_000_000, 1), (1_000_000, 1), (999_999, 2), (500_000, 2), (499_999, 3), (333_334, 3), (333_333, 4),
+        (100_000, 10), (99_999, 12), (83_333, 15), (57_544, 20), (188, 6_000), (2, 500_000), (1, 1_000_000),
+    ],
+)  # fmt: skip
+def test_scale(pool, scale):
+    assert scale_of(pool) == scale
+    tiers = [SUBSETS[name]["rows"] // scale for name in ("ultra_10k", "high_100k", "medium_1M")]
+    assert tiers[2] <= pool
+
+
+def test_heldout_size():
+    assert [heldout_rows(rows) for rows in (1, 19, 40, 39_999, 40_000, 10**6)] == [1, 1, 2, 1_999, 2_000, 2_000]
+
+
+def test_stratified_draw_gives_each_source_its_share():
+    sources = np.array(["a"] * 50 + ["b"] * 30 + ["c"] * 20)
+    drawn = draw_stratified(sources, 10, np.random.default_rng(0))
+    assert Counter(sources[drawn].tolist()) == {"a": 5, "b": 3, "c": 2}
+    assert drawn.tolist() == sorted(set(drawn.tolist()))
+    assert draw_stratified(sources, 10, np.random.default_rng(0)).tolist() == drawn.tolist()
+    assert len(draw_stratified(sources, 7, np.random.default_rng(0))) == 7  # 3.5, 2.1, 1.4
+    assert draw_stratified(sources, 0, np.random.default_rng(0)).tolist() == []
+
+
+IDS = pyarrow.array(["c", "a", "b", "d"], pyarrow.large_string())
+TABLE = pyarrow.table({"id": IDS, "quality": [0.5, 0.5, 0.9, 0.1]})
+
+
+def test_rules_break_ties_by_id():
+    words = np.array([3, 7, 3, 7])
+
+    def picked(rule, count):
+        return [IDS[row].as_py() for row in pick_rows(rule, count, TABLE, words, 0)]
+
+    assert [IDS[row].as_py() for row in best_first(np.array([0.5, 0.5, 0.9, 0.1]), IDS)] == ["b", "a", "c", "d"]
+    assert picked("top", 2) == ["b", "a"]
+    assert picked("bottom", 2) == ["c", "d"]
+    assert picked("longest", 3) == ["a", "d", "b"]
+    assert picked("random", 2) == picked("random", 4)[:2] and sorted(picked("random", 4)) == ["a", "b", "c", "d"]
+
+
+def test_random_order_depends_on_ids_and_seed_alone():
+    turned = IDS.take(pyarrow.array([3, 0, 2, 1]))
+    orders = [[ids[row].as_py() for row in shuffled(ids, seed)] for ids in (IDS, turned) for seed in range(9)]
+    assert orders[:9] == orders[9:] and len({tuple(order) for order in orders}) > 4
+
+
+def test_profile_by_hand():
+    rows = [("a", "x", 0.2, "one two"), ("b", "y", 0.4, "one"), ("c", "x", 0.6, "one two three")]
+    table = pyarrow.table(
+        dict(zip(("id", "source", "quality", "response"), map(list, zip(*rows, strict=True)), strict=True))
+    )
+    facts = profile(table)
+    assert facts["source_mix"] == {"x": 2, "y": 1}
+    assert facts["source_entropy_bits"] == pytest.approx(0.9183, abs=1e-4)
+    assert facts["response_words"] == pytest.approx({"mean": 2, "p5": 1.1, "median": 2, "p95": 2.9})
+    assert facts["score"] == pytest.approx({"min": 0.2, "max": 0.6, "mean": 0.4})

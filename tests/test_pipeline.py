@@ -1,0 +1,151 @@
+"""The whole pipeline by its commands, on a small piece of the embedded corpus, and what it does when disturbed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common import read_arrow, read_json
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--set", "epochs=1", "suite_prompts=24", "generation_prompts=8", "suite_max_new_tokens=6",
+         "generation_max_new_tokens=6", "heldout_rows=20", "tokens_per_step=512"]  # fmt: skip
+
+
+def run(*command, cwd=ROOT):
+    return subprocess.run([sys.executable, *map(str, command)], cwd=cwd, capture_output=True, text=True)
+
+
+def succeed(*command):
+    answer = run(*command)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def train(experiment, results, *options):
+    return run("train_quality_comparison.py", experiment, "--results_dir", results, *SMALL, *options)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A finished small study: subsets, three arms, analysis."""
+    folder = tmp_path_factory.mktemp("study")
+    succeed("filter_datasets.py", "--dataset", "demo", "--max_samples", "3000", "--results_dir", folder)
+    answer = train("demo", folder, "--skip_existing")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return folder
+
+
+def test_files_are_where_the_design_puts_them(results):
+    for name in ("ultra_10k_demo", "medium_1M_demo", "random_1k_demo"):
+        folder = results / name
+        for path in ("experiment_config.json", "train_results.json", "model/model.safetensors",
+                     "evaluation/heldout_loss.json", "evaluation/task_completion.json",
+                     "quality_analysis/quality_bands.json", "generation_analysis/generation_analysis.json"):  # fmt: skip
+            assert (folder / path).exists(), path
+    summary = read_json(results / "experiment_summary.json")["experiments"]
+    assert {entry["status"] for entry in summary.values()} == {"done"} and len(summary) == 7
+
+
+def test_lineage_closes_from_rows_to_metric(results):
+    import common
+
+    subset = read_json(results / "subsets" / "ultra_10k.json")
+    ids = read_arrow(results / "subsets" / "ultra_10k", ["id"])["id"].to_pylist()
+    training = read_json(results / "ultra_10k_demo" / "train_results.json")
+    loss = read_json(results / "ultra_10k_demo" / "evaluation" / "heldout_loss.json")
+    assert subset["ids_hash"] == common.hash_strings(ids) == training["provenance"]["inputs"]["subset"]
+    assert loss["provenance"]["inputs"]["model"] == training["model_hash"]
+    assert training["model_hash"] == common.hash_path(results / "ultra_10k_demo" / "model" / "model.safetensors")
+
+
+def test_aggregates_equal_their_rows(results):
+    import numpy as np
+
+    folder = results / "medium_1M_demo" / "evaluation"
+    loss, rows = read_json(folder / "heldout_loss.json"), read_arrow(folder / "heldout_loss").to_pandas()
+    assert loss["bits_per_byte"] == pytest.approx(rows.nll.sum() / np.log(2) / rows.bytes.sum())
+    assert loss["rows"] == len(rows) == 20
+    tasks, answers = read_json(folder / "task_completion.json"), read_arrow(folder / "task_completion").to_pandas()
+    assert tasks["task_completion"] == pytest.approx(answers.passed.mean())
+    assert sum(family["prompts"] for family in tasks["by_family"].values()) == len(answers) == 24
+
+
+def test_every_model_answers_the_same_prompts(results):
+    prompts = {
+        tuple(read_arrow(folder / "evaluation" / "task_completion", ["prompt"])["prompt"].to_pylist())
+        for folder in results.glob("*_demo")
+    }
+    assert len(prompts) == 1
+
+
+def test_a_second_run_skips_everything(results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("train_results.json")}
+    started = time.time()
+    answer = train("demo", results, "--skip_existing")
+    assert answer.returncode == 0 and answer.stdout.count("skipped: ") == 7 * 4
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("train_results.json")} == before
+    assert time.time() - started < 30
+
+
+def test_other_settings_are_refused_by_name(results):
+    answer = train("ultra_10k_demo", results, "learning_rate=0.5")
+    assert answer.returncode == 2
+    assert "learning_rate: 0.003 there, 0.5 now" in answer.stderr and "--force" in answer.stderr
+
+
+def test_the_analysis_ends_with_the_verdict_and_the_report(results, tmp_path):
+    output = succeed("analyze_results.py", results, "--output_dir", tmp_path / "analysis")
+    assert (tmp_path / "analysis" / "report.html").exists()
+    assert output.strip().endswith("report.html")
+    verdict = json.loads((tmp_path / "analysis" / "verdict.json").read_text())
+    assert verdict["provenance"]
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        (["train_quality_comparison.py", "ultra_10k_500"], "did you mean.*ultra_10k_500M"),
+        (["train_quality_comparison.py", "ultra_10k_500M"], "python filter_datasets.py"),
+        (["train_quality_comparison.py", "ultra_10k_500M", "--set", "epoch=2"], "did you mean epochs"),
+        (["evaluate_quality_tradeoff.py", "nowhere/ultra_10k_500M"], "train_quality_comparison.py ultra_10k_500M"),
+        (["generation_analysis.py", "nowhere/ultra_10k_500M"], "train_quality_comparison.py ultra_10k_500M"),
+        (["analyze_results.py", "nowhere"], "nowhere"),
+        (["filter_datasets.py", "--dataset", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["quality_scorer.py", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_mistakes_are_one_line_that_teaches(command, message, tmp_path):
+    import re
+
+    answer = run(*[ROOT / command[0], *command[1:]], cwd=tmp_path)
+    assert answer.returncode == 2, answer.stdout + answer.stderr
+    assert re.search(message, answer.stderr) and answer.stderr.count("\n") == 1
+
+
+def test_kill_during_training_then_the_same_command(results, tmp_path):
+    """A SIGKILL in the middle of training; the same command finishes, with the weights of the undisturbed run."""
+    import shutil
+
+    study = tmp_path / "study"
+    shutil.copytree(results, study, ignore=shutil.ignore_patterns("*_demo"))
+    command = [sys.executable, "train_quality_comparison.py", "medium_1M_demo", "--results_dir", study, *SMALL]
+    command = [*map(str, command), "--checkpoint_seconds", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = study / "medium_1M_demo"
+    deadline = time.time() + 120
+    while not (folder / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "train_results.json").exists()
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert "resuming at step" in answer.stdout
+    there, here = (read_json(place / "medium_1M_demo" / "train_results.json") for place in (results, study))
+    assert here["model_hash"] == there["model_hash"] and here["loss_curve"] == there["loss_curve"]

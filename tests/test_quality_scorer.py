@@ -1,0 +1,298 @@
+"""The scorer: range, determinism, Flesch against textstat, orderings that any reader would agree with."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quality_scorer import DIMENSIONS, SCORE_KEYS, SCORER_VERSION, QualityScorer, explanation, score_rows
+from text_features import flesch, hyphenated_syllables, mattr, profile
+from training_configs import SCORE_WEIGHTS
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+NASTY = [
+    "", " ", "\n\t\r", "\x00\x01\x02", "\ud800", "\udfff text \ud83d", "🎉🎉🎉", "...", "-", "```", "(((", "1", "a",
+    "你好,世界。机器学习是人工智能的一个分支。", "สวัสดีชาวโลก", "مرحبا بالعالم", "İıŞ ǅ ß ﬁ",
+    "def f(x):\n    return {x: x ** 2 for x in range(10)}\n", "$$\\frac{a}{b} = \\sqrt{c^2}$$",
+    "| a | b |\n|---|---|\n| 1 | 2 |", "'" * 300, "word " * 5000, "no-space" * 4000, "\n" * 1000, "!?" * 500,
+]  # fmt: skip
+
+PAIRS = [
+    (
+        "Explain why the sky looks blue during the day.",
+        "Sunlight holds every colour of the rainbow. When it enters the atmosphere, molecules of nitrogen and oxygen "
+        "scatter the short blue waves far more than the long red ones. Therefore scattered blue light reaches our eyes "
+        "from every direction, and the whole sky appears blue.",
+    ),
+    (
+        "How do I brew a good cup of green tea at home?",
+        "Heat fresh water to about 80 degrees, since boiling water makes green tea bitter. Put one teaspoon of leaves "
+        "into a warm pot. Pour the water over the leaves and steep them for two minutes. Strain the tea into a cup "
+        "and use the same leaves for a second infusion if you like.",
+    ),
+    (
+        "Describe the main causes of soil erosion on farmland.",
+        "Soil erosion on farmland comes from wind, running water and careless tillage. Heavy rain washes loose soil "
+        "down bare slopes, while strong wind lifts dry dust from ploughed fields. Overgrazing removes the roots that "
+        "bind the ground. Terraces, cover crops and hedges slow the loss.",
+    ),
+    (
+        "What should a beginner know before adopting a rescue dog?",
+        "A rescue dog often needs several weeks to trust its new home. Ask the shelter about its health, its fears and "
+        "its behaviour with children. Prepare a quiet corner with a bed and fresh water. Walk the dog on a leash at "
+        "first, because a frightened animal may run away.",
+    ),
+]
+
+
+def mean_quality(pairs) -> float:
+    return float(QualityScorer().score_batch(*zip(*pairs, strict=True))["quality"].mean())
+
+
+def corrupted(change) -> list[tuple[str, str]]:
+    return [(instruction, change(response)) for instruction, response in PAIRS]
+
+
+def shuffled_words(text: str) -> str:
+    words = text.split()
+    random.Random(0).shuffle(words)
+    return " ".join(words)
+
+
+def noisy(text: str) -> str:
+    rng = random.Random(0)
+    letters = [
+        rng.choice("abcdefghijklmnopqrstuvwxyz") if char.isalpha() and rng.random() < 0.08 else char for char in text
+    ]
+    return "".join(letters)
+
+
+FILLER = " It is important to note that this is a thing that many people think about. So it is what it is for us all."
+CORRUPTIONS = {
+    "truncated": lambda text: text[: int(0.6 * len(text))],
+    "shuffled": shuffled_words,
+    "looped": lambda text: text + (" " + text.split(". ")[-1]) * 6,
+    "noisy": noisy,
+    "empty": lambda text: "",
+    "refused": lambda text: "I'm sorry, but I can't help with that.",
+    "padded": lambda text: text + 3 * FILLER,
+    "lower_case": str.lower,
+}
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruption_lowers_the_mean_score(name):
+    assert mean_quality(corrupted(CORRUPTIONS[name])) < mean_quality(PAIRS)
+
+
+def test_answers_to_other_questions_score_lower():
+    responses = [response for _, response in PAIRS]
+    swapped = [(instruction, responses[row - 1]) for row, (instruction, _) in enumerate(PAIRS)]
+    assert mean_quality(swapped) < mean_quality(PAIRS)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_any_text_scores_within_range(text):
+    scorer = QualityScorer()
+    for pair in ((text, text), ("What is this?", text), (text, "An answer.")):
+        scores = scorer.score(*pair)
+        assert list(scores) == SCORE_KEYS
+        assert all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in scores.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(codec=None, exclude_categories=[])), st.text(alphabet="ab .,\n\"'`*-1(){}é你"))
+def test_random_text_scores_within_range_and_twice_the_same(instruction, response):
+    scorer = QualityScorer()
+    scores = scorer.explain(instruction, response)
+    assert all(math.isfinite(value) and 0.0 <= value <= 1.0 for key, value in scores.items() if key in SCORE_KEYS)
+    assert scores == scorer.explain(instruction, response)
+
+
+def test_no_words_score_low():
+    scorer = QualityScorer()
+    for text in ("", "   ", "...", "\n\n"):
+        scores = scorer.score("Explain how rain forms.", text)
+        assert scores["response_quality"] == scores["diversity"] == 0.0
+        assert scores["quality"] < 0.25
+
+
+def many_rows() -> tuple[list[str], list[str]]:
+    rows = [(ask, reply) for ask, _ in PAIRS for _, reply in PAIRS] + [(text, text) for text in NASTY]
+    instructions, responses = zip(*rows, strict=True)
+    return list(instructions), list(responses)
+
+
+def test_scores_do_not_depend_on_the_batch():
+    instructions, responses = many_rows()
+    scorer = QualityScorer().fit([(instructions, responses)])
+    whole = scorer.score_batch(instructions, responses)
+    for size in (1, 7, 4096):
+        starts = range(0, len(instructions), size)
+        parts = [scorer.score_batch(instructions[at : at + size], responses[at : at + size]) for at in starts]
+        for key in SCORE_KEYS:
+            assert np.concatenate([part[key] for part in parts]).tobytes() == whole[key].tobytes()
+    assert [scorer.score(*row)["quality"] for row in zip(instructions, responses, strict=True)] == list(
+        whole["quality"]
+    )
+
+
+def test_scores_do_not_depend_on_processes():
+    instructions, responses = ["Name a river."] * 4100, [f"The river number {row} is long." for row in range(4100)]
+    one, two = (score_rows(QualityScorer(), instructions, responses, count) for count in (1, 2))
+    assert all(one[key].tobytes() == two[key].tobytes() for key in SCORE_KEYS)
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "12345"])
+def test_scores_do_not_depend_on_the_hash_seed(hash_seed):
+    code = (
+        "from quality_scorer import QualityScorer; from test_quality_scorer import PAIRS;"
+        "scorer = QualityScorer().fit([tuple(zip(*PAIRS))]);"
+        "print([value.hex() for pair in PAIRS for value in scorer.explain(*pair).values()])"
+    )
+    environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/tests", "LC_ALL": "C"}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, cwd=REPOSITORY
+    ).stdout
+    scorer = QualityScorer().fit([tuple(zip(*PAIRS, strict=True))])
+    assert printed.strip() == str([value.hex() for pair in PAIRS for value in scorer.explain(*pair).values()])
+
+
+def test_batch_shapes_and_types():
+    scores = QualityScorer().score_batch(["a", "b"], ["c", "d"])
+    assert all(scores[key].dtype == np.float64 and scores[key].shape == (2,) for key in SCORE_KEYS)
+    assert all(values.shape == (0,) for values in QualityScorer().score_batch([], []).values())
+    with pytest.raises(ValueError):
+        QualityScorer().score_batch(["a"], [])
+
+
+def test_total_is_the_weighted_sum():
+    scores = QualityScorer().score(*PAIRS[0])
+    by_hand = (
+        0.25 * scores["clarity"]
+        + 0.35 * scores["response_quality"]
+        + 0.20 * scores["diversity"]
+        + 0.20 * scores["complexity"]
+    )
+    assert SCORE_WEIGHTS == {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
+    assert scores["quality"] == pytest.approx(by_hand, abs=1e-12)
+    only = QualityScorer(dict.fromkeys(DIMENSIONS, 0.0) | {"diversity": 3.0}).score(*PAIRS[0])
+    assert only["quality"] == pytest.approx(only["diversity"], abs=1e-12)
+
+
+@pytest.mark.parametrize("weights", [{"clarty": 1.0}, {"clarity": -1.0}, {"clarity": float("nan")}])
+def test_bad_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="weight"):
+        QualityScorer(weights)
+
+
+# Reading ease and grade by textstat 0.7.13 with the CMU dictionary's data.
+FLESCH = {
+    "The cat sat on the mat. It was happy there, and it didn't want to leave!": (103.54, 0.8049999999999997),
+    "Hmm. Yes. No way, José: 'quoted' words and well-known re-use of IT'S.": (95.955, 2.8566666666666656),
+    "Photosynthesis transforms electromagnetic radiation into chemical energy, predominantly carbohydrates.": (
+        -121.89999999999995,
+        32.497777777777785,
+    ),
+    "- one\n- two\n- three items in a list\n\nTotal = 3.50 dollars (approx.)": (85.88886363636365, 2.6459090909090897),
+    "": (0.0, 0.0),
+    "...": (0.0, 0.0),
+    "Flibbertigibbets xylographize the grmblfx; e.g. 12 naïve cafés.": (33.57500000000002, 9.57),
+}
+
+
+@pytest.mark.parametrize("text", FLESCH)
+def test_flesch_equals_textstat(text):
+    assert flesch(text) == FLESCH[text]
+
+
+def test_hyphenation_equals_pyphen():
+    import pyphen
+
+    reference = pyphen.Pyphen(lang="en_US")
+    words = [
+        "xylographizing",
+        "a",
+        "ab",
+        "abc",
+        "semifluid",
+        "playlisthttps",
+        "café",
+        "naïveté",
+        "qqq",
+        "hyphenationer",
+    ]
+    assert [hyphenated_syllables(word) for word in words] == [len(reference.positions(word)) + 1 for word in words]
+
+
+def test_short_right_answers_to_closed_questions_are_not_doomed():
+    scorer = QualityScorer()
+    closed = scorer.explain("Which is a fruit?\n(A) stone\n(B) apple\n(C) chair", "(B)")
+    terse = scorer.explain("Explain in detail how photosynthesis works and why plants need it.", "Light.")
+    assert closed["content"] > 2 * terse["content"]
+    assert closed["response_quality"] > 2 * terse["response_quality"]
+
+
+def test_other_languages_abstain_from_what_needs_english():
+    texts = [
+        "Die Sonne scheint heute sehr hell, und deshalb gehen viele Kinder nach der Schule in den Park.",
+        "机器学习是人工智能的一个分支。它让计算机从数据中学习规律,而不需要明确的编程。",
+    ]
+    for text in texts:
+        parts = QualityScorer().explain("Schreibe einen Satz.", text)
+        assert parts["word_order"] > 0.9 and parts["spelling"] > 0.9 and parts["no_padding"] > 0.9
+
+
+def test_mattr_holds_where_the_plain_ratio_falls():
+    rng = random.Random(0)
+    words = [f"word{rng.randrange(400)}" for _ in range(2000)]
+    assert abs(mattr(words[:200]) - mattr(words)) < 0.05
+    assert len(set(words)) / len(words) < len(set(words[:200])) / 200 - 0.3
+
+
+def test_profile_counts():
+    counted = profile("The cat sat on 2 mats.")
+    assert (counted.words, counted.classes[0], counted.classes[4]) == (6.0, "d", "#")
+    assert counted.english == 1.0 and profile("你好世界").english == 0.0
+
+
+def test_fit_lowers_the_diversity_of_what_is_common():
+    common = ["Explain why the sky looks blue during the day."] * 200
+    scorer = QualityScorer().fit([(common, [""] * 200)])
+    rare = ("Sketch a treaty between rival beekeepers.", PAIRS[0][1])
+    assert scorer.score(*PAIRS[0])["diversity"] < QualityScorer().score(*PAIRS[0])["diversity"]
+    assert scorer.score(*rare)["diversity"] > scorer.score(*PAIRS[0])["diversity"]
+
+
+def test_fit_statistics_survive_json():
+    scorer = QualityScorer({"clarity": 0.5}).fit([tuple(zip(*PAIRS, strict=True))] * 2)
+    again = QualityScorer.from_dict(json.loads(json.dumps(scorer.to_dict(), allow_nan=False)))
+    assert again.explain(*PAIRS[1]) == scorer.explain(*PAIRS[1])
+    with pytest.raises(ValueError, match="version"):
+        QualityScorer.from_dict(scorer.to_dict() | {"scorer_version": SCORER_VERSION + 1})
+
+
+def test_fit_in_batches_is_fit_at_once():
+    instructions, responses = (list(column) for column in zip(*PAIRS, strict=True))
+    batches = [([instruction], [response]) for instruction, response in PAIRS]
+    assert QualityScorer().fit(batches).to_dict() == QualityScorer().fit([(instructions, responses)]).to_dict()
+
+
+def test_explanation_names_every_dimension():
+    lines = explanation(QualityScorer(), *PAIRS[0])
+    assert all(any(line.startswith(key) for line in lines) for key in SCORE_KEYS)
+
+
+def test_command_line_reports_mistakes_in_one_line():
+    command = [sys.executable, "quality_scorer.py", "--explain", "--instruction", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")

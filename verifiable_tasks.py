@@ -1,0 +1,100 @@
+"""Verifiable tasks: prompts whose answers a program can check, for evaluation and for the embedded demo.
+
+`make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` adds an invented world
+that only `make_demo_rows` teaches. Everything is drawn from string seeds and is the same on every machine. Reads and
+writes no files; the families are in `task_families.py`, the checkers in `task_checkers.py`, the corpus in
+`demo_corpus.py`.
+
+    python verifiable_tasks.py                # every family, one example of each difficulty
+    python verifiable_tasks.py --suite demo --seed 1
+"""
+
+import argparse
+import hashlib
+import json
+import random
+
+from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES, PLANTED_SHARES, make_demo_rows
+from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
+from task_families import FAMILIES, draw
+
+__all__ = ["CHECKERS", "PLANTED_SHARES", "SUITES", "check", "make_demo_rows", "make_suite", "suite_hash"]
+
+SUITES = {  # suite -> family -> its difficulties there
+    "general": {family: [1, 2, 3] for family in FAMILIES},
+    "demo": {family: settings["difficulties"] for family, settings in DEMO_FAMILIES.items()},
+}
+MAX_REDRAWS = 1_000  # a cell of family and difficulty that yields no new prompt in so many draws is exhausted
+
+
+def make_suite(name, prompts, seed):
+    """`prompts` different tasks of the suite `name` ("general" or "demo"), balanced over families, then difficulties.
+
+    A task is {"id", "family", "difficulty", "prompt", "reference", "checker", "arguments"}, plain JSON values. Raises
+    ValueError for an unknown suite, or for more prompts than a family can tell apart.
+    """
+    if name not in SUITES:
+        raise ValueError(f"no suite named {name!r}; there are: {', '.join(SUITES)}")
+    tasks, seen, cells = [], set(), _cells(SUITES[name])
+    for number in range(prompts):
+        family, difficulty = next(cells)
+        rng = random.Random(f"{seed}/{name}/{number}")
+        task = _unseen_task(family, difficulty, rng, seen)
+        tasks.append({"id": f"{name}-{seed}-{number:05d}", **task})
+    return tasks
+
+
+def _cells(families):
+    """(family, difficulty) without end: each round visits every family once, at its next difficulty."""
+    round_number = 0
+    while True:
+        for family, difficulties in families.items():
+            yield family, difficulties[round_number % len(difficulties)]
+        round_number += 1
+
+
+def _unseen_task(family, difficulty, rng, seen):
+    for _ in range(MAX_REDRAWS):
+        draft, prompt = draw(family, ALL_FAMILIES[family], difficulty, "suite", rng)
+        if prompt not in seen:
+            seen.add(prompt)
+            return {
+                "family": family, "difficulty": difficulty, "prompt": prompt, "reference": draft["answer"],
+                "checker": draft["checker"], "arguments": draft["arguments"],
+            }  # fmt: skip
+    raise ValueError(f"family {family} has no more different prompts of difficulty {difficulty}; ask for fewer")
+
+
+def check(task, answer):
+    """Whether the string `answer` solves the task; never raises, and over-long answers fail unread."""
+    return len(answer) <= MAX_ANSWER_CHARACTERS and CHECKERS[task["checker"]](answer, **task["arguments"])
+
+
+def suite_hash(tasks):
+    """SHA-256, in hex, of the tasks as canonical JSON."""
+    canonical = json.dumps(tasks, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _examples(name, seed):
+    """The first task of every (family, difficulty) of a suite, families in their order."""
+    cells = sum(len(difficulties) for difficulties in SUITES[name].values())
+    first = {}
+    for task in make_suite(name, 3 * cells, seed):
+        first.setdefault((task["family"], task["difficulty"]), task)
+    return sorted(first.values(), key=lambda task: (list(SUITES[name]).index(task["family"]), task["difficulty"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Show the task families, one example of each difficulty.")
+    parser.add_argument("--suite", choices=SUITES, default="general")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    print(f"{'family':20}{'difficulty':12}{'checker':16}prompt -> reference")
+    for task in _examples(args.suite, args.seed):
+        shown = f"{task['prompt']!r} -> {task['reference']!r}"
+        print(f"{task['family']:20}{task['difficulty']:<12}{task['checker']:16}{shown}")
+
+
+if __name__ == "__main__":
+    main()
