@@ -133,9 +133,9 @@ def read_arrow(folder, columns: list[str] | None = None):
         files = [folder / entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
         tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in files]
         table = pyarrow.concat_tables(tables)
+        return table.select(columns) if columns else table
     except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
         raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
-    return table.select(columns) if columns else table
 
 
 class quiet_progress_bars:

@@ -201,12 +201,12 @@ def cleaning_masks(table) -> dict[str, np.ndarray]:
 def reserve_heldout(table, rows: np.ndarray, seed: int, ledger: "Ledger") -> tuple[np.ndarray, np.ndarray]:
     """The held-out rows, and all rows that stay: none but held-out ones asks what a held-out row asks."""
     sources = np.array(table["source"].take(rows).to_pylist())
-    heldout = rows[draw_stratified(sources, heldout_rows(len(rows)), np.random.default_rng([seed, 1]))]
-    digests = instruction_digests(table, rows)
-    is_heldout = np.isin(rows, heldout)
-    asked = {digest for digest, held in zip(digests, is_heldout, strict=True) if held}
-    shares = np.array([digest in asked for digest in digests], bool) & ~is_heldout
-    return heldout, ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
+    digests = np.array(instruction_digests(table, rows), "V16")
+    count = heldout_rows(len(rows))
+    is_heldout = np.zeros(len(rows), bool)
+    is_heldout[draw_stratified(sources, digests, count, np.random.default_rng([seed, 1]))] = True
+    shares = np.isin(digests, digests[is_heldout]) & ~is_heldout
+    return rows[is_heldout], ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
 
 
 class Ledger:

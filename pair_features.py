@@ -306,6 +306,7 @@ def answer_parts(
     edge_text = lowered if len(lowered) < 500 else f"{lowered[:200]}\n{lowered[-300:]}"
     edge_text = edge_text.replace("’", "'")
     refused = any([phrase in edge_text[:200] for phrase in REFUSALS])
+    prose = max(answer.english, float(answer.code))  # padding in code is prose, and shows as such
     spelled = max(answer.english, 0.4 * answer.code)
     specific = sum([answer.classes.count(letter) for letter in "wN#xj"]) + answer.unknown_words
     doubtful = spelled * answer.unknown_words / specific if specific else 0.0
@@ -321,7 +322,7 @@ def answer_parts(
         "casing": casing(answer, 0.5 if ask.edges[:1] in LOWERS else 1.0),
         "no_loops": no_loops(answer),
         "no_refusal": 1.0 if not refused else 0.5 if answer.words > 60 else 0.2,
-        "no_padding": abstain(1.0 - 0.8 * padding(answer, edge_text), answer.english if answer.words > 8 else 0.0),
+        "no_padding": abstain(1.0 - 0.8 * padding(answer, edge_text), prose if answer.words > 8 else 0.0),
     }
 
 

@@ -188,10 +188,10 @@ def diversity(parts: dict[str, float]) -> float:
 
 def complexity(parts: dict[str, float]) -> float:
     """Reasoning depth, technical content and knowledge brought together in the answer, and constraints in the ask."""
-    depth = blend([(0.3, parts["reasoning"]), (0.3, parts["technical"]), (0.2, parts["knowledge"])])
+    depth = blend([(0.35, parts["reasoning"]), (0.4, parts["technical"]), (0.25, parts["knowledge"])])
     sound = fluency(parts) * parts["no_loops"] * parts["no_padding"] * parts["density"]
     answer_side = depth * sound * (0.2 + 0.8 * parts["relevance"])
-    return clamp(0.8 * answer_side + 0.2 * parts["constraints"] * parts["no_refusal"])
+    return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 
 
 TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too short, or not English prose, to show it

@@ -433,6 +433,9 @@ def label_cutoffs(axis, cuts: list[tuple[str, float, int]]) -> None:
     for place, (name, cut, _) in enumerate(cuts):
         height = top * (1.05 + 0.12 * place)
         axis.plot([cut, cut], [0, height], color="#333333", linewidth=0.9, linestyle=DIMENSION_LINES[place])
-        side = "right" if cut > np.mean(axis.get_xlim()) else "left"
+        left, right = axis.get_xlim()  # names stand towards the shorter lines, where there is room
+        side = "right" if cut > left + 0.45 * (right - left) else "left"
         text = f"{name} ≥ {cut:.2f}"
-        axis.text(cut, height, f"{text} " if side == "right" else f" {text}", ha=side, va="center", fontsize=7.5)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        shown = f"{text} " if side == "right" else f" {text}"
+        axis.text(cut, height, shown, ha=side, va="center", fontsize=7.5, bbox=box)

@@ -217,7 +217,12 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def minimum_detectable_effect(standard_error: float, confidence: float, sides: int) -> float:
-    """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE."""
+def minimum_detectable_effect(standard_error: float, confidence: float, sides: int) -> float | None:
+    """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE.
+
+    Null where no example told the runs apart: a standard error of zero there is ignorance, not precision.
+    """
+    if standard_error == 0:
+        return None
     z = NormalDist().inv_cdf
     return (z(1 - (1 - confidence) / sides) + z(POWER)) * standard_error

@@ -58,17 +58,23 @@ def heldout_rows(rows: int) -> int:
     return min(HELDOUT["max_rows"], max(1, int(HELDOUT["max_fraction"] * rows)))
 
 
-def draw_stratified(sources: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions of `count` rows, each source in its share (largest remainder), in ascending order."""
+def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of `count` rows, each source in its share (largest remainder), in ascending order.
+
+    Rows of one group, which are answers to one instruction, are drawn together, so that few are left that a held-out
+    row forbids. A group larger than its source's share comes last.
+    """
     names, sizes = np.unique(sources, return_counts=True)
     shares = sizes * count / max(len(sources), 1)
     quotas = np.floor(shares).astype(int)
-    most_owed = np.lexsort((names, quotas - shares))[: count - quotas.sum()]
-    quotas[most_owed] += 1
-    drawn = [
-        rng.permutation(np.flatnonzero(sources == name))[:quota] for name, quota in zip(names, quotas, strict=True)
-    ]
-    return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
+    quotas[np.lexsort((names, quotas - shares))[: count - quotas.sum()]] += 1
+    drawn = [np.empty(0, np.int64)]
+    for name, quota in zip(names, quotas, strict=True):
+        rows = np.flatnonzero(sources == name)
+        _, group, group_sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
+        order = np.lexsort((rng.permutation(len(group_sizes))[group], group_sizes[group] > quota))
+        drawn.append(rows[order[:quota]])
+    return np.sort(np.concatenate(drawn))
 
 
 def disk_bytes(table) -> float:

@@ -358,14 +358,12 @@ CODE_LINE_ENDS = tuple(":;{}()[],>=")
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is for a good part code: 2% of its characters are marks of code, and lines end as code does."""
+    """Whether a text is for a good part code: 1.5% of its characters are marks of code, and lines end as code does."""
     marks = text.count("(") + text.count("=") + text.count("{") + text.count(";") + text.count("<") + text.count("$")
     if marks < 3 or marks <= 0.015 * len(text):
         return False
     lines = [line for line in map(str.strip, text.split("\n")) if line]
-    return sum(
-        [line.endswith(CODE_LINE_ENDS) or not line[-1:].isalpha() and " = " in line for line in lines]
-    ) > 0.3 * len(lines)
+    return sum([line.endswith(CODE_LINE_ENDS) for line in lines]) > 0.25 * len(lines)
 
 
 def english_confidence(function_words: int, known: int, letters: int, code: bool) -> float:

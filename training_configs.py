@@ -151,7 +151,7 @@ ARMS = {
 DEMO_SETTINGS = {
     "family": "scratch",
     "learning_rate": 3e-3,
-    "tokens_per_step": 2_048,
+    "tokens_per_step": 1_024,
     "block_tokens": 128,
     "max_tokens": 128,
     "suite": "demo",
@@ -178,9 +178,8 @@ CONTROL_CONFIGS = {
 }
 CURVE_CONFIGS = _arms_at("500M", ["ultra_1k", "ultra_3k", "random_3k", "random_30k"])
 DEMO_CONFIGS = {
-    **_arms_at("demo", ["random_1k"], **DEMO_SETTINGS, epochs=10),
-    **_arms_at("demo", ["ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=30),
-    **_arms_at("demo", ["high_100k", "low_100k"], **DEMO_SETTINGS, epochs=5),
+    **_arms_at("demo", ["random_1k", "ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=30),
+    **_arms_at("demo", ["high_100k", "low_100k"], **DEMO_SETTINGS, epochs=3),
     **_arms_at("demo", ["medium_1M"], **DEMO_SETTINGS, epochs=1),
 }
 

@@ -70,7 +70,7 @@ def times_table(study: Path) -> str:
     ]  # fmt: skip
     lines = [f"| stage | script | reads | writes | demo, {len(runs)} models |", "|---|---|---|---|---:|"]
     for stage, script, reads, writes, files in rows:
-        seconds = sum(read_json(file)["provenance"]["seconds"] for file in files)
+        seconds = sum(read_json(file)["provenance"].get("seconds", 0) for file in files)
         lines.append(f"| {stage} | {script} | {reads} | {writes} | {seconds:,.0f} s |")
     return "\n".join([*lines, "", f"Measured on {hardware['cores']} cores ({hardware['cpu']}), no GPU."])
 

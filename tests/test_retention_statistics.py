@@ -109,6 +109,7 @@ def test_holm_by_hand():
 def test_minimum_detectable_effect_is_the_textbook_sum():
     assert statistics.minimum_detectable_effect(1, 0.95, sides=2) == pytest.approx(1.95996 + 0.84162, abs=1e-4)
     assert statistics.minimum_detectable_effect(2, 0.95, sides=1) == pytest.approx(2 * (1.64485 + 0.84162), abs=1e-4)
+    assert statistics.minimum_detectable_effect(0, 0.95, sides=2) is None
 
 
 def test_minimum_detectable_effect_is_found_at_80_percent():

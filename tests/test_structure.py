@@ -13,16 +13,19 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["training_configs"],
     ["common"],
-    ["language_model", "task_checkers", "task_phrasings", "text_features", "retention_statistics", "report_figures"],
-    ["packing", "task_families", "report_pages"],
+    ["language_model", "task_checkers", "task_phrasings", "text_features", "retention_statistics", "report_tables"],
+    ["packing", "task_families", "pair_features", "report_figures", "report_pages", "update_readme"],
     ["training_loop", "demo_corpus"],
-    ["verifiable_tasks", "quality_scorer"],
-    ["dataset_readers", "near_duplicates"],
+    ["verifiable_tasks", "near_duplicates"],
+    ["dataset_files"],
+    ["dataset_readers"],
+    ["quality_scorer"],
+    ["subset_selection"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "verifiable_tasks"]
+SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "verifiable_tasks", "update_readme"]
 
 
 def imported_names(path: Path, top_level_only: bool = False) -> set[str]:
@@ -70,7 +73,7 @@ def test_help_answers_at_once(script):
     assert time.time() - started < 3  # a second on an idle machine
 
 
-def test_the_hidden_rule_of_the_readme_every_command_exists():
+def test_every_command_of_the_readme_exists():
     import re
 
     scripts = set(re.findall(r"python (\w+\.py)", (ROOT / "README.md").read_text()))
