@@ -176,9 +176,8 @@ def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
     )
     masks = {"near_duplicate": ~best_of_each(clusters, order)}
     kept = ledger.drop("near-duplicates", rows, masks)
-    digests = instruction_digests(table, kept)
-    prompts = {text_digest(task["prompt"]) for suite in EVALUATION_SUITES for task in make_suite(*suite.values())}
-    in_suite = np.array([digest in prompts for digest in digests], bool)
+    prompts = [text_digest(task["prompt"]) for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
+    in_suite = np.isin(instruction_digests(table, kept), np.array(prompts, "V16"))
     kept = ledger.drop("evaluation suites", kept, {"in_evaluation_suite": in_suite})
     chosen = np.isin(rows, kept)
     return kept, {key: values[chosen] for key, values in scores.items()}, scorer
@@ -201,7 +200,7 @@ def cleaning_masks(table) -> dict[str, np.ndarray]:
 def reserve_heldout(table, rows: np.ndarray, seed: int, ledger: "Ledger") -> tuple[np.ndarray, np.ndarray]:
     """The held-out rows, and all rows that stay: none but held-out ones asks what a held-out row asks."""
     sources = np.array(table["source"].take(rows).to_pylist())
-    digests = np.array(instruction_digests(table, rows), "V16")
+    digests = instruction_digests(table, rows)
     count = heldout_rows(len(rows))
     is_heldout = np.zeros(len(rows), bool)
     is_heldout[draw_stratified(sources, digests, count, np.random.default_rng([seed, 1]))] = True
@@ -267,9 +266,10 @@ def batches_of(table, rows: np.ndarray):
         yield texts_of(table, rows[start : start + BATCH_ROWS])
 
 
-def instruction_digests(table, rows: np.ndarray) -> list[bytes]:
-    """Equal where the normalised instructions are."""
-    return [text_digest(instruction) for batch in batches_of(table, rows) for instruction in batch[0]]
+def instruction_digests(table, rows: np.ndarray) -> np.ndarray:
+    """16 bytes for each row, equal where the normalised instructions are."""
+    digests = [text_digest(instruction) for batch in batches_of(table, rows) for instruction in batch[0]]
+    return np.array(digests, "V16")
 
 
 def score_rows(table, rows: np.ndarray, num_proc: int) -> tuple[QualityScorer, dict[str, np.ndarray]]:

@@ -102,14 +102,14 @@ def end_token_id(tokenizer) -> int:
 
 
 def pick_device() -> str:
-    """"cuda" where there is a GPU, else "cpu"."""
+    """The device to run on: "cuda" where there is a GPU, else "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def pick_precision(asked: str) -> str:
-    """"bf16", "fp16" or "fp32"; "auto" is bf16 where the GPU has it, else fp32."""
+    """The precision to run in: "bf16", "fp16" or "fp32"; "auto" is bf16 where the GPU has it, else fp32."""
     import torch
 
     if asked != "auto":

@@ -57,7 +57,7 @@ def text_digest(*texts: str) -> bytes:
 def first_of_each(digests: list[bytes]) -> np.ndarray:
     """True for the first row of every digest, as a mask over the rows."""
     mask = np.zeros(len(digests), bool)
-    mask[np.unique(np.array(digests, dtype="S16").view("V16"), return_index=True)[1]] = True
+    mask[np.unique(np.array(digests, "V16"), return_index=True)[1]] = True
     return mask
 
 

@@ -247,12 +247,13 @@ def test_a_new_subset_needs_no_new_scores(tmp_path, monkeypatch):
 def test_rows_that_ask_what_a_heldout_row_asks_leave(tmp_path):
     rows = make_rows(80)
     for number, row in enumerate(rows):
-        row["instruction"] = f"Ask {number % 8} of eight things, please."
+        row["instruction"] = f"Ask {number % 40} of forty things, please."
     scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, rows))
     heldout = read_arrow(tmp_path / "results" / "subsets" / "heldout")["instruction"].to_pylist()
-    assert len(heldout) == 4 and scores["rows"] == 80 - 10 * len(set(heldout)) + 4
-    dropped = scores["ledger"]["steps"][-1]["dropped"]["shares_heldout_instruction"]
-    assert sum(dropped.values()) == 10 * len(set(heldout)) - 4
+    forbidden = 2 * len(set(heldout)) - 4  # each is asked twice
+    assert len(heldout) == 4 and scores["rows"] == 80 - forbidden
+    dropped = scores["ledger"]["steps"][-1]["dropped"].get("shares_heldout_instruction", {})
+    assert sum(dropped.values()) == forbidden
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -309,14 +310,25 @@ def test_heldout_size():
     assert [heldout_rows(rows) for rows in (1, 19, 40, 39_999, 40_000, 10**6)] == [1, 1, 2, 1_999, 2_000, 2_000]
 
 
+def draw(sources, groups, count, seed=0):
+    return draw_stratified(np.array(sources), np.array(groups), count, np.random.default_rng(seed))
+
+
 def test_stratified_draw_gives_each_source_its_share():
-    sources = np.array(["a"] * 50 + ["b"] * 30 + ["c"] * 20)
-    drawn = draw_stratified(sources, 10, np.random.default_rng(0))
-    assert Counter(sources[drawn].tolist()) == {"a": 5, "b": 3, "c": 2}
-    assert drawn.tolist() == sorted(set(drawn.tolist()))
-    assert draw_stratified(sources, 10, np.random.default_rng(0)).tolist() == drawn.tolist()
-    assert len(draw_stratified(sources, 7, np.random.default_rng(0))) == 7  # 3.5, 2.1, 1.4
-    assert draw_stratified(sources, 0, np.random.default_rng(0)).tolist() == []
+    sources, groups = ["a"] * 50 + ["b"] * 30 + ["c"] * 20, list(range(100))
+    drawn = draw(sources, groups, 10)
+    assert Counter(sources[row] for row in drawn) == {"a": 5, "b": 3, "c": 2}
+    assert drawn.tolist() == sorted(set(drawn.tolist())) == draw(sources, groups, 10).tolist()
+    assert drawn.tolist() != draw(sources, groups, 10, seed=1).tolist()
+    assert len(draw(sources, groups, 7)) == 7  # 3.5, 2.1, 1.4
+    assert draw(sources, groups, 0).tolist() == []
+
+
+def test_stratified_draw_takes_whole_groups_and_the_largest_last():
+    groups = [0] * 40 + [number // 4 for number in range(4, 64)]  # one group of 40, 15 groups of 4
+    drawn = Counter(groups[row] for row in draw(["a"] * 100, groups, 10))
+    assert sorted(drawn.values()) == [2, 4, 4] and 0 not in drawn
+    assert len(draw(["a"] * 40, [0] * 40, 10)) == 10
 
 
 IDS = pyarrow.array(["c", "a", "b", "d"], pyarrow.large_string())

@@ -42,12 +42,17 @@ def results(tmp_path_factory):
 
 
 def test_files_are_where_the_design_puts_them(results):
+    paths = [
+        "experiment_config.json",
+        "train_results.json",
+        "model/model.safetensors",
+        "evaluation/heldout_loss.json",
+        "evaluation/task_completion.json",
+        "quality_analysis/quality_bands.json",
+        "generation_analysis/generation_analysis.json",
+    ]
     for name in ("ultra_10k_demo", "medium_1M_demo", "random_1k_demo"):
-        folder = results / name
-        for path in ("experiment_config.json", "train_results.json", "model/model.safetensors",
-                     "evaluation/heldout_loss.json", "evaluation/task_completion.json",
-                     "quality_analysis/quality_bands.json", "generation_analysis/generation_analysis.json"):  # fmt: skip
-            assert (folder / path).exists(), path
+        assert [path for path in paths if not (results / name / path).exists()] == []
     summary = read_json(results / "experiment_summary.json")["experiments"]
     assert {entry["status"] for entry in summary.values()} == {"done"} and len(summary) == 7
 
