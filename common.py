@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +22,7 @@ from pathlib import Path
 from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
+HUB_TIMEOUT_SECONDS = 5
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -152,6 +155,20 @@ class quiet_progress_bars:
 
         if self.were_on:
             datasets.enable_progress_bars()
+
+
+def probe_hub(kind: str, name: str) -> None:
+    """Before the Hugging Face libraries are first imported: without a network, have them look in their cache alone.
+
+    Else they try for most of a minute before they turn to it. kind: "datasets" or "models"; name: the hub id.
+    """
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    try:
+        urllib.request.urlopen(f"{endpoint}/api/{kind}/{name}", timeout=HUB_TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # what this answer means is for the library to say
+    except OSError:
+        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

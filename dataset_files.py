@@ -12,11 +12,8 @@ import gzip
 import io
 import itertools
 import json
-import os
 import re
 import sys
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,7 +29,6 @@ DEMO_ROWS = 60_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096
-HUB_TIMEOUT_SECONDS = 10
 
 DATA_SUFFIXES = [".json", ".jsonl", ".csv", ".parquet", ".arrow"]
 COMPRESSED_SUFFIXES = [".gz", ".zst"]  # of .json, .jsonl and .csv
@@ -237,24 +233,11 @@ def _used_columns(names: list[str], columns: set[str]) -> list[str]:
 def hub_builder(entry: str):
     """The `datasets` builder of a hub id. Raises UserError at once where there is no network and no cached copy."""
     name, _, config = entry.partition(":")
-    if not _hub_answers(name):
-        # Else the library tries six times before it turns to its cache. It reads this once, when it is imported.
-        os.environ["HF_HUB_OFFLINE"] = "1"
+    common.probe_hub("datasets", name)
     import datasets
 
     with _hub_errors(entry):
         return datasets.load_dataset_builder(name, config or None)
-
-
-def _hub_answers(name: str) -> bool:
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    try:
-        urllib.request.urlopen(f"{endpoint}/api/datasets/{name}", timeout=HUB_TIMEOUT_SECONDS).close()
-    except urllib.error.HTTPError:
-        return True  # what its answer means is for the library to say
-    except OSError:
-        return False
-    return True
 
 
 def load_from_hub(entry: str, split: str) -> pyarrow.Table:

@@ -17,7 +17,18 @@ from pathlib import Path
 import numpy as np
 
 import verifiable_tasks
-from common import argument_parser, clear, is_done, provenance, read_arrow, read_json, run_main, write_arrow, write_json
+from common import (
+    UserError,
+    argument_parser,
+    clear,
+    is_done,
+    provenance,
+    read_arrow,
+    read_json,
+    run_main,
+    write_arrow,
+    write_json,
+)
 from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
 from training_configs import SCORE_WEIGHTS
 
@@ -70,6 +81,8 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
         run_model.tokenizer, table["instruction"].to_pylist(), table["response"].to_pylist(), config["max_tokens"]
     )
     usable = [index for index, example in enumerate(examples) if example]
+    if not usable:
+        raise UserError(f"none of the {len(examples)} held-out rows has a response to measure")
     with tqdm(total=len(usable), desc="held-out loss", unit="row", leave=False) as bar:
         kept = [examples[index] for index in usable]
         pad_id = pad_token_id(run_model.tokenizer)

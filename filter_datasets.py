@@ -390,8 +390,8 @@ def ledger_lines(ledger: dict) -> list[str]:
 
 def subset_table(subsets: list[dict]) -> list[str]:
     """The subsets side by side."""
-    heads = f"{'subset':14}{'rule':12}{'rows':>9}{'of pool':>9}{'score':>8}{'range':>14}{'words':>8}{'entropy':>9}"
-    lines = [f"{heads}  most from"]
+    heads = f"{'subset':14}{'rule':12}{'rows':>9}{'prompts':>9}{'of pool':>9}{'score':>8}{'range':>14}{'words':>8}"
+    lines = [f"{heads}{'entropy':>9}  most from"]
     for subset in subsets:
         score, words = subset["score"], subset["response_words"]
         source, rows = next(iter(subset["source_mix"].items()), ("-", 0))
@@ -400,8 +400,8 @@ def subset_table(subsets: list[dict]) -> list[str]:
         if subset["rows"]:
             numbers = f"{score['mean']:8.3f}{score['min']:8.3f}-{score['max']:.3f}{words['mean']:8.1f}"
         lines.append(
-            f"{subset['subset']:14}{subset['rule'].split()[0]:12}{subset['rows']:9,}{subset['pool_fraction']:9.1%}"
-            f"{numbers}{subset['source_entropy_bits']:9.2f}  {most}"
+            f"{subset['subset']:14}{subset['rule'].split()[0]:12}{subset['rows']:9,}{subset['distinct_instructions']:9,}"
+            f"{subset['pool_fraction']:9.1%}{numbers}{subset['source_entropy_bits']:9.2f}  {most}"
         )
     return lines
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, clear, hash_path, is_done, provenance, read_arrow, read_json, write_json
+from common import UserError, clear, hash_path, is_done, probe_hub, provenance, read_arrow, read_json, write_json
 
 # One plain format for every model, so that base models without a chat template compare.
 PROMPT_HEAD = "### Instruction:\n"
@@ -137,9 +137,11 @@ def load_model(name_or_path: str):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path)
         model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", use_safetensors=True)
     except (OSError, ValueError) as error:
-        where = "folder" if Path(name_or_path).exists() else "hub id (is there a network?)"
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"cannot load the {where} {name_or_path!r}: {reason}; give --model a local folder") from error
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(
+            f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give --model a local "
+            "folder"
+        ) from error
     end_token_id(tokenizer)
     model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
     return model, tokenizer
@@ -237,7 +239,10 @@ class RunModel:
 
 def model_fingerprint(name_or_path: str) -> str:
     """What identifies a pretrained model: the hash of a local folder, or the hub id as it is."""
-    return hash_path(name_or_path) if Path(name_or_path).is_dir() else name_or_path
+    if Path(name_or_path).is_dir():
+        return hash_path(name_or_path)
+    probe_hub("models", name_or_path)
+    return name_or_path
 
 
 def quiet_transformers() -> None:

@@ -136,12 +136,13 @@ def describe(values: np.ndarray) -> dict:
 
 
 def profile(table) -> dict:
-    """What a subset's JSON says of its rows: the hash of their ids, scores, sources, length."""
+    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, length."""
     mix = dict(sorted(Counter(table["source"].to_pylist()).items(), key=lambda item: (-item[1], item[0])))
     score, words = describe(table["quality"].to_numpy()), describe(count_words(table["response"]))
     shares = [rows / table.num_rows for rows in mix.values()]
     return {
         "ids_hash": hash_strings(table["id"].to_pylist()),
+        "distinct_instructions": len(pyarrow.compute.unique(table["instruction"])),
         "score": {key: score[key] for key in ("min", "max", "mean")},
         "source_mix": mix,
         "source_entropy_bits": sum((-share * math.log2(share) for share in shares), 0.0),

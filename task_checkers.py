@@ -1,8 +1,8 @@
 """Pure checkers of verifiable answers: `checker(answer, **arguments) -> bool`.
 
 Each checker is strict about what was asked and lenient about what was not: a lead-in ("The answer is 42."), quotes,
-bullets or a code fence never fail an answer, while a second candidate ("42 or 43") always does. Checkers only read the
-answer: nothing in it is executed, every pattern runs in linear time, and answers of more than
+bullets or a code fence never fail an answer, while a second candidate ("42 or 43") or a loop ("42. 42. 42.") does.
+Checkers only read the answer: nothing in it is executed, every pattern runs in linear time, and answers of more than
 `MAX_ANSWER_CHARACTERS` fail unread, so that any string whatever gets a verdict at once.
 
 Used through `verifiable_tasks.check`; reads and writes no files.
@@ -14,6 +14,8 @@ import re
 
 MAX_ANSWER_CHARACTERS = 10_000  # the longest reference has about 300; a longer answer is a runaway generation
 MAX_LEAD_IN_WORDS = 20  # "Here are the words in alphabetical order:" has 7
+LOOP_REPEATS = 3  # an answer that ends on one phrase so many times over is a runaway, whatever the phrase says
+MAX_LOOP_WORDS = 30
 MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
 
 HEDGES = {"or", "not", "never", "maybe", "perhaps", "either", "isn't", "aren't", "wasn't", "doesn't", "don't"}
@@ -41,6 +43,15 @@ WRAPPING = " \t\r\n.,;!?\"'`*_"
 
 def _words(text):
     return [word.lower() for word in WORD.findall(text)]
+
+
+def _loops(words):
+    """Whether the words close on one phrase of up to MAX_LOOP_WORDS words, LOOP_REPEATS times in a row."""
+    for size in range(1, min(MAX_LOOP_WORDS, len(words) // LOOP_REPEATS) + 1):
+        tail = words[-size * LOOP_REPEATS :]
+        if tail == tail[-size:] * LOOP_REPEATS:
+            return True
+    return False
 
 
 def _unfence(text):
@@ -89,7 +100,7 @@ def _numbers(text):
 def is_number(answer, value, operands=()):
     """The whole number `value`, in digits or a word; numbers of the question (`operands`) may be repeated beside it."""
     text = _committed(answer)
-    if _is_hedged(_words(text), value):
+    if _is_hedged(_words(text), value) or _loops(_words(answer)):
         return False
     result = _numbers(text.rpartition("=")[2])
     if result and set(result) == {value}:
@@ -107,6 +118,8 @@ def _is_hedged(words, value):
 def is_choice(answer, value, options, opposites=()):
     """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes."""
     words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(_committed(answer))]
+    if _loops(_words(answer)):
+        return False
     if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
         words = words[: words.index("than")]
     spaced = f" {' '.join(words)} "

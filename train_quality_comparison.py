@@ -198,10 +198,10 @@ def train_experiment(plan: dict, results_dir: Path, checkpoint_seconds: float) -
     """Train one model and write model/ and train_results.json, the marker, last."""
     started = time.time()
     config, folder = plan["config"], plan["folder"]
-    folder.mkdir(exist_ok=True)
-    clear(plan["marker"], folder / "model")
     quiet_transformers()
     model, tokenizer = starting_model(config, results_dir)
+    folder.mkdir(exist_ok=True)
+    clear(plan["marker"], folder / "model")
     parameters = sum(parameter.numel() for parameter in model.parameters())
     require_disk(folder, 4.4 * 4 * parameters, f"the model and checkpoint of {folder.name}")
     subset = plan["subset"]

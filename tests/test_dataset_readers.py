@@ -314,7 +314,7 @@ def test_missing_files_and_hub_ids(tmp_path):
 
 
 def test_hub_that_does_not_answer(monkeypatch):
-    monkeypatch.setattr(dataset_files, "_hub_answers", lambda name: False)
+    monkeypatch.setattr(dataset_files.common, "probe_hub", lambda kind, name: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UserError, match="cannot load 'owner/no-such-name' .*--dataset demo.*local file") as caught:
         read_rows(["owner/no-such-name"], None, 0)

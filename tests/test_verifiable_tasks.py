@@ -36,12 +36,14 @@ CASES = {
     "arithmetic": (
         "number", SUM,
         ["42", "The answer is 42.", "17 + 25 = 42", "42.0", "42. Do not thank me!", "17 and 25 make **42**.", "$42"],
-        ["142", "42 or 43", "17 or 42", "41", "", "-42", "17 + 25", "42.5", "The answer is not 42.", "4 2", "4200"],
+        ["142", "42 or 43", "17 or 42", "41", "", "-42", "17 + 25", "42.5", "The answer is not 42.", "4 2", "4200",
+         "42. 42. 42.", "17 plus 25 is 42. 17 plus 25 is 42. 17 plus 25 is 42."],
     ),
     "comparison": (
         "choice", LARGER,
         ["43", "43.", "The larger number is 43.", "43 is larger than 42.", "**43**"],
-        ["42", "42 or 43", "143", "43 is smaller than 42.", "43 and 42", "42 is larger than 43", "4 3"],
+        ["42", "42 or 43", "143", "43 is smaller than 42.", "43 and 42", "42 is larger than 43", "4 3",
+         "43 43 43 43"],
     ),
     "number_sequence": (
         "number", {"value": 50, "operands": [30, 35, 40, 45]},
