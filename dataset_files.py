@@ -25,7 +25,7 @@ import pyarrow
 import common
 from common import UserError
 
-DEMO_ROWS = 60_000
+DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096

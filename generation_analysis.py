@@ -153,8 +153,9 @@ def mean(values) -> float | None:
 
 
 def print_measures(name: str, measures: dict) -> None:
-    shown = {key: value for key, value in measures.items() if key != "prompts" and value is not None}
-    print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in shown.items()))
+    headline = ["end_token_rate", "loop_rate", "rep_4", "length_ratio_median"]
+    measured = ", ".join(f"{key} {measures[key]:.3f}" for key in headline if measures[key] is not None)
+    print(f"{name}: {measures['prompts']} generations, {measured}")
 
 
 if __name__ == "__main__":
