@@ -285,7 +285,8 @@ def recipe_differences(runs: list[dict]) -> list[str]:
 
 def analyse(runs: list[dict], left_out: list[dict], claim: dict) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
-    present = [*SIZES, *sorted({run["size"] for run in runs} - set(SIZES))]
+    others = sorted({run["size"] for run in runs} - set(SIZES))
+    present = [*SIZES, *others] if any(run["size"] in SIZES for run in runs) else others  # a demo alone is no study
     sizes, run_records, left_out = {}, [], list(left_out)
     for size in present:
         kept, omitted = comparable_runs([run for run in runs if run["size"] == size])
@@ -294,7 +295,7 @@ def analyse(runs: list[dict], left_out: list[dict], claim: dict) -> dict:
         left_out += omitted + more
     adjust_p_values(sizes)
     labels = sorted({label for run in runs if (label := scale_words(run["train"]))})
-    study = ["not tested" if sizes[size]["demo"] else sizes[size]["verdict"] for size in SIZES]
+    study = ["not tested" if sizes[size]["demo"] else sizes[size]["verdict"] for size in present if size in SIZES]
     return {
         "config": {"claim": claim, "bootstrap_seed": BOOTSTRAP_SEED, "metrics": list(METRICS)},
         "provenance": None,
