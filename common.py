@@ -74,7 +74,7 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise UserError(
-            f"not enough disk for {what}: {needed_bytes / 2**30:.2f} GiB needed, {free / 2**30:.2f} GiB free under "
+            f"not enough disk for {what}: {needed_bytes / 2**20:,.0f} MiB needed, {free / 2**20:,.0f} MiB free under "
             f"{folder}; free some, or choose another disk with --results_dir"
         )
 

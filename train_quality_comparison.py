@@ -160,10 +160,16 @@ def plan_experiment(config: dict, results_dir: Path) -> dict:
 def require_subset(results_dir: Path, name: str) -> dict:
     """The JSON of a finished subset. Raises UserError that names the command which makes it."""
     marker = results_dir / "subsets" / f"{name}.json"
+    scores = read_json(results_dir / "scores.json") if (results_dir / "scores.json").exists() else {}
+    if name in scores.get("subsets_left_out", []):
+        raise UserError(
+            f"subset {name} has less than one row at scale {scores['scale_label']}: a pool of {scores['pool_rows']:,} rows "
+            "is too small for it; give filter_datasets.py more"
+        )
     if not marker.exists():
         raise UserError(
-            f"subset {name} is missing under {results_dir}; make it: python filter_datasets.py (add --dataset demo for "
-            "the embedded corpus); from a very small pool the smallest subsets are left out"
+            f"subset {name} is missing under {results_dir}; make it: python filter_datasets.py (--dataset demo for the "
+            "embedded corpus)"
         )
     return read_json(marker)
 
@@ -200,10 +206,11 @@ def train_experiment(plan: dict, results_dir: Path, checkpoint_seconds: float) -
     config, folder = plan["config"], plan["folder"]
     quiet_transformers()
     model, tokenizer = starting_model(config, results_dir)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    # fp32 weights once as the model; weights and two moments as the checkpoint, old and new at a time while it is saved
+    require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
     folder.mkdir(exist_ok=True)
     clear(plan["marker"], folder / "model")
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    require_disk(folder, 4.4 * 4 * parameters, f"the model and checkpoint of {folder.name}")
     subset = plan["subset"]
     facts = {"parameters": parameters, "scale": None, "scale_label": None, "steps": 0, "tokens": 0}
     facts |= {"rows": {"trained": 0}, "loss_curve": [], "final_loss": None, "train_seconds": 0.0}
