@@ -21,6 +21,7 @@ import numpy as np
 import retention_statistics as statistics
 from common import (
     UserError,
+    add_results_dir,
     argument_parser,
     hash_path,
     hash_strings,
@@ -47,6 +48,7 @@ FREE_SETTINGS = {"experiment", "subset", "size", "epochs", "model_spec", "family
 
 def main() -> None:
     parser = argument_parser(__doc__)
+    add_results_dir(parser)
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
     args = parser.parse_args()

@@ -46,10 +46,13 @@ def run_main(main) -> None:
 
 
 def argument_parser(doc: str) -> argparse.ArgumentParser:
-    """A parser whose --help shows the module's docstring as it stands, with the options every stage has."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """A parser whose --help shows the module's docstring as it stands."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def add_results_dir(parser: argparse.ArgumentParser) -> None:
+    """The option of the stages that read and write a whole results folder."""
     parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")
-    return parser
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import pyarrow.compute
 
 from common import (
     UserError,
+    add_results_dir,
     argument_parser,
     clear,
     hash_strings,
@@ -89,6 +90,7 @@ def main() -> None:
 
 def parse_arguments():
     parser = argument_parser(__doc__)
+    add_results_dir(parser)
     parser.add_argument(
         "--dataset", nargs="+", default=DEFAULT_DATASETS, metavar="X",
         help=f"local files or folders, hub ids (owner/name or owner/name:config), demo (default: {DEFAULT_DATASETS})",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from common import (
     UserError,
+    add_results_dir,
     argument_parser,
     clear,
     hash_json,
@@ -53,6 +54,7 @@ from training_loop import TrainingFailed, fit
 
 def main() -> None:
     parser = argument_parser(__doc__)
+    add_results_dir(parser)
     parser.add_argument("experiment", help="an experiment or a group, such as ultra_10k_500M or all")
     parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, scratch")
     parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
@@ -121,16 +123,17 @@ def run_experiments(configs: list[dict], results_dir: Path, force: bool, checkpo
         try:
             if finished:
                 print(f"skipped: {plan['marker']} is already done")
+                write_experiment_config(plan, config)
+                clear(plan["folder"] / "checkpoint.pt")
             else:
-                train_experiment(plan, results_dir, checkpoint_seconds)
-            write_experiment_config(plan, config)
-            metrics = evaluate_run(plan["folder"], force)
+                train_experiment(plan, config, results_dir, checkpoint_seconds)
+            evaluate_run(plan["folder"], force)
             analyse_run(plan["folder"], force)
-            update_summary(results_dir, plan, metrics)
         except TrainingFailed as error:
             print(f"failed: {name}: {error}", file=sys.stderr)
+            write_json(plan["folder"] / "failure.json", {"config": plan["config"], "reason": str(error)})
             failed.append(name)
-            update_summary(results_dir, plan, None, str(error))
+        write_summary(results_dir)
     return failed
 
 
@@ -163,8 +166,8 @@ def require_subset(results_dir: Path, name: str) -> dict:
     scores = read_json(results_dir / "scores.json") if (results_dir / "scores.json").exists() else {}
     if name in scores.get("subsets_left_out", []):
         raise UserError(
-            f"subset {name} has less than one row at scale {scores['scale_label']}: a pool of {scores['pool_rows']:,} rows "
-            "is too small for it; give filter_datasets.py more"
+            f"subset {name} has less than one row at scale {scores['scale_label']}: a pool of {scores['pool_rows']:,} "
+            "rows is too small for it; give filter_datasets.py more"
         )
     if not marker.exists():
         raise UserError(
@@ -180,48 +183,67 @@ def write_experiment_config(plan: dict, config: dict) -> None:
     write_json(plan["folder"] / "experiment_config.json", content)
 
 
-def update_summary(results_dir: Path, plan: dict, metrics: dict | None, reason: str | None = None) -> None:
-    """Set this experiment's entry in experiment_summary.json; the others stay."""
-    path = results_dir / "experiment_summary.json"
-    experiments = read_json(path)["experiments"] if path.exists() else {}
-    entry = {"status": "done" if metrics else "failed", "reason": reason, "metrics": metrics}
-    entry |= {key: plan["config"][key] for key in ("subset", "size", "epochs", "seed")}
-    if metrics:
-        results = read_json(plan["marker"])
-        entry |= {key: results[key] for key in ("scale_label", "tokens", "steps", "train_seconds", "final_loss")}
-        entry["rows"] = results["rows"]["trained"]
-    entry["files"] = sorted(str(file.relative_to(results_dir)) for file in plan["folder"].rglob("*.json"))
-    experiments[plan["config"]["experiment"]] = entry
+def write_summary(results_dir: Path) -> None:
+    """experiment_summary.json, made anew from all experiments' files, so that runs side by side lose no entry."""
+    folders = sorted(path.parent for path in results_dir.glob("*/experiment_config.json"))
+    experiments = {folder.name: summary_entry(folder) for folder in folders}
     facts = {"config": {}, "provenance": provenance(time.time(), {})}
-    write_json(path, {**facts, "experiments": dict(sorted(experiments.items()))})
+    write_json(results_dir / "experiment_summary.json", {**facts, "experiments": experiments})
+
+
+def summary_entry(folder: Path) -> dict:
+    """One experiment: status (done, failed or unfinished), training facts, headline metrics, where its files are."""
+    markers = {
+        "training": folder / "train_results.json",
+        "heldout_loss": folder / "evaluation" / "heldout_loss.json",
+        "task_completion": folder / "evaluation" / "task_completion.json",
+        "quality_bands": folder / "quality_analysis" / "quality_bands.json",
+        "generation": folder / "generation_analysis" / "generation_analysis.json",
+    }
+    files = {name: str(path.relative_to(folder.parent)) for name, path in markers.items() if path.exists()}
+    if (folder / "failure.json").exists():
+        return {"status": "failed", "reason": read_json(folder / "failure.json")["reason"], "files": files}
+    if len(files) < len(markers):
+        return {"status": "unfinished", "missing": [name for name in markers if name not in files], "files": files}
+    results = read_json(markers["training"])
+    return {
+        "status": "done",
+        **{key: results["config"][key] for key in ("subset", "size", "epochs", "seed")},
+        "rows": results["rows"]["trained"],
+        **{key: results[key] for key in ("scale_label", "tokens", "steps", "train_seconds", "final_loss")},
+        "bits_per_byte": read_json(markers["heldout_loss"])["bits_per_byte"],
+        "task_completion": read_json(markers["task_completion"])["task_completion"],
+        "files": files,
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Training one model
 
 
-def train_experiment(plan: dict, results_dir: Path, checkpoint_seconds: float) -> None:
-    """Train one model and write model/ and train_results.json, the marker, last."""
+def train_experiment(plan: dict, config: dict, results_dir: Path, checkpoint_seconds: float) -> None:
+    """Train one model and write experiment_config.json, model/ and, the marker, last, train_results.json."""
     started = time.time()
-    config, folder = plan["config"], plan["folder"]
+    training, folder = plan["config"], plan["folder"]
     quiet_transformers()
-    model, tokenizer = starting_model(config, results_dir)
+    model, tokenizer = starting_model(training, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     # fp32 weights once as the model; weights and two moments as the checkpoint, old and new at a time while it is saved
     require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
     folder.mkdir(exist_ok=True)
-    clear(plan["marker"], folder / "model")
+    clear(plan["marker"], folder / "model", folder / "failure.json")
+    write_experiment_config(plan, config)
     subset = plan["subset"]
     facts = {"parameters": parameters, "scale": None, "scale_label": None, "steps": 0, "tokens": 0}
     facts |= {"rows": {"trained": 0}, "loss_curve": [], "final_loss": None, "train_seconds": 0.0}
     if subset:
-        examples, rows = encode_subset(results_dir / "subsets" / config["subset"], tokenizer, config["max_tokens"])
+        examples, rows = encode_subset(results_dir / "subsets" / training["subset"], tokenizer, training["max_tokens"])
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
-        facts |= fit(model, examples, config, pad_token_id(tokenizer), folder / "checkpoint.pt", checkpoint_seconds)
-    model.to("cpu").save_pretrained(folder / "model")
+        facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", checkpoint_seconds)
+    model.to("cpu").save_pretrained(folder / "model", max_shard_size="100GB")  # one file, one hash
     tokenizer.save_pretrained(folder / "model")
     facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
-    write_json(plan["marker"], {"config": config, "provenance": provenance(started, plan["inputs"]), **facts})
+    write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
     (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 

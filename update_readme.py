@@ -7,12 +7,11 @@ Writes results/reference/<its name>/ (JSON, summary, tables, figures; no weights
        stands between the markers <!-- summary --> and <!-- times -->. No number there is typed by hand.
 """
 
-import argparse
 import re
 import shutil
 from pathlib import Path
 
-from common import UserError, read_json, run_main, write_text
+from common import UserError, argument_parser, read_json, run_main, write_text
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "results" / "reference"
@@ -21,7 +20,7 @@ PUBLISHED += ["analysis/tables/*.csv", "analysis/figures/*.png"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("study", help="a finished, analysed results folder, such as results/demo")
     study = Path(parser.parse_args().study)
     if not (study / "analysis" / "summary.md").exists():

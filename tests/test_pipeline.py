@@ -55,6 +55,7 @@ def test_files_are_where_the_design_puts_them(results):
         assert [path for path in paths if not (results / name / path).exists()] == []
     summary = read_json(results / "experiment_summary.json")["experiments"]
     assert {entry["status"] for entry in summary.values()} == {"done"} and len(summary) == 7
+    assert summary["ultra_10k_demo"]["files"]["training"] == "ultra_10k_demo/train_results.json"
 
 
 def test_lineage_closes_from_rows_to_metric(results):
@@ -131,6 +132,20 @@ def test_mistakes_are_one_line_that_teaches(command, message, tmp_path):
     answer = run(*[ROOT / command[0], *command[1:]], cwd=tmp_path)
     assert answer.returncode == 2, answer.stdout + answer.stderr
     assert re.search(message, answer.stderr) and answer.stderr.count("\n") == 1
+
+
+def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(results, tmp_path):
+    import shutil
+
+    study = tmp_path / "study"
+    shutil.copytree(results, study, ignore=shutil.ignore_patterns("medium_1M_demo"))
+    answer = train("medium_1M_demo", study, "learning_rate=1e30")
+    assert answer.returncode == 1 and "failed: medium_1M_demo: the loss became nan" in answer.stderr
+    summary = read_json(study / "experiment_summary.json")["experiments"]
+    assert summary["medium_1M_demo"]["status"] == "failed" and "nan" in summary["medium_1M_demo"]["reason"]
+    assert summary["ultra_10k_demo"]["status"] == "done"
+    assert not (study / "medium_1M_demo" / "train_results.json").exists()
+    assert "medium_1M_demo" in succeed("analyze_results.py", study)
 
 
 def test_kill_during_training_then_the_same_command(results, tmp_path):
