@@ -48,6 +48,8 @@ from language_model import (
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, fit
 
+MANY_CUT_FRACTION = 0.1
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The command
 
@@ -266,11 +268,14 @@ def encode_subset(folder: Path, tokenizer, max_tokens: int) -> tuple[list, dict]
     kept = [example for example in examples if example]
     if not kept:
         raise TrainingFailed(f"no row of {folder} has a response to learn from")
+    cut = sum(example.response_cut for example in kept)
+    if cut > MANY_CUT_FRACTION * len(kept):
+        print(f"warning: {cut} of {len(kept)} responses are cut at max_tokens={max_tokens}: they do not learn to end")
     return kept, {
         "trained": len(kept),
         "dropped_empty_response": len(examples) - len(kept),
         "prompt_cut": sum(example.prompt_cut for example in kept),
-        "response_cut": sum(example.response_cut for example in kept),
+        "response_cut": cut,
     }
 
 
