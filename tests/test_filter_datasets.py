@@ -355,11 +355,10 @@ def test_random_order_depends_on_ids_and_seed_alone():
 
 
 def test_profile_by_hand():
-    rows = [("a", "x", 0.2, "one two"), ("b", "y", 0.4, "one"), ("c", "x", 0.6, "one two three")]
-    table = pyarrow.table(
-        dict(zip(("id", "source", "quality", "response"), map(list, zip(*rows, strict=True)), strict=True))
-    )
-    facts = profile(table)
+    rows = [("a", "x", "Go.", 0.2, "one two"), ("b", "y", "Go.", 0.4, "one"), ("c", "x", "Go!", 0.6, "one two three")]
+    names = ("id", "source", "instruction", "quality", "response")
+    facts = profile(pyarrow.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
+    assert facts["distinct_instructions"] == 2
     assert facts["source_mix"] == {"x": 2, "y": 1}
     assert facts["source_entropy_bits"] == pytest.approx(0.9183, abs=1e-4)
     assert facts["response_words"] == pytest.approx({"mean": 2, "p5": 1.1, "median": 2, "p95": 2.9})
