@@ -15,8 +15,21 @@ from common import UserError, argument_parser, read_json, run_main, write_text
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "results" / "reference"
-PUBLISHED = ["*.json", "subsets/*.json", "*/*.json", "*/*/*.json", "analysis/summary.md", "analysis/tables/*.md"]
-PUBLISHED += ["analysis/tables/*.csv", "analysis/figures/*.png"]
+PUBLISHED = [  # facts and pictures; no weights, no rows
+    "scores.json",
+    "subsets/*.json",
+    "experiment_summary.json",
+    "*/experiment_config.json",
+    "*/train_results.json",
+    "*/evaluation/*.json",
+    "*/quality_analysis/*.json",
+    "*/generation_analysis/*.json",
+    "analysis/verdict.json",
+    "analysis/summary.md",
+    "analysis/tables/*.md",
+    "analysis/tables/*.csv",
+    "analysis/figures/*.png",
+]
 
 
 def main() -> None:
@@ -35,8 +48,6 @@ def publish(study: Path, target: Path) -> None:
     """Copy the study's facts, and nothing else, to a clean `target`."""
     shutil.rmtree(target, ignore_errors=True)
     for file in sorted({file for pattern in PUBLISHED for file in study.glob(pattern)}):
-        if "model" in file.relative_to(study).parts or file.name in ("dataset_info.json", "state.json"):
-            continue
         copy = target / file.relative_to(study)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
@@ -52,7 +63,10 @@ def fill_markers(text: str, study: Path) -> str:
 
 
 def times_table(study: Path) -> str:
-    """What each stage reads, writes and took, as a Markdown table; seconds from the stages' own provenance."""
+    """What each stage reads, writes and took, as a Markdown table; seconds from the stages' own provenance.
+
+    The analysis states no time of its own, so that the same runs give the same bytes.
+    """
     runs = sorted(path.parent for path in study.glob("*/train_results.json"))
     hardware = read_json(study / "scores.json")["provenance"]["hardware"]
     rows = [
@@ -65,12 +79,13 @@ def times_table(study: Path) -> str:
          [run / "evaluation" / name for run in runs for name in ("heldout_loss.json", "task_completion.json")]),
         ("generate", "`generation_analysis.py`", "a run, `subsets/heldout/`", "`generation_analysis/`",
          [run / "generation_analysis" / "generation_analysis.json" for run in runs]),
-        ("analyse", "`analyze_results.py`", "all JSON and Arrow", "`analysis/`", [study / "analysis" / "verdict.json"]),
+        ("analyse", "`analyze_results.py`", "all JSON and Arrow", "`analysis/`", []),
     ]  # fmt: skip
     lines = [f"| stage | script | reads | writes | demo, {len(runs)} models |", "|---|---|---|---|---:|"]
     for stage, script, reads, writes, files in rows:
-        seconds = sum(read_json(file)["provenance"].get("seconds", 0) for file in files)
-        lines.append(f"| {stage} | {script} | {reads} | {writes} | {seconds:,.0f} s |")
+        seconds = sum(read_json(file)["provenance"]["seconds"] for file in files)
+        took = f"{seconds:,.0f} s" if files else "seconds"
+        lines.append(f"| {stage} | {script} | {reads} | {writes} | {took} |")
     return "\n".join([*lines, "", f"Measured on {hardware['cores']} cores ({hardware['cpu']}), no GPU."])
 
 

@@ -71,10 +71,3 @@ def test_help_answers_at_once(script):
     answer = subprocess.run([sys.executable, f"{script}.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0 and "usage:" in answer.stdout
     assert time.time() - started < 3  # a second on an idle machine
-
-
-def test_every_command_of_the_readme_exists():
-    import re
-
-    scripts = set(re.findall(r"python (\w+\.py)", (ROOT / "README.md").read_text()))
-    assert scripts and all((ROOT / script).exists() for script in scripts)

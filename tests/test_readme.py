@@ -1,0 +1,55 @@
+"""The README says what the files say: its numbers are those of the published study, its links and commands exist."""
+
+import re
+from pathlib import Path
+
+import update_readme
+from common import read_json
+from training_configs import ALL_EXPERIMENTS, GROUPS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+DEMO = ROOT / "results" / "reference" / "demo"
+
+
+def test_numbers_are_those_of_the_published_study():
+    assert update_readme.fill_markers(README, DEMO) == README
+
+
+def test_the_published_summary_is_that_of_its_verdict():
+    verdict = read_json(DEMO / "analysis" / "verdict.json")
+    summary = (DEMO / "analysis" / "summary.md").read_text()
+    for metric, anchors in verdict["sizes"]["demo"]["retention"].items():
+        result = anchors["random_1k"]
+        assert result["verdict"] in summary, metric
+        assert f"{result['R']:.0%}" in summary, metric
+
+
+def test_links_scripts_and_experiments_exist():
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
+    scripts = re.findall(r"python (\w+\.py)", README)
+    assert scripts and [script for script in scripts if not (ROOT / script).exists()] == []
+    experiments = re.findall(r"python train_quality_comparison\.py (\w+)", README)
+    assert experiments and set(experiments) <= {*ALL_EXPERIMENTS, *GROUPS}
+
+
+def test_every_module_is_in_the_readme_and_the_other_way_round():
+    named = set(re.findall(r"\b(\w+\.py)\b", README))
+    assert named == {path.name for path in ROOT.glob("*.py")}
+
+
+def test_publishing_leaves_out_weights_and_rows(tmp_path):
+    study = tmp_path / "study"
+    files = ["scores.json", "scores_statistics.json", "subsets/ultra_10k.json", "subsets/ultra_10k/state.json",
+             "tokenizer_768/tokenizer.json", "a/train_results.json", "a/model/config.json",
+             "a/model/model.safetensors", "a/evaluation/heldout_loss.json", "a/evaluation/heldout_loss/data.arrow",
+             "a/evaluation/heldout_loss/dataset_info.json", "analysis/summary.md",
+             "analysis/figures/x.png"]  # fmt: skip
+    for name in files:
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / name).write_text("{}")
+    update_readme.publish(study, tmp_path / "published")
+    published = sorted(str(path.relative_to(tmp_path / "published")) for path in tmp_path.glob("published/**/*.*"))
+    assert published == ["a/evaluation/heldout_loss.json", "a/train_results.json", "analysis/figures/x.png",
+                         "analysis/summary.md", "scores.json", "subsets/ultra_10k.json"]  # fmt: skip
