@@ -112,7 +112,7 @@ def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.n
     byte_counts = []
     for response, example in zip(table["response"].to_pylist(), examples, strict=True):
         if example.response_cut:
-            response = tokenizer.decode(example.ids[example.prompt_tokens :])
+            response = tokenizer.decode(list(example.ids[example.prompt_tokens :]))
         byte_counts.append(len(response.encode("utf-8")))
     columns = {name: table[name] for name in ["id", "source", *DIMENSIONS]}
     return pyarrow.table({**columns, "nll": losses, "tokens": tokens, "bytes": np.array(byte_counts, dtype=np.int64)})

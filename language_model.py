@@ -5,6 +5,7 @@ tokens. torch and transformers are imported inside the functions that need them.
 """
 
 import time
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,12 @@ def format_prompt(instruction: str) -> str:
 
 @dataclass
 class Example:
-    """One row as token ids: the prompt's, then the response's with its end token (unless the response was cut)."""
+    """One row as token ids: the prompt's, then the response's with its end token (unless the response was cut).
 
-    ids: list[int]
+    Four bytes a token, where a list of integers takes nine times that: a million rows stay in memory.
+    """
+
+    ids: array
     prompt_tokens: int
     prompt_cut: bool
     response_cut: bool
@@ -65,7 +69,7 @@ def encode_examples(tokenizer, instructions: list[str], responses: list[str], ma
             prompt = encode_prompts(tokenizer, [instruction], room)[0]
         kept = response_ids[: max_tokens - len(prompt)]
         if response and kept:
-            examples.append(Example(prompt + kept, len(prompt), prompt_cut, len(kept) < len(response_ids)))
+            examples.append(Example(array("i", prompt + kept), len(prompt), prompt_cut, len(kept) < len(response_ids)))
         else:
             examples.append(None)
     return examples

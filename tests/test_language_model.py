@@ -8,7 +8,7 @@ import language_model as lm
 
 def test_example_is_prompt_then_response_then_end(tokenizer):
     example = lm.encode_example(tokenizer, "Add 3 and 4.", "The sum is 7.", 200)
-    prompt, response = example.ids[: example.prompt_tokens], example.ids[example.prompt_tokens :]
+    prompt, response = list(example.ids[: example.prompt_tokens]), list(example.ids[example.prompt_tokens :])
     assert tokenizer.decode(prompt) == lm.format_prompt("Add 3 and 4.")
     assert response[-1] == tokenizer.eos_token_id
     assert tokenizer.decode(response[:-1]) == "The sum is 7."
@@ -20,7 +20,7 @@ def test_special_token_strings_in_data_are_plain_text(tokenizer):
     example = lm.encode_example(tokenizer, "Say <|end|> and <|pad|>.", "<|end|> it is", 200)
     assert example.ids.count(tokenizer.eos_token_id) == 1
     assert tokenizer.pad_token_id not in example.ids
-    assert tokenizer.decode(example.ids[example.prompt_tokens : -1]) == "<|end|> it is"
+    assert tokenizer.decode(list(example.ids[example.prompt_tokens : -1])) == "<|end|> it is"
 
 
 @pytest.mark.parametrize("max_tokens", [40, 64, 100])
@@ -28,8 +28,8 @@ def test_a_long_prompt_gives_way_and_the_response_stays_whole(tokenizer, max_tok
     example = lm.encode_example(tokenizer, "word " * 500, "Blue.", max_tokens)
     assert len(example.ids) <= max_tokens
     assert example.prompt_cut and not example.response_cut
-    assert tokenizer.decode(example.ids[example.prompt_tokens : -1]) == "Blue."
-    assert tokenizer.decode(example.ids[: example.prompt_tokens]).endswith(lm.PROMPT_TAIL)
+    assert tokenizer.decode(list(example.ids[example.prompt_tokens : -1])) == "Blue."
+    assert tokenizer.decode(list(example.ids[: example.prompt_tokens])).endswith(lm.PROMPT_TAIL)
 
 
 def test_a_cut_response_does_not_learn_to_end(tokenizer):
@@ -51,7 +51,7 @@ def test_response_losses_match_a_row_at_a_time(tiny_models, tokenizer):
     examples = lm.encode_examples(tokenizer, *map(list, zip(*rows, strict=True)), max_tokens=150)
     losses, tokens = lm.response_losses(model, examples, tokenizer.pad_token_id, "cpu", "fp32")
     for index, example in enumerate(examples):
-        ids = torch.tensor([example.ids])
+        ids = torch.tensor([list(example.ids)])
         log_probabilities = model(ids).logits.log_softmax(-1)[0, :-1]
         expected = -sum(
             log_probabilities[place - 1, example.ids[place]].item()

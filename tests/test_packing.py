@@ -69,7 +69,7 @@ def test_packed_rows_give_the_logits_and_gradients_of_rows_alone(family, tiny_mo
     packed, packed_gradients = loss_and_gradients(inputs, batch["labels"])
     start, summed = 0, None
     for example in examples:
-        ids = torch.tensor([example.ids])
+        ids = torch.tensor([list(example.ids)])
         labels = ids.clone()
         labels[:, : example.prompt_tokens] = IGNORED_LABEL
         alone, gradients = loss_and_gradients({"input_ids": ids}, labels)
