@@ -20,19 +20,12 @@ from collections import Counter
 import numpy as np
 
 from common import UserError, run_main
-from pair_features import (
-    answer_parts,
-    ask_parts,
-    asked_text,
-    asked_words,
-    content_stems,
-    expected_content,
-    readability,
-)
-from text_features import UPPERS, Profile, abstain, clamp, mattr, profile, ramp, saturating
+from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
+from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
+from word_facts import TOKENS
 
-SCORER_VERSION = 1  # raise it whenever a score may change
+SCORER_VERSION = 2  # raise it whenever a score may change
 DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
 SCORE_KEYS = ["quality", *DIMENSIONS]
 
@@ -67,12 +60,21 @@ class QualityScorer:
     def fit(self, batches) -> "QualityScorer":
         """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
         for instructions, _responses in batches:
-            for instruction in instructions:
-                ask = profile(instruction)
-                self.rows += 1
-                self.template_counts.update(templates(ask.tokens))
-                self.document_counts.update(content_stems(ask))
+            for start in range(0, len(instructions), CHUNK_ROWS):
+                self.count(list(instructions[start : start + CHUNK_ROWS]))
         return self
+
+    def count(self, instructions: list[str]) -> None:
+        """Add instructions to the counts."""
+        TOKENS.make_room()
+        asks = read_texts([*instructions, LAST_TEXT])
+        content = content_words(asks, lambda stem: 0)
+        stems, rows = np.unique(content.stem[content.row < len(instructions)], return_counts=True)
+        self.rows += len(instructions)
+        for stem, count in zip(stems.tolist(), rows.tolist(), strict=True):
+            self.document_counts[TOKENS.stems[stem]] += count
+        for text in asks.texts[:-1]:
+            self.template_counts.update(templates(text))
 
     def to_dict(self) -> dict:
         """Weights and fit statistics as plain values that JSON holds."""
@@ -101,47 +103,56 @@ class QualityScorer:
 
     def score_batch(self, instructions, responses) -> dict[str, np.ndarray]:
         """The same for many pairs: five float64 arrays of their number. Raises ValueError where the lengths differ."""
-        pairs = zip(instructions, responses, strict=True)
-        rows = [[scores[key] for key in SCORE_KEYS] for scores in (self.explain(*pair) for pair in pairs)]
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), len(SCORE_KEYS))
-        return {key: table[:, column].copy() for column, key in enumerate(SCORE_KEYS)}
+        pairs = list(zip(instructions, responses, strict=True))
+        chunks = [self.sub_scores(pairs[start : start + CHUNK_ROWS]) for start in range(0, len(pairs), CHUNK_ROWS)]
+        return {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in SCORE_KEYS}
 
     def explain(self, instruction: str, response: str) -> dict[str, float]:
         """The five scores and every sub-score behind them, by name."""
-        ask, answer = profile(instruction), profile(response)
-        words, content = asked_words(ask), content_stems(ask)
-        expected = expected_content(ask, words, asked_text(ask))
-        rarities = [self.rarity(stem) for stem in content]
-        parts = answer_parts(ask, answer, expected, content, rarities)
-        parts.update(ask_parts(ask, words))
-        parts["ask_readability"], _ = readability(ask)
-        parts["answer_readability"], syllables_per_word = readability(answer)
-        parts["vocabulary"] = vocabulary(answer)
-        parts["template"], parts["topic"] = self.freshness(ask, rarities)
-        parts.update(depth_parts(answer, syllables_per_word))
+        return {name: float(values[0]) for name, values in self.sub_scores([(instruction, response)]).items()}
+
+    def sub_scores(self, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+        """The five scores and every sub-score of some pairs, an array each."""
+        TOKENS.make_room()
+        asks = read_texts([*(instruction for instruction, _ in pairs), LAST_TEXT])
+        answers = read_texts([*(response for _, response in pairs), LAST_TEXT])
+        bits = asked_bits(asks)
+        asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
+        expected = np.array([expected_content(*ask) for ask in asked])
+        content = content_words(asks, self.rarity)
+        parts = answer_parts(asks, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
+        parts["template"], parts["topic"] = self.freshness(asks, content)
         scores = {
             "clarity": clarity(parts),
             "response_quality": response_quality(parts),
-            "diversity": diversity(parts) if answer.words else 0.0,
-            "complexity": complexity(parts) if answer.words else 0.0,
+            "diversity": diversity(parts) * (answers.words > 0),
+            "complexity": complexity(parts) * (answers.words > 0),
         }
         total = sum([self.weights[name] * scores[name] for name in DIMENSIONS]) / sum(self.weights.values())
-        return {"quality": clamp(total), **scores, **parts}
+        return {name: values[:-1] for name, values in ({"quality": clamp(total)} | scores | parts).items()}
 
-    def rarity(self, stem: str) -> float:
-        """Weight of a content word: inverse document frequency after `fit`, before it longer words count for more."""
+    def rarity(self, stem: str) -> int:
+        """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
+        for more. Whole, so that sums of it do not hang on their order."""
         if self.rows:
-            return math.log((self.rows + 1) / (self.document_counts.get(stem, 0) + 1)) + 0.1
-        return min(len(stem), 8) / 5
+            return round(1000 * (math.log((self.rows + 1) / (self.document_counts.get(stem, 0) + 1)) + 0.1))
+        return 200 * min(len(stem), 8)
 
-    def freshness(self, ask: Profile, rarities: list[float]) -> tuple[float, float]:
+    def freshness(self, asks: Texts, content: Content) -> tuple[np.ndarray, np.ndarray]:
         """(template, topic) in [0, 1]: 1 where the corpus holds little like it; the neutral 0.5 before `fit`."""
+        rows = len(asks.texts)
         if not self.rows:
-            return 0.5, 0.5
-        crowd = max([self.template_counts.get(key, 0) for key in templates(ask.tokens)], default=0)
-        template = 1.0 - clamp(math.log1p(crowd) / math.log1p(self.rows) / 0.8)
-        mean_rarity = sum(rarities) / len(rarities) if rarities else 0.0
-        return template, clamp(mean_rarity / math.log(self.rows + 1))
+            return np.full(rows, 0.5), np.full(rows, 0.5)
+        crowds = [max([self.template_counts.get(key, 0) for key in templates(text)], default=0) for text in asks.texts]
+        logs = np.array([math.log1p(crowd) for crowd in crowds])
+        template = 1.0 - clamp(logs / math.log1p(self.rows) / 0.8)
+        weights = np.bincount(content.row, content.weight, minlength=rows)
+        rarity = fraction(weights, np.bincount(content.row, minlength=rows)) / 1000
+        return template, clamp(rarity / math.log(self.rows + 1))
+
+
+CHUNK_ROWS = 2_000
+LAST_TEXT = "."  # closes a chunk, so that every array has something in it
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -194,32 +205,11 @@ def complexity(parts: dict[str, float]) -> float:
     return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 
 
-TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too short, or not English prose, to show it
-
-
-def vocabulary(answer: Profile) -> float:
-    """MATTR from 0.4 (poor) to 0.9 (rich) as a mark, drawn to the typical one where there are few words to judge by."""
-    evidence = saturating(answer.words, 20.0) * answer.english
-    return abstain(ramp(mattr(answer.tokens), 0.4, 0.9), evidence, TYPICAL_VOCABULARY) if answer.words else 0.0
-
-
-def depth_parts(answer: Profile, syllables_per_word: float) -> dict[str, float]:
-    """What an answer goes into, in saturating counts: connectives, equations; terms, numbers; names, points."""
-    if not answer.words:
-        return dict.fromkeys(["reasoning", "technical", "knowledge"], 0.0)
-    long_words = answer.words * max(0.0, syllables_per_word - 1.3) / 4  # 1.3 syllables a word is everyday English
-    terms = answer.classes.count("#") + answer.classes.count("x") + long_words
-    named = sum([answer.edges.count(letter) for letter in UPPERS]) + answer.text.count("\n")
-    return {
-        "reasoning": saturating(answer.classes.count("s") + answer.text.count(" = "), 6.0),
-        "technical": saturating(terms, 25.0),
-        "knowledge": saturating(named / 2, 12.0),
-    }
-
-
-def templates(tokens: list[str]) -> list[str]:
+def templates(instruction: str) -> list[str]:
     """The keys of an instruction's template: its first and its last four words."""
-    return [" ".join(["^", *tokens[:4]]).lower(), " ".join([*tokens[-4:], "$"]).lower()] if tokens else []
+    text = spaced(instruction)
+    first, last = text.split(None, 4)[:4], text.rsplit(None, 4)[-4:]
+    return [" ".join(["^", *first]).lower(), " ".join([*last, "$"]).lower()] if first else []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
