@@ -1,7 +1,7 @@
 """What an instruction asks for, and how well a response answers it: the sub-scores below the four dimensions.
 
-Each sub-score is an array with an entry for each pair, in [0, 1], higher is better, and has one reason to exist, given
-in its docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence
+Each sub-score is an array with an entry for each pair, in [0, 1], higher is better, and has one reason to exist: its
+docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence
 that the text is English prose (`Texts.english`) and takes its neutral value, mostly 1, on other languages, code, tables.
 """
 
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from text_features import (
+    COMMA,
+    STOP,
     Texts,
     abstain,
     among,
@@ -29,15 +31,12 @@ from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
     CODE_ASK_BIT,
-    COMMA,
     CONSTRAINT_SHIFT,
     FACT_BIT,
     LONG_BIT,
-    LOWER,
     MAKING_BIT,
     OPEN_BIT,
-    STOP,
-    TOKENS,
+    WORDS,
     class_flags,
 )
 
@@ -106,7 +105,7 @@ def content_words(asks: Texts, rarity: Callable[[str], int]) -> Content:
     keys = stem_keys(asks, np.flatnonzero(specific | (IS_COMMON[asks.token_class] & bare[asks.token_row])))
     row, stem = keys >> 32, keys & 0xFFFFFFFF
     distinct, places = np.unique(stem, return_inverse=True)
-    weights = np.array([rarity(TOKENS.stems[number]) for number in distinct.tolist()], np.int64)
+    weights = np.array([rarity(WORDS.stems[number]) for number in distinct.tolist()], np.int64)
     return Content(row, stem, weights[places] if len(distinct) else weights)
 
 
@@ -140,9 +139,9 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
     """From 0.4 to 1 with the share of sentences that begin with a capital, a digit or a mark, the first one included.
 
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
-    begins, stops = texts.fact("begins"), texts.fact("ends") == STOP
-    begins_low = (texts.first(begins) == LOWER) * np.where(texts.words < 6, 0.5, 1.0)
-    wrong = neighbours(texts, stops, begins == LOWER) + begins_low
+    lower, stops = texts.tokens.lower, texts.tokens.end == STOP
+    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.5, 1.0)
+    wrong = neighbours(texts, stops, lower) + begins_low
     return abstain(1.0 - 0.6 * wrong / (texts.sum(stops) + 1), texts.english * usual)
 
 
@@ -213,16 +212,18 @@ def numbers_rise(text: str) -> bool:
 
 def concludes_early(text: str) -> bool:
     """Whether a conclusion stands in the first half."""
-    half = len(text) // 2
-    return any([text.find(phrase, 0, half) >= 0 for phrase in CONCLUSIONS])
+    first_half = text[: len(text) // 2].lower()
+    return any([phrase in first_half for phrase in CONCLUSIONS])
 
 
 def layout(text: str) -> float:
     """Lists, headings, paragraphs, tables and code blocks, counted."""
-    starts = "".join([line.lstrip()[:1] for line in text.split("\n")])
-    items = sum([starts.count(mark) for mark in "-*•+123456789"])
-    blocks = text.count("```") + starts.count("|")
-    return items + 2 * starts.count("#") + text.count("**") / 2 + 1.5 * text.count("\n\n") + blocks
+    lines = text.split("\n")
+    starts = "".join([line.lstrip()[:1] for line in lines])
+    items = sum(map(starts.count, "-*•+123456789"))
+    blocks = starts.count("|") + (text.count("```") if "`" in text else 0)
+    bold = text.count("**") / 2 if "*" in text else 0.0
+    return items + 2 * starts.count("#") + bold + 1.5 * lines.count("") + blocks
 
 
 FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
@@ -231,7 +232,7 @@ FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
 def completeness(text: str, words: float, ends_open: bool, expected: float, english: float) -> float:
     """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`)."""
     text = text.rstrip()
-    if text.count("```") % 2 or text.count("{") > text.count("}"):
+    if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
         return 0.4
     last = text[-1]
     if last in FINAL_MARKS or last.isdigit():
@@ -280,7 +281,7 @@ def coherence(answers: Texts, content: Content) -> np.ndarray:
     value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
     value = np.where(answers.words > 12, value, 1.0)
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
-    return value * np.where([concludes_early(text.lower()) for text in answers.texts], 0.85, 1.0)
+    return value * np.where([concludes_early(text) for text in answers.texts], 0.85, 1.0)
 
 
 def structure(answers: Texts) -> np.ndarray:
@@ -298,7 +299,7 @@ def relevance(answers: Texts, content: Content, specific: np.ndarray) -> np.ndar
     found = among(content.row << 32 | content.stem, specific)
     for place in np.flatnonzero(answers.code[content.row] & ~found).tolist():
         # in code words stand inside names: isPrime, list_files
-        found[place] = TOKENS.stems[content.stem[place]] in answers.texts[content.row[place]].lower()
+        found[place] = WORDS.stems[content.stem[place]] in answers.texts[content.row[place]].lower()
     recall = fraction(
         np.bincount(content.row, content.weight * found, minlength=rows),
         np.bincount(content.row, content.weight, minlength=rows),
@@ -326,7 +327,7 @@ def answer_parts(asks: Texts, answers: Texts, expected: np.ndarray, content: Con
     specific = answers.count("wN#xj") + answers.unknown_words
     doubtful = spelled * fraction(answers.unknown_words, specific)
     edge_texts = [edges(text) for text in answers.texts]
-    lower_ask = (asks.first(asks.fact("begins")) == LOWER) | (asks.lengths == 0)
+    lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
     parts = {
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), expected),
         "density": np.where(answers.words > 15, ramp(fraction(specific, answers.words), 0.0, 0.35), 1.0),
@@ -357,9 +358,9 @@ TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too 
 
 
 def vocabulary(answers: Texts) -> np.ndarray:
-    """MATTR from 0.4 (poor) to 0.9 (rich) as a mark, drawn to the typical one where there are few words to judge by."""
+    """MATTR, 0.36 (poor) to 0.86 (rich), as a mark, drawn to the typical one where few words are there to judge."""
     evidence = saturating(answers.words, 20.0) * answers.english
-    return abstain(ramp(mattr(answers), 0.4, 0.9), evidence, TYPICAL_VOCABULARY)
+    return abstain(ramp(mattr(answers), 0.36, 0.86), evidence, TYPICAL_VOCABULARY)
 
 
 def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
@@ -367,7 +368,7 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
     And how plainly it reads."""
     reading, syllables_per_word = readability(answers)
     long_words = answers.words * np.maximum(0.0, syllables_per_word - 1.3) / 4  # 1.3 a word is everyday English
-    equations = np.array([text.count(" = ") for text in answers.texts])
+    equations = np.array([text.count(" = ") if "=" in text else 0 for text in answers.texts])
     named = capitals(answers) + np.array([text.count("\n") for text in answers.texts])
     parts = {
         "reasoning": saturating(answers.count("s") + equations, 6.0),
@@ -385,7 +386,7 @@ def ask_parts(asks: Texts, bits: np.ndarray) -> dict[str, np.ndarray]:
     """The sub-scores of the instructions; all 0 for one without a word, readability apart."""
     named = capitals(asks) + asks.counts["#"]
     constraints = np.bitwise_count(bits >> CONSTRAINT_SHIFT)
-    detail = named + 2 * constraints + asks.sum(asks.fact("ends") == COMMA) + asks.words / 15
+    detail = named + 2 * constraints + asks.sum(asks.tokens.end == COMMA) + asks.words / 15
     asked = np.array(["?" in text for text in asks.texts]) | (bits & ASK_BIT > 0)
     parts = {
         "asks": np.where(asked, 1.0, abstain(0.3, asks.english, 0.8)),

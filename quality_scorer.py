@@ -23,7 +23,7 @@ from common import UserError, run_main
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
-from word_facts import TOKENS
+from word_facts import WORDS
 
 SCORER_VERSION = 2  # raise it whenever a score may change
 DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
@@ -66,13 +66,13 @@ class QualityScorer:
 
     def count(self, instructions: list[str]) -> None:
         """Add instructions to the counts."""
-        TOKENS.make_room()
+        WORDS.make_room()
         asks = read_texts([*instructions, LAST_TEXT])
         content = content_words(asks, lambda stem: 0)
         stems, rows = np.unique(content.stem[content.row < len(instructions)], return_counts=True)
         self.rows += len(instructions)
         for stem, count in zip(stems.tolist(), rows.tolist(), strict=True):
-            self.document_counts[TOKENS.stems[stem]] += count
+            self.document_counts[WORDS.stems[stem]] += count
         for text in asks.texts[:-1]:
             self.template_counts.update(templates(text))
 
@@ -113,7 +113,7 @@ class QualityScorer:
 
     def sub_scores(self, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
         """The five scores and every sub-score of some pairs, an array each."""
-        TOKENS.make_room()
+        WORDS.make_room()
         asks = read_texts([*(instruction for instruction, _ in pairs), LAST_TEXT])
         answers = read_texts([*(response for _, response in pairs), LAST_TEXT])
         bits = asked_bits(asks)
@@ -151,7 +151,7 @@ class QualityScorer:
         return template, clamp(rarity / math.log(self.rows + 1))
 
 
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 2000
 LAST_TEXT = "."  # closes a chunk, so that every array has something in it
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow
 
-from word_facts import CLASSES, STOP, TOKENS, UNSPACED, UPPER, class_flags, flesch_from_counts
+from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, flesch_from_counts, word_syllables
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Small shapes, of arrays or of numbers
@@ -56,36 +56,111 @@ def readable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+# Typographic marks are read as their plain forms, so that all marks are single bytes.
+PLAIN_FORMS = {
+    "\xa0": " ", "\u3000": " ", "\u2028": "\n", "“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...",
+    "•": "*", "。": ".", "！": "!", "？": "?", "，": ",", "、": ",", "；": ";", "：": ":",
+}  # fmt: skip
+
+
 def spaced(text: str) -> str:
-    """The text with one-byte spaces between its tokens."""
+    """The text with plain marks, and one-byte spaces between its tokens."""
     if text.isascii():
         return text
-    text = text.replace("\xa0", " ").replace("\u3000", " ").replace("\u2028", "\n")
+    for mark, plain in PLAIN_FORMS.items():
+        text = text.replace(mark, plain)
     return UNSPACED.sub(r" \g<0> ", text) if UNSPACED.search(text) else text
 
 
-IS_SPACE = np.zeros(256, bool)
-IS_SPACE[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = True  # as str.split has it
+# What a byte is, in bits.
+SPACE, MARK, CLOSER, STOP_MARK, COMMA_MARK, CAPITAL, SMALL = (1 << bit for bit in range(7))
+BYTES = {
+    SPACE: "\t\n\v\f\r\x1c\x1d\x1e\x1f ",  # as str.split has it
+    MARK: "\"'`*_()[]{}<>.,;:!?~|#-+=/\\$%&^@",
+    CLOSER: "\"'`*_)]}>",
+    STOP_MARK: ".!?",
+    COMMA_MARK: ",;:",
+    CAPITAL: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    SMALL: "abcdefghijklmnopqrstuvwxyz",
+}
+KINDS = bytes(sum(bit for bit, characters in BYTES.items() if chr(byte) in characters) for byte in range(256))
+UNDECIDED, PLAIN, COMMA, STOP = range(-1, 3)
+MAX_MARKS = 60  # stripped on a side; what has more is no word
 
 
-def split_tokens(texts: list[str]) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """(number of each token, the distinct tokens by number, tokens of each text), as str.split but in one pass.
+class Tokens(NamedTuple):
+    """Tokens as they stand in the texts: what is between spaces, as str.split has it. An entry for each."""
 
-    The spaces are taken out of the joined bytes, and the tokens' ends make the rest an Arrow array."""
+    word: np.ndarray  # number of the word within the marks, in lower case
+    words: list[str]  # the distinct ones by number; one is empty
+    lengths: np.ndarray  # tokens of each text
+    end: np.ndarray  # PLAIN, COMMA or STOP, closing brackets and quotes apart
+    lead_stop: np.ndarray  # bool: a stop among the marks before the word
+    trail_stop: np.ndarray  # bool: among those after it
+    upper: np.ndarray  # bool: the word begins with a capital
+    lower: np.ndarray
+    capitals: np.ndarray  # capitals in the word
+    characters: np.ndarray  # bytes of the word
+
+
+def split_tokens(texts: list[str]) -> Tokens:
+    """The tokens of all texts, found in their joined bytes: marks are taken off, letters lowered, words numbered."""
     encoded = [spaced(text).encode() for text in texts]
-    row_ends = np.cumsum([len(text) + 1 for text in encoded]) - 1
-    joined = np.frombuffer(b"\n".join([*encoded, b""]), np.uint8)
-    space = IS_SPACE[joined]
-    letters = joined[~space]
-    is_end = space[1:] & ~space[:-1]
-    ends = np.flatnonzero(is_end)
-    spaces_before = np.cumsum(space, dtype=np.int32)
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    offsets[1:] = ends + 1 - spaces_before[ends]
+    row_ends = np.cumsum([len(text) + 1 for text in encoded])
+    joined = b"\n".join([b"", *encoded, b""])
+    kinds = np.frombuffer(joined.translate(KINDS), np.uint8)
+    space = kinds == SPACE
+    change = np.flatnonzero(space[1:] != space[:-1]) + 1
+    start, stop = change[::2], change[1::2]
+    lengths = np.diff(np.searchsorted(start, row_ends), prepend=0)
+    keep = ~space
+    stop, end, trail_stop = strip_end(kinds, keep, start, stop)
+    start, lead_stop = strip_start(kinds, keep, start, stop)
+    letters = np.frombuffer(joined.lower(), np.uint8)[keep]
+    offsets = np.append(0, np.cumsum(stop - start)).astype(np.int32)
     buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(letters)]
-    tokens = pyarrow.Array.from_buffers(pyarrow.string(), len(ends), buffers).dictionary_encode()
-    counts = np.diff(np.searchsorted(ends, row_ends), prepend=0)
-    return tokens.indices.to_numpy(), tokens.dictionary.to_pylist(), counts
+    words = pyarrow.Array.from_buffers(pyarrow.string(), len(start), buffers).dictionary_encode()
+    capitals = np.cumsum(kinds == CAPITAL, dtype=np.int32)
+    return Tokens(
+        words.indices.to_numpy(),
+        words.dictionary.to_pylist(),
+        lengths,
+        end,
+        lead_stop,
+        trail_stop,
+        kinds[start] == CAPITAL,
+        kinds[start] == SMALL,
+        capitals[stop - 1] - capitals[start - 1],
+        stop - start,
+    )
+
+
+def strip_end(kinds, keep, start, stop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(where each word stops, PLAIN, COMMA or STOP, whether a stop was stripped); takes the marks out of `keep`."""
+    stop, end, stopped = stop.copy(), np.full(len(stop), UNDECIDED), np.zeros(len(stop), bool)
+    active = np.flatnonzero(kinds[stop - 1] & MARK)
+    for _ in range(MAX_MARKS):
+        kind = kinds[stop[active] - 1]
+        says = np.where(kind & STOP_MARK, STOP, np.where(kind & COMMA_MARK, COMMA, PLAIN))
+        decides = (end[active] == UNDECIDED) & (kind & CLOSER == 0)
+        end[active[decides]] = says[decides]
+        stopped[active] |= kind & STOP_MARK > 0
+        stop[active] -= 1
+        keep[stop[active]] = False
+        active = active[(stop[active] > start[active]) & (kinds[stop[active] - 1] & MARK > 0)]
+    return stop, np.maximum(end, PLAIN), stopped
+
+
+def strip_start(kinds, keep, start, stop) -> tuple[np.ndarray, np.ndarray]:
+    """(where each word starts, whether a stop was stripped); takes the marks out of `keep`."""
+    start, stopped = start.copy(), np.zeros(len(start), bool)
+    active = np.flatnonzero((kinds[start] & MARK > 0) & (start < stop))
+    for _ in range(MAX_MARKS):
+        stopped[active] |= kinds[start[active]] & STOP_MARK > 0
+        keep[start[active]] = False
+        start[active] += 1
+        active = active[(start[active] < stop[active]) & (kinds[start[active]] & MARK > 0)]
+    return start, stopped
 
 
 class Texts(NamedTuple):
@@ -96,8 +171,8 @@ class Texts(NamedTuple):
     lengths: np.ndarray  # int64[rows], tokens
     token_row: np.ndarray
     token_place: np.ndarray  # place of a token in its row
-    token_number: np.ndarray  # equal where tokens are
-    facts: dict[str, np.ndarray]  # word_facts' columns, an entry for each token number
+    tokens: Tokens
+    facts: dict[str, np.ndarray]  # word_facts' columns, an entry for each distinct word
     token_class: np.ndarray
     counts: dict[str, np.ndarray]  # tokens of each class, int64[rows]
     words: np.ndarray  # tokens with a letter or digit; a character of a script without spaces counts for less than one
@@ -107,7 +182,7 @@ class Texts(NamedTuple):
 
     def fact(self, name: str) -> np.ndarray:
         """A column of facts, an entry for each token."""
-        return self.facts[name][self.token_number]
+        return self.facts[name][self.tokens.word]
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """int64[rows]: sums over each row's tokens of flags or whole numbers."""
@@ -150,15 +225,29 @@ def english_confidence(function_words, known, letters, characters, code) -> np.n
     return np.maximum(by_grammar, by_vocabulary) * fraction(letters, letters + characters) * ~code
 
 
+def shown_class(tokens: Tokens, facts: dict[str, np.ndarray]) -> np.ndarray:
+    """The class number of each token: its word's, or what its capitals show."""
+    shown = facts["cls"][tokens.word]
+    unknown = shown == CLASSES.index("u")
+    named = unknown & tokens.upper & (tokens.capitals == 1) & (tokens.characters > 1)
+    plain = (tokens.capitals == 0) | (tokens.capitals == tokens.characters) | (tokens.upper & (tokens.capitals == 1))
+    mixed = ~plain & CAN_BE_MIXED[shown] & (facts["alpha"][tokens.word] == 1)
+    return np.where(named, CLASSES.index("N"), np.where(mixed, CLASSES.index("m"), shown))
+
+
+CAN_BE_MIXED = class_flags("gwu")
+
+
 def read_texts(texts: list[str]) -> Texts:
     """Read a batch once. Any strings will do, but the last must have a token."""
     texts = [readable(text) for text in texts]
     rows = len(texts)
-    token_number, distinct, lengths = split_tokens(texts)
-    facts = TOKENS.look_up(distinct)
+    tokens = split_tokens(texts)
+    lengths = tokens.lengths
+    facts = WORDS.look_up(tokens.words)
     ends = np.cumsum(lengths)
     token_row = np.repeat(np.arange(rows), lengths)
-    token_class = facts["cls"][token_number]
+    token_class = shown_class(tokens, facts)
     table = np.bincount(token_row * len(CLASSES) + token_class, minlength=rows * len(CLASSES))
     counts = dict(zip(CLASSES, table.reshape(rows, len(CLASSES)).T, strict=True))
     characters = counts["j"]
@@ -174,7 +263,7 @@ def read_texts(texts: list[str]) -> Texts:
         lengths,
         token_row,
         np.arange(len(token_row)) - (ends - lengths)[token_row],
-        token_number,
+        tokens,
         facts,
         token_class,
         counts,
@@ -191,24 +280,44 @@ def read_texts(texts: list[str]) -> Texts:
 SAMPLE_TOKENS = 100
 
 
+def sentence_pieces(texts: Texts, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the tokens at `places`: (int8: a word before the first stop, bool: a stop, int8: a word after the last)."""
+    word, lead, trail = (
+        values[places] for values in (texts.tokens.word, texts.tokens.lead_stop, texts.tokens.trail_stop)
+    )
+    head, inner, tail = (texts.facts[name][word] for name in ("head", "stop", "tail"))
+    after = np.where(inner == 1, tail, head)  # the last stop is within the word, or before it
+    stop = (inner == 1) | lead | trail
+    return np.where(lead, 0, head), stop, np.where(trail | ~stop, 0, after)
+
+
+def syllables_of(tokens: Tokens, words: np.ndarray) -> np.ndarray:
+    """Syllables of words by number, worked out once for each distinct one."""
+    by_number = np.full(len(tokens.words), NO_WORD)
+    by_number[words] = 0
+    distinct = np.flatnonzero(by_number != NO_WORD)
+    by_number[distinct] = [word_syllables(tokens.words[number]) for number in distinct.tolist()]
+    return by_number[words]
+
+
 def sample_counts(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(words, sentences, syllables) of each opening of 100 tokens, as textstat counts them: Flesch 1948 takes samples
     of 100 words and not whole texts."""
     sampled = np.flatnonzero(texts.token_place < SAMPLE_TOKENS)
-    number, row = texts.token_number[sampled], texts.token_row[sampled]
-    words, syllables = (
-        np.bincount(row, texts.facts[name][number], minlength=len(texts.texts)) for name in ("is_word", "syllables")
-    )
-    head, stop, tail = (texts.facts[name][number] for name in ("head", "stop", "tail"))
+    row, rows = texts.token_row[sampled], len(texts.texts)
+    syllables = syllables_of(texts.tokens, texts.tokens.word[sampled])
+    words = np.bincount(row, syllables != NO_WORD, minlength=rows)
+    syllables = np.bincount(row, np.maximum(syllables, 0), minlength=rows)
+    head, stop, tail = sentence_pieces(texts, sampled)
     last = np.append(row[1:] != row[:-1], True)
     seen = np.cumsum(head + tail, dtype=np.int64)
-    ends = np.flatnonzero((stop == 1) | last)  # a sentence ends at a stop, and with the text
+    ends = np.flatnonzero(stop | last)  # a sentence ends at a stop, and with the text
     before = seen[ends] - tail[ends]
     begun = np.append(0, before[:-1])
     new_row = np.append(True, row[ends][1:] != row[ends][:-1])
     begun[new_row] = (seen - head - tail)[np.append(0, np.flatnonzero(last)[:-1] + 1)]
     long_enough = before - begun >= 3  # textstat leaves out sentences of fewer words
-    sentences = np.bincount(row[ends][long_enough], minlength=len(texts.texts))
+    sentences = np.bincount(row[ends][long_enough], minlength=rows)
     return words, np.maximum(sentences, 1), syllables
 
 
@@ -226,8 +335,7 @@ MATTR_WINDOW, MATTR_WINDOWS = 50, 4
 def mattr(texts: Texts) -> np.ndarray:
     """Moving-average type-token ratio (Covington & McFall 2010), window 50, at four even places; in [0, 1].
 
-    Steady in length, where the raw ratio falls with it. Tokens count as they stand: case and punctuation kept apart add
-    some 0.03. Below 50 tokens it is the plain ratio."""
+    Steady in length, where the raw ratio falls with it. Below 50 tokens it is the plain ratio."""
     length = np.minimum(texts.lengths, MATTR_WINDOW)
     windows = np.minimum(MATTR_WINDOWS, 1 + (texts.lengths - 1) // MATTR_WINDOW)
     windows = np.maximum(windows, 1)
@@ -237,8 +345,8 @@ def mattr(texts: Texts) -> np.ndarray:
     starts = texts.starts[row] + room[row] * step // np.maximum(windows[row] - 1, 1)
     place = np.arange(MATTR_WINDOW)
     inside = place < length[row][:, None]
-    at = np.minimum(starts[:, None] + place, len(texts.token_number) - 1)
-    tokens = np.sort(np.where(inside, texts.token_number[at], -1), axis=1)
+    at = np.minimum(starts[:, None] + place, len(texts.token_row) - 1)
+    tokens = np.sort(np.where(inside, texts.tokens.word[at], -1), axis=1)
     kinds = 1 + (tokens[:, 1:] != tokens[:, :-1]).sum(axis=1) - ~inside[:, -1]
     return fraction(np.bincount(row, kinds), length * windows)
 
@@ -249,7 +357,7 @@ NAMES_SOMETHING = class_flags("wN#xj")
 
 def vacuous_words(texts: Texts) -> np.ndarray:
     """Tokens of each row in sentences of six and more that name next to nothing specific."""
-    is_end = texts.fact("ends") == STOP
+    is_end = texts.tokens.end == STOP
     is_end[(texts.starts + texts.lengths - 1)[texts.lengths > 0]] = True
     ends = np.flatnonzero(is_end)
     specific = np.cumsum(NAMES_SOMETHING[texts.token_class])[ends]
@@ -266,12 +374,12 @@ def neighbours(texts: Texts, first: np.ndarray, second: np.ndarray) -> np.ndarra
 
 def capitals(texts: Texts) -> np.ndarray:
     """Tokens of each row that begin with a capital, the first one apart."""
-    return texts.sum((texts.fact("begins") == UPPER) & (texts.token_place > 0))
+    return texts.sum(texts.tokens.upper & (texts.token_place > 0))
 
 
 def stem_keys(texts: Texts, chosen: np.ndarray) -> np.ndarray:
     """Sorted distinct keys, row * 2^32 + stem, of the tokens chosen (flags or places)."""
-    keys = (texts.token_row[chosen] << 32) | texts.facts["stem"][texts.token_number[chosen]]
+    keys = (texts.token_row[chosen] << 32) | texts.facts["stem"][texts.tokens.word[chosen]]
     keys.sort()
     return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
 

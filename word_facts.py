@@ -7,7 +7,6 @@ up once however often it occurs. Nothing here reads the network, the locale or a
 import functools
 import re
 from array import array
-from typing import NamedTuple
 
 import numpy as np
 
@@ -242,11 +241,8 @@ def flesch(text: str) -> tuple[float, float]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The facts of a token as it stands in a text
+# The facts of a word
 
-STRIPPED = "\"'`*_()[]{}<>.,;:!?~|#-+=/\\$%&^@“”‘’…–—•"
-CLOSERS = "\"'`*_)]}>”’"
-STOP_MARKS, COMMA_MARKS = frozenset(".!?…。！？"), frozenset(",;:，、；：")
 SUFFIXES = ("ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ed", "es", "ly", "er", "s", "e", "y")
 NOT_LETTERS = re.compile(r"[\W\d_]+")
 JOINED_WORDS = re.compile(r"\w+(?:['’\-–—/]+\w+)+")  # don't, well-known, and/or
@@ -273,7 +269,7 @@ def stem(word: str) -> str:
 
 def word_class(word: str) -> str:
     """One of CLASSES for a stripped, lower-cased word."""
-    if not word:
+    if not word or not WORD_CHARACTER.search(word):
         return "e"
     if word in WORD_CLASS:
         return WORD_CLASS[word]
@@ -292,67 +288,40 @@ def word_class(word: str) -> str:
     return "w" if JOINED_WORDS.fullmatch(word) else "x"
 
 
-class Word(NamedTuple):
-    """What every spelling of a word shares; `word` is stripped and lower-cased."""
-
-    letter: str  # its class, case apart
-    stem: str
-    asked: int  # bits of what it says where an instruction asks
-    backward: bool
-    syllables: int  # as textstat counts it; -1 where textstat may see another word
-
-
 @functools.lru_cache(200_000)
-def word_facts(word: str) -> Word:
-    syllables = count_syllables(word) if word.isalnum() else -1
-    return Word(word_class(word), stem(word), asked_bits().get(word, 0), word in BACKWARD, syllables)
+def word_syllables(word: str) -> int:
+    """Syllables as textstat counts them; NO_WORD where textstat sees no word."""
+    word = textstat_word(shortened(word))
+    return count_syllables(word) if word else NO_WORD
 
 
-def begins(character: str) -> int:
-    """How a token begins: LOWER, UPPER or OTHER."""
-    return LOWER if character.islower() else UPPER if character.isupper() else OTHER
+NO_WORD = -1
 
 
-def ends(token: str) -> int:
-    """How a token ends, closing brackets and quotes apart: PLAIN, COMMA or STOP."""
-    last = token[-1]
-    if last.isalnum():
-        return PLAIN
-    if last in CLOSERS:
-        last = token.rstrip(CLOSERS)[-1:] or last
-    return STOP if last in STOP_MARKS else COMMA if last in COMMA_MARKS else PLAIN
-
-
-LOWER, UPPER, OTHER = range(3)
-PLAIN, COMMA, STOP = range(3)
-
-
-def shown_class(bare: str, letter: str) -> str:
-    """The class of a word as its case shows it."""
-    if letter == "u" and bare[0].isupper() and bare[1:].islower():
-        return "N"
-    if letter in "gwu" and not (bare.islower() or bare.istitle() or bare.isupper()) and bare.isalpha():
-        return "m"
-    return letter
-
-
-def sentence_pieces(token: str) -> tuple[int, int, int]:
-    """(a word before the first stop, a stop, a word after the last stop), each 0 or 1: what textstat's count needs."""
-    if token.isalnum():
-        return 1, 0, 0
-    pieces = STOP_RUN.split(token)
+def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
+    """(a letter before the first stop, a stop, a letter after the last stop): what textstat's sentence count needs."""
+    if word.isalnum():
+        return True, False, False
+    pieces = STOP_RUN.split(word)
     stopped = len(pieces) > 1
-    tail = stopped and bool(WORD_CHARACTER.search(pieces[-1]))
-    return int(bool(WORD_CHARACTER.search(pieces[0]))), int(stopped), int(tail)
+    return bool(WORD_CHARACTER.search(pieces[0])), stopped, stopped and bool(WORD_CHARACTER.search(pieces[-1]))
 
 
-class TokenTable(dict):
-    """token -> its place in `columns`, filled on first sight. Places and stem numbers hold until `make_room`."""
+class WordTable(dict):
+    """word, stripped and in lower case -> its place in `columns`, filled on first sight.
 
-    COLUMNS = {  # name -> type code of its array
-        "cls": "b", "begins": "b", "ends": "b", "syllables": "i", "is_word": "b", "head": "b", "stop": "b", "tail": "b",
-        "backward": "b", "stem": "i", "asked": "q",
-    }  # fmt: skip
+    Places and stem numbers hold until `make_room`."""
+
+    COLUMNS = {
+        "cls": "b",
+        "alpha": "b",
+        "head": "b",
+        "stop": "b",
+        "tail": "b",
+        "backward": "b",
+        "stem": "i",
+        "asked": "q",
+    }
 
     def __init__(self):
         self.empty()
@@ -365,30 +334,22 @@ class TokenTable(dict):
 
     def make_room(self) -> None:
         """Empty a full table; which changes no score, since places and stem numbers are only compared in a batch."""
-        if len(self) > MAX_TOKENS:
+        if len(self) > MAX_WORDS:
             self.empty()
 
-    def __missing__(self, token: str) -> int:
-        bare = token.strip(STRIPPED)
-        word = word_facts(bare.lower())
-        spoken, syllables = word.letter != "e", word.syllables
-        if syllables < 0 or "'" in token or "_" in token:  # textstat strips other marks than we do
-            textstat = textstat_word(token)
-            spoken, syllables = textstat != "", count_syllables(textstat)
+    def __missing__(self, found: str) -> int:
+        word = found.lower()  # only ASCII letters are in lower case yet
         values = (
-            CLASSES.index(shown_class(bare, word.letter)),
-            begins(bare[:1] or token[:1]),
-            ends(token),
-            syllables,
-            spoken,
-            *sentence_pieces(token),
-            word.backward,
-            self.stem_number(word.stem),
-            word.asked,
+            CLASSES.index(word_class(word)),
+            word.isalpha(),
+            *sentence_pieces(word),
+            word in BACKWARD,
+            self.stem_number(stem(word)),
+            asked_bits().get(word, 0),
         )
         for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)
-        self[token] = place = len(self)
+        self[found] = place = len(self)
         return place
 
     def stem_number(self, stem: str) -> int:
@@ -397,20 +358,20 @@ class TokenTable(dict):
             self.stems.append(stem)
         return number
 
-    def look_up(self, tokens: list[str]) -> dict[str, np.ndarray]:
-        """The facts of tokens by name, an array each."""
-        places = np.fromiter(map(self.__getitem__, map(shortened, tokens)), np.int64, len(tokens))
+    def look_up(self, words: list[str]) -> dict[str, np.ndarray]:
+        """The facts of words by name, an array each."""
+        places = np.fromiter(map(self.__getitem__, map(shortened, words)), np.int64, len(words))
         return {name: np.frombuffer(column, column.typecode)[places] for name, column in self.columns.items()}
 
 
-MAX_TOKENS = 300_000  # some 80 MB
-MAX_TOKEN_CHARACTERS = 100
+MAX_WORDS = 300_000  # some 80 MB
+MAX_WORD_CHARACTERS = 100
 
 
-def shortened(token: str) -> str:
-    """A token that is no word, such as an encoded picture, by its two ends."""
-    half = MAX_TOKEN_CHARACTERS // 2
-    return token if len(token) <= MAX_TOKEN_CHARACTERS else token[:half] + token[-half:]
+def shortened(word: str) -> str:
+    """What is no word, such as an encoded picture, by its two ends."""
+    half = MAX_WORD_CHARACTERS // 2
+    return word if len(word) <= MAX_WORD_CHARACTERS else word[:half] + word[-half:]
 
 
-TOKENS = TokenTable()
+WORDS = WordTable()

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["training_configs"],
     ["common"],
-    ["language_model", "task_checkers", "task_phrasings", "text_features", "retention_statistics", "report_tables"],
-    ["packing", "task_families", "pair_features", "report_figures", "report_pages", "update_readme"],
-    ["training_loop", "demo_corpus"],
+    ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
+    ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme"],
+    ["training_loop", "demo_corpus", "pair_features"],
     ["verifiable_tasks", "near_duplicates"],
     ["dataset_files"],
     ["dataset_readers"],
