@@ -358,9 +358,9 @@ TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too 
 
 
 def vocabulary(answers: Texts) -> np.ndarray:
-    """MATTR, 0.36 (poor) to 0.86 (rich), as a mark, drawn to the typical one where few words are there to judge."""
+    """MATTR, 0.4 (poor) to 0.9 (rich), as a mark, drawn to the typical one where few words are there to judge."""
     evidence = saturating(answers.words, 20.0) * answers.english
-    return abstain(ramp(mattr(answers), 0.36, 0.86), evidence, TYPICAL_VOCABULARY)
+    return abstain(ramp(mattr(answers), 0.4, 0.9), evidence, TYPICAL_VOCABULARY)
 
 
 def depth_parts(answers: Texts) -> dict[str, np.ndarray]:

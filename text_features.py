@@ -101,6 +101,7 @@ class Tokens(NamedTuple):
     lower: np.ndarray
     capitals: np.ndarray  # capitals in the word
     characters: np.ndarray  # bytes of the word
+    marks: np.ndarray  # bytes taken off
 
 
 def split_tokens(texts: list[str]) -> Tokens:
@@ -132,6 +133,7 @@ def split_tokens(texts: list[str]) -> Tokens:
         kinds[start] == SMALL,
         capitals[stop - 1] - capitals[start - 1],
         stop - start,
+        change[1::2] - change[::2] - (stop - start),
     )
 
 
@@ -335,7 +337,11 @@ MATTR_WINDOW, MATTR_WINDOWS = 50, 4
 def mattr(texts: Texts) -> np.ndarray:
     """Moving-average type-token ratio (Covington & McFall 2010), window 50, at four even places; in [0, 1].
 
-    Steady in length, where the raw ratio falls with it. Below 50 tokens it is the plain ratio."""
+    Steady in length, where the raw ratio falls with it. Words count as they stand, a capital and marks
+    set them apart, which adds some 0.04. Below 50 tokens it is the plain ratio."""
+    tokens = texts.tokens
+    marks = np.minimum(tokens.marks, 7)
+    kinds_of_token = ((tokens.word.astype(np.int64) * 8 + marks) * 3 + tokens.end) * 2 + tokens.upper
     length = np.minimum(texts.lengths, MATTR_WINDOW)
     windows = np.minimum(MATTR_WINDOWS, 1 + (texts.lengths - 1) // MATTR_WINDOW)
     windows = np.maximum(windows, 1)
@@ -346,8 +352,8 @@ def mattr(texts: Texts) -> np.ndarray:
     place = np.arange(MATTR_WINDOW)
     inside = place < length[row][:, None]
     at = np.minimum(starts[:, None] + place, len(texts.token_row) - 1)
-    tokens = np.sort(np.where(inside, texts.tokens.word[at], -1), axis=1)
-    kinds = 1 + (tokens[:, 1:] != tokens[:, :-1]).sum(axis=1) - ~inside[:, -1]
+    found = np.sort(np.where(inside, kinds_of_token[at], -1), axis=1)
+    kinds = 1 + (found[:, 1:] != found[:, :-1]).sum(axis=1) - ~inside[:, -1]
     return fraction(np.bincount(row, kinds), length * windows)
 
 
