@@ -1,8 +1,8 @@
 """What an instruction asks for, and how well a response answers it: the sub-scores below the four dimensions.
 
 Each sub-score is an array with an entry for each pair, in [0, 1], higher is better, and has one reason to exist: its
-docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence
-that the text is English prose (`Texts.english`) and takes its neutral value, mostly 1, on other languages, code, tables.
+docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence that
+the text is English prose (`Texts.english`), and takes its neutral value, mostly 1, on other languages, code, tables.
 """
 
 import re

@@ -6,20 +6,25 @@ corpus, equal to the last bit on every machine, batch size and process count. Ev
 What needs English (word order, unknown words, readability, phrases) is weighed by the confidence that the text is
 English prose, and abstains - takes its neutral value - on other languages, code and tables.
 
-Reads one data file, writes nothing:
+Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, else nothing:
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
     python quality_scorer.py --explain --instruction TEXT --response TEXT         one pair's sub-scores
+    python quality_scorer.py --validate PAIRS                                     does it pick the preferred answer
+    python quality_scorer.py --corruptions FILE                                   does it see damage done to answers
 """
 
 import argparse
 import math
+import os
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
-from common import UserError, run_main
+from common import UserError, hash_path, provenance, require_writable, run_main, write_json
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
@@ -151,7 +156,7 @@ class QualityScorer:
         return template, clamp(rarity / math.log(self.rows + 1))
 
 
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 2_000
 LAST_TEXT = "."  # closes a chunk, so that every array has something in it
 
 
@@ -278,7 +283,7 @@ def report_file(arguments) -> None:
     from dataset_readers import read_rows
 
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
-    print("ledger: " + ", ".join(f"{name} {count}" for name, count in ledger.items()))
+    print(ledger_line(ledger))
     rows = table.to_pydict()
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored; see the ledger above")
@@ -298,6 +303,58 @@ def report_file(arguments) -> None:
     order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
     print("\nbest\n" + "\n".join(example_lines(rows, scores, order[:5])))
     print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5])))
+
+
+def ledger_line(ledger: dict) -> str:
+    """What became of the rows read, in one line."""
+    dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
+    changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
+    parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
+    parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
+    return "; ".join(parts + ([f"changed: {', '.join(changed)}"] if changed else []))
+
+
+def scoring(arguments):
+    """The function of instructions and responses that the evidence is about."""
+    scorer = QualityScorer(arguments.weights)
+    return lambda instructions, responses: score_rows(scorer, instructions, responses, arguments.num_proc)
+
+
+def report_validation(arguments) -> None:
+    """Print and keep how well the scores pick preferred answers."""
+    from scorer_validation import read_pairs, validate, validation_lines
+
+    started = time.time()
+    result = validate(scoring(arguments), read_pairs(arguments.validate), arguments.seed)
+    write_evidence(arguments, "validation.json", arguments.validate, started, result)
+    print("\n".join(validation_lines(result)))
+
+
+def report_corruptions(arguments) -> None:
+    """Print and keep how often originals beat their corrupted copies."""
+    from dataset_readers import read_rows
+    from scorer_validation import corruption_lines, corruption_table
+
+    started = time.time()
+    table, ledger = read_rows([arguments.corruptions], arguments.max_samples or 5_000, arguments.seed)
+    print(ledger_line(ledger))
+    if not table.num_rows:
+        raise UserError(f"no row of {arguments.corruptions} can be scored; see the ledger above")
+    columns = table["instruction"].to_pylist(), table["response"].to_pylist()
+    entries = corruption_table(scoring(arguments), *columns, arguments.seed)
+    write_evidence(arguments, "corruptions.json", arguments.corruptions, started, {"kinds": entries})
+    print("\n".join(corruption_lines(entries)))
+
+
+def write_evidence(arguments, name: str, data: str, started: float, result: dict) -> None:
+    """Write a result as JSON, with what it was made from, to --output or beside the scores."""
+    path = Path(arguments.output) if arguments.output else Path(arguments.results_dir) / "scores" / name
+    require_writable(path.parent)
+    weights = check_weights(arguments.weights)
+    config = {"data": data, "scorer_version": SCORER_VERSION, "weights": weights, "seed": arguments.seed}
+    config["max_samples"] = arguments.max_samples
+    inputs = {data: hash_path(data)} if Path(data).exists() else {}
+    write_json(path, {"config": config, "provenance": provenance(started, inputs)} | result)
 
 
 def report_pair(arguments) -> None:
@@ -344,13 +401,32 @@ def main() -> None:
     parser.add_argument("--explain", action="store_true", help="one pair's sub-scores and what drove them")
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
+    parser.add_argument(
+        "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
+    )
+    parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
+    parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")
+    parser.add_argument("--output", metavar="FILE", help="JSON of --validate or --corruptions, in place of the usual")
     arguments = parser.parse_args()
+    try:
+        report(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def report(arguments) -> None:
+    """Do what was asked for."""
     if arguments.explain:
         report_pair(arguments)
+    elif arguments.validate:
+        report_validation(arguments)
+    elif arguments.corruptions:
+        report_corruptions(arguments)
     elif arguments.file:
         report_file(arguments)
     else:
-        raise UserError("give a FILE to score, or --explain with --instruction and --response (see --help)")
+        raise UserError("give a FILE to score, or --explain, --validate or --corruptions (see --help)")
 
 
 if __name__ == "__main__":

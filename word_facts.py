@@ -291,8 +291,11 @@ def word_class(word: str) -> str:
 @functools.lru_cache(200_000)
 def word_syllables(word: str) -> int:
     """Syllables as textstat counts them; NO_WORD where textstat sees no word."""
-    word = textstat_word(shortened(word))
+    word = textstat_word(word[:MAX_SPOKEN_CHARACTERS])
     return count_syllables(word) if word else NO_WORD
+
+
+MAX_SPOKEN_CHARACTERS = 30  # what is longer is an address or an encoded picture, and slow to hyphenate
 
 
 NO_WORD = -1
@@ -339,16 +342,19 @@ class WordTable(dict):
 
     def __missing__(self, found: str) -> int:
         word = found.lower()  # only ASCII letters are in lower case yet
-        values = (
-            CLASSES.index(word_class(word)),
-            word.isalpha(),
-            *sentence_pieces(word),
-            word in BACKWARD,
-            self.stem_number(stem(word)),
-            asked_bits().get(word, 0),
-        )
-        for column, value in zip(self.columns.values(), values, strict=True):
-            column.append(value)
+        head, stop, tail = sentence_pieces(word)
+        values = {
+            "cls": CLASSES.index(word_class(word)),
+            "alpha": word.isalpha(),
+            "head": head,
+            "stop": stop,
+            "tail": tail,
+            "backward": word in BACKWARD,
+            "stem": self.stem_number(stem(word)),
+            "asked": asked_bits().get(word, 0),
+        }
+        for name, value in values.items():
+            self.columns[name].append(value)
         self[found] = place = len(self)
         return place
 

@@ -19,13 +19,14 @@ FLOORS = [
     ["verifiable_tasks", "near_duplicates"],
     ["dataset_files"],
     ["dataset_readers"],
+    ["scorer_validation"],
     ["quality_scorer"],
-    ["subset_selection"],
+    ["subset_selection", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "verifiable_tasks", "update_readme"]
+SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "benchmark", "verifiable_tasks", "update_readme"]
 
 
 def imported_names(path: Path, top_level_only: bool = False) -> set[str]:
