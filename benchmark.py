@@ -11,6 +11,7 @@ Writes <results>/benchmark/scorer.json
 """
 
 import re
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -63,8 +64,9 @@ def zlib_level_1():
 
 
 DATA_JUICER_FILTERS = [
-    "text_length", "average_line_length", "maximum_line_length", "special_characters", "alphanumeric",
-    "words_num", "word_repetition", "character_repetition", "stopwords", "flagged_words",
+    "TextLengthFilter", "AverageLineLengthFilter", "MaximumLineLengthFilter", "SpecialCharactersFilter",
+    "AlphanumericFilter", "WordsNumFilter", "WordRepetitionFilter", "CharacterRepetitionFilter", "StopWordsFilter",
+    "FlaggedWordFilter",
 ]  # fmt: skip
 STOP_WORDS = "the a an and or but of to in on at for with by from is are was were be it this that as not".split()
 
@@ -74,17 +76,11 @@ def data_juicer_filters():
     from data_juicer.ops import filter as filters
 
     def build(name: str):
-        operator = getattr(filters, "".join(part.capitalize() for part in name.split("_")) + "Filter")
-        if name not in ("stopwords", "flagged_words"):
-            return operator()
-        made = operator.__new__(operator)
-        download, operator.__init__.__globals__["load_words_asset"] = (
-            operator.__init__.__globals__["load_words_asset"],
-            lambda *_arguments, **_options: {"en": STOP_WORDS, "all": STOP_WORDS},
-        )
-        made.__init__()
-        operator.__init__.__globals__["load_words_asset"] = download
-        return made
+        operator = getattr(filters, name)
+        module = sys.modules[operator.__module__]
+        if hasattr(module, "load_words_asset"):  # reads a list from the net
+            module.load_words_asset = lambda *_arguments, **_options: {"en": STOP_WORDS, "all": STOP_WORDS}
+        return operator()
 
     operators = [build(name) for name in DATA_JUICER_FILTERS]
 

@@ -113,7 +113,8 @@ def content_words(asks: Texts, rarity: Callable[[str], int]) -> Content:
 # Soundness of a text
 
 # Two neighbours that English word order all but rules out: "the of", "a is", "of and", "and or", "to was", ...
-ODD_NEIGHBOURS = [("d", "dpcb"), ("p", "cb"), ("c", "c"), ("b", "c")]
+ODD_PAIRS = [("d", "dpcb"), ("p", "cb"), ("c", "c"), ("b", "c")]
+ODD_NEIGHBOURS = np.any([np.outer(class_flags(first), class_flags(then)) for first, then in ODD_PAIRS], axis=0)
 
 
 def word_order(texts: Texts) -> np.ndarray:
@@ -121,10 +122,7 @@ def word_order(texts: Texts) -> np.ndarray:
 
     English prose has under 2% of them, shuffled words 35%."""
     heads = texts.count("dpcb")
-    odd = sum(
-        neighbours(texts, class_flags(first)[texts.token_class], class_flags(then)[texts.token_class])
-        for first, then in ODD_NEIGHBOURS
-    )
+    odd = neighbours(texts, ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]])
     return np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads), 0.0, 0.4), texts.english))
 
 
@@ -141,7 +139,7 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
     lower, stops = texts.tokens.lower, texts.tokens.end == STOP
     begins_low = texts.first(lower) * np.where(texts.words < 6, 0.5, 1.0)
-    wrong = neighbours(texts, stops, lower) + begins_low
+    wrong = neighbours(texts, stops[:-1] & lower[1:]) + begins_low
     return abstain(1.0 - 0.6 * wrong / (texts.sum(stops) + 1), texts.english * usual)
 
 

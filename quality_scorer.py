@@ -156,7 +156,7 @@ class QualityScorer:
         return template, clamp(rarity / math.log(self.rows + 1))
 
 
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 1_000
 LAST_TEXT = "."  # closes a chunk, so that every array has something in it
 
 
@@ -191,7 +191,7 @@ def clarity(parts: dict[str, float]) -> float:
 def response_quality(parts: dict[str, float]) -> float:
     """Substance times soundness: one that is cut, looped, shuffled or off the point is not saved by its length."""
     substance = parts["density"] * blend([(0.75, parts["content"]), (0.25, parts["structure"])])
-    sound = fluency(parts) * parts["coherence"] * parts["completeness"]
+    sound = fluency(parts) * parts["coherence"] * (0.2 + 0.8 * parts["completeness"])
     sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"]
     return clamp(substance * sound * (0.1 + 0.9 * parts["relevance"]))
 

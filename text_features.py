@@ -372,10 +372,10 @@ def vacuous_words(texts: Texts) -> np.ndarray:
     return np.bincount(texts.token_row[ends], length * vacuous, minlength=len(texts.texts))
 
 
-def neighbours(texts: Texts, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How often in each row a token flagged by `first` has a next one flagged by `second`."""
-    both = first[:-1] & second[1:] & (texts.token_row[:-1] == texts.token_row[1:])
-    return np.bincount(texts.token_row[:-1][both], minlength=len(texts.texts))
+def neighbours(texts: Texts, flags: np.ndarray) -> np.ndarray:
+    """How many pairs of next tokens of each row are flagged; `flags` has an entry for each token but the last."""
+    row = texts.token_row[:-1]
+    return np.bincount(row[flags & (row == texts.token_row[1:])], minlength=len(texts.texts))
 
 
 def capitals(texts: Texts) -> np.ndarray:
