@@ -1,30 +1,43 @@
 """What an instruction asks for, and how well a response answers it: the sub-scores below the four dimensions.
 
-Each sub-score lies in [0, 1], higher is better, and has one reason to exist, given in its docstring. What needs
-English - word order, spelling, casing, padding, readability - is weighed by the confidence that the text is English
-prose (`Profile.english`) and takes its neutral value, mostly 1, on other languages, code and tables.
+Each sub-score is an array with an entry for each pair, in [0, 1], higher is better, and has one reason to exist: its
+docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence that
+the text is English prose (`Texts.english`), and takes its neutral value, mostly 1, on other languages, code, tables.
 """
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
 
 from text_features import (
-    COMMAS,
-    KNOWN_SPECIFIC_FLAGS,
-    LOWERS,
-    ODD_HEADS,
-    ODD_NEIGHBOURS,
-    SENTENCE_END,
-    STEMS,
-    STOP_THEN_LOWER,
-    STOPS,
-    STRIPPED,
-    UPPERS,
-    WORDS,
-    Profile,
+    COMMA,
+    STOP,
+    Texts,
     abstain,
+    among,
+    capitals,
+    fraction,
+    mattr,
+    neighbours,
     ramp,
     sample_readability,
     saturating,
+    stem_keys,
+    vacuous_words,
+)
+from word_facts import (
+    ASK_BIT,
+    CHOICE_BIT,
+    CODE_ASK_BIT,
+    CONSTRAINT_SHIFT,
+    FACT_BIT,
+    LONG_BIT,
+    MAKING_BIT,
+    OPEN_BIT,
+    WORDS,
+    class_flags,
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -39,105 +52,106 @@ CHOICE_PHRASES = (
     "(a)", "a)", "a. ", "options:", "yes or no", "yes/no", "true or false", "true/false", "or negative", "which of the",
     "or not.", "odd one out", "how many", "how much", "fill in", "one word", "multiple choice", "- yes", "or incorrect",
 )  # fmt: skip
-CHOICE_WORDS = frozenset(
-    "choose select pick classify categorize sentiment option true yes missing spam category".split()
-)
-FACT_WORDS = frozenset(
-    "who when where which capital calculate convert compute solve rewrite edit correct translate rephrase replace "
-    "arrange sort extract headline title slogan tagline motto haiku tweet sentence sentences briefly short concise "
-    "antonym synonym synonyms opposite plural rhyme word phrase identify name year many paraphrase summarize summary "
-    "answer question".split()
-)
-CODE_ASK_WORDS = frozenset(
-    "python java javascript c++ sql html css regex code function program script algorithm class api query php".split()
-)
-MAKING_WORDS = frozenset("write compose create generate draft give provide make develop prepare tell build".split())
-LONG_WORDS = frozenset(
-    "essay article blog story report guide tutorial speech letter paragraphs plan lyrics song email proposal review "
-    "list poem detailed detail comprehensive thorough elaborate step-by-step steps strategy outline dialogue".split()
-)
-OPEN_WORDS = frozenset(
-    "explain describe discuss compare contrast how why what write create generate compose design develop suggest give "
-    "provide list tell outline analyze imagine recommend help are should can".split()
-)
 WORD_LIMIT = re.compile(r"(\d{2,4})[- ]words?\b")
 HEAD_TOKENS, TAIL_TOKENS = 40, 70  # of a long instruction the ask stands at the head or the foot
 
 
-def asked_words(ask: Profile) -> set[str]:
-    """The stripped, lower-cased words where the ask stands; to be asked for members only."""
-    tokens = ask.tokens
-    if len(tokens) > HEAD_TOKENS + TAIL_TOKENS:
-        tokens = tokens[:HEAD_TOKENS] + tokens[-TAIL_TOKENS:]
-    return {token.strip(STRIPPED).lower() for token in tokens}
+def asked_bits(asks: Texts) -> np.ndarray:
+    """int64[rows]: what the words say where the ask stands, as bits."""
+    bits = asks.fact("asked")
+    from_end = asks.lengths[asks.token_row] - asks.token_place
+    bits = np.where((asks.token_place < HEAD_TOKENS) | (from_end <= TAIL_TOKENS), bits, 0)
+    return np.bitwise_or.reduceat(bits, asks.starts) * (asks.lengths > 0)
 
 
-def asked_text(ask: Profile) -> str:
+def asked_text(text: str) -> str:
     """The lower-cased text where the ask stands."""
-    text = ask.text
     return (text if len(text) <= 700 else f"{text[:250]}\n{text[-450:]}").lower()
 
 
-def expected_content(ask: Profile, words: set[str], lowered: str) -> float:
-    """How many distinct specific words a full answer has, by what the instruction asks for."""
+def expected_content(text: str, bits: int, tokens: int) -> float:
+    """How many distinct specific words a full answer has, by what one instruction asks for."""
+    lowered = asked_text(text)
     limit = WORD_LIMIT.search(lowered) if "word" in lowered else None
     if limit:
         return min(150.0, float(limit.group(1)) / 6)
-    if not CHOICE_WORDS.isdisjoint(words) or any([phrase in lowered for phrase in CHOICE_PHRASES]):
+    if bits & CHOICE_BIT or any([phrase in lowered for phrase in CHOICE_PHRASES]):
         return CHOICE
-    if not LONG_WORDS.isdisjoint(words) and not MAKING_WORDS.isdisjoint(words):
+    if bits & LONG_BIT and bits & MAKING_BIT:
         return LONG
-    if not FACT_WORDS.isdisjoint(words):
+    if bits & FACT_BIT:
         return FACT
-    if not CODE_ASK_WORDS.isdisjoint(words):
+    if bits & CODE_ASK_BIT:
         return CODE
-    return OPEN if len(ask.tokens) < 60 or not OPEN_WORDS.isdisjoint(words) else FACT
+    return OPEN if tokens < 60 or bits & OPEN_BIT else FACT
 
 
-def content_stems(ask: Profile) -> list[str]:
-    """The distinct specific stems of an instruction, in order; where it has none, its common content words."""
-    stems = dict.fromkeys(map(STEMS.__getitem__, ask.tokens))
-    specific = [stem for stem in stems if stem in ask.specific]
-    return specific or [stem for stem in stems if WORDS[stem][1] == "g"]
+class Content(NamedTuple):
+    """The distinct specific words of each instruction; where it has none, its common content words."""
+
+    row: np.ndarray
+    stem: np.ndarray
+    weight: np.ndarray  # int64, thousandths: whole, so that their sums are exact in any order
+
+
+IS_SPECIFIC = class_flags("wNum#xyj")
+IS_COMMON = class_flags("g")
+
+
+def content_words(asks: Texts, rarity: Callable[[str], int]) -> Content:
+    """The content words of the asks, sorted by row, each weighed by the rarity of its stem."""
+    specific = IS_SPECIFIC[asks.token_class]
+    bare = asks.sum(specific) == 0
+    keys = stem_keys(asks, np.flatnonzero(specific | (IS_COMMON[asks.token_class] & bare[asks.token_row])))
+    row, stem = keys >> 32, keys & 0xFFFFFFFF
+    distinct, places = np.unique(stem, return_inverse=True)
+    weights = np.array([rarity(WORDS.stems[number]) for number in distinct.tolist()], np.int64)
+    return Content(row, stem, weights[places] if len(distinct) else weights)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Soundness of a text
 
+# Two neighbours that English word order all but rules out: "the of", "a is", "of and", "and or", "to was", ...
+ODD_PAIRS = [("d", "dpcb"), ("p", "cb"), ("c", "c"), ("b", "c")]
+ODD_NEIGHBOURS = np.any([np.outer(class_flags(first), class_flags(then)) for first, then in ODD_PAIRS], axis=0)
 
-def word_order(text: Profile) -> float:
+
+def word_order(texts: Texts) -> np.ndarray:
     """1 for English word order, 0 for words in random order: odd neighbours among closed-class words ("the of").
 
     English prose has under 2% of them, shuffled words 35%."""
-    heads = sum([text.classes.count(letter) for letter in ODD_HEADS])
-    if heads < 3:
-        return 1.0
-    odd = len(ODD_NEIGHBOURS.findall(text.classes)) / heads
-    return abstain(1.0 - ramp(odd, 0.0, 0.4), text.english)
+    heads = texts.count("dpcb")
+    odd = neighbours(texts, ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]])
+    return np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads), 0.0, 0.4), texts.english))
 
 
-def unknown_fraction(text: Profile) -> float:
-    """Share of words that no dictionary has or that mix cases, names and terms included; in [0, 1]."""
-    words = len(text.classes) - text.classes.count("e") - text.classes.count("j") - text.classes.count("#")
-    return text.unknown_words / words if words else 0.0
+def spelling(texts: Texts, confidence: np.ndarray) -> np.ndarray:
+    """Falls with the share of words that no dictionary has or that mix cases, names and terms included, from the first
+    one: noise is told from names only by how much there is."""
+    unknown = fraction(texts.unknown_words, texts.lengths - texts.count("ej#"))
+    return abstain(1.0 - ramp(unknown, 0.0, 0.5), confidence)
 
 
-def spelling(text: Profile, confidence: float) -> float:
-    """Falls with the share of unknown words, from the first one: noise is told from names only by how much there is."""
-    return abstain(1.0 - ramp(unknown_fraction(text), 0.0, 0.5), confidence)
-
-
-def casing(text: Profile, usual: float = 1.0) -> float:
+def casing(texts: Texts, usual=1.0) -> np.ndarray:
     """From 0.4 to 1 with the share of sentences that begin with a capital, a digit or a mark, the first one included.
 
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
-    ends = sum([text.edges.count(letter) for letter in STOPS])
-    wrong = len(STOP_THEN_LOWER.findall(text.edges)) + (text.edges[0] in LOWERS) * (0.5 if text.words < 6 else 1.0)
-    return abstain(1.0 - 0.6 * wrong / (ends + 1), text.english * usual)
+    lower, stops = texts.tokens.lower, texts.tokens.end == STOP
+    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.5, 1.0)
+    wrong = neighbours(texts, stops[:-1] & lower[1:]) + begins_low
+    return abstain(1.0 - 0.6 * wrong / (texts.sum(stops) + 1), texts.english * usual)
+
+
+def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+    """(Flesch reading ease of the opening as a mark, syllables per word). 1 for plain English, 40 to 110, lower beyond;
+    the neutral 0.8 where the text is not English."""
+    ease, syllables_per_word = sample_readability(texts)
+    return abstain(ramp(ease, -60.0, 40.0) * ramp(ease, 150.0, 110.0), texts.english, 0.8), syllables_per_word
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The answer
+# What is read from one answer's text as it stands
 
 REFUSALS = (
     "i'm sorry", "i am sorry", "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable",
@@ -149,10 +163,12 @@ BOILERPLATE = (
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
-BACKWARD = frozenset(
-    "it this these they those such however additionally also overall finally therefore then and but so moreover "
-    "furthermore he she thus hence consequently another similarly next instead lastly".split()
-)
+
+
+def edges(text: str) -> str:
+    """The lower-cased two ends of a text, where refusals and boilerplate stand."""
+    text = text if len(text) < 500 else f"{text[:200]}\n{text[-300:]}"
+    return text.lower().replace("’", "'")
 
 
 def looped_fraction(text: str) -> float:
@@ -171,56 +187,14 @@ def looped_fraction(text: str) -> float:
 
 
 LOOP_TAIL = 8  # characters; shorter tails recur by chance
+LOOP_CHARACTERS = 2_500
 
 
-def no_loops(answer: Profile) -> float:
-    """1 less the share of sentences or lines said before, or of a loop at the end, whichever is larger."""
-    share = looped_fraction(" ".join(answer.tokens[-LOOP_TOKENS:]))
-    pieces = [piece for piece in answer.text.replace(". ", "\n").split("\n") if len(piece) > 12]
-    if len(pieces) > 1:
-        share = max(share, 1.0 - len(set(pieces)) / len(pieces))
-    return 1.0 - share
-
-
-LOOP_TOKENS = 400
-
-
-def padding(answer: Profile, edge_text: str) -> float:
-    """Share of words in sentences that name next to nothing specific, and what hedges and boilerplate add; in [0, 1].
-
-    Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
-    flags = answer.classes.encode().translate(KNOWN_SPECIFIC_FLAGS)
-    start = vacuous = 0
-    for stop in SENTENCE_END.finditer(answer.edges):
-        end = stop.end()
-        length = end - start
-        if length >= VACUOUS_SENTENCE_WORDS and flags.count(1, start, end) <= VACUOUS_SPECIFIC_FRACTION * length:
-            vacuous += length
-        start = end
-    boilerplate = sum([phrase in edge_text for phrase in BOILERPLATE])
-    hedges = answer.classes.count("h")
-    return min(1.0, (vacuous + 2.0 * hedges) / len(flags) + 0.07 * boilerplate)
-
-
-VACUOUS_SENTENCE_WORDS, VACUOUS_SPECIFIC_FRACTION = 6, 0.15
-
-
-def coherence(answer: Profile, lowered: str, content: list[str]) -> float:
-    """Whether the parts stand in order: an opening on the topic that leans on nothing before it, numbers that rise, a
-    conclusion that comes last."""
-    value = 1.0
-    if answer.words > 12:
-        opening = list(map(STEMS.__getitem__, answer.tokens[:25]))
-        if answer.tokens[0].strip(STRIPPED).lower() in BACKWARD:
-            value = 0.7
-        if content and not any([stem in opening for stem in content]):
-            value *= 0.8
-    if not numbers_rise(answer.text):
-        value *= 0.6
-    half = len(lowered) // 2
-    if any([lowered.find(phrase, 0, half) >= 0 for phrase in CONCLUSIONS]):
-        value *= 0.85
-    return value
+def looped_or_repeated(text: str) -> float:
+    """The share of sentences or lines said before, or of a loop at the end, whichever is larger."""
+    share = looped_fraction(text[-LOOP_CHARACTERS:].strip())
+    pieces = [piece for piece in text.replace(". ", "\n").split("\n") if len(piece) > 12]
+    return max(share, 1.0 - len(set(pieces)) / len(pieces)) if len(pieces) > 1 else share
 
 
 def numbers_rise(text: str) -> bool:
@@ -234,125 +208,189 @@ def numbers_rise(text: str) -> bool:
     return True
 
 
-def structure(answer: Profile) -> float:
-    """Lists, headings, paragraphs, tables and code blocks, in an answer long enough to need them; neutral in others."""
-    text = answer.text
-    starts = "".join([line.lstrip()[:1] for line in text.split("\n")])
-    items = sum([starts.count(mark) for mark in "-*•+123456789"])
-    headings = starts.count("#")
-    blocks = text.count("```") + starts.count("|")
-    layout = items + 2 * headings + text.count("**") / 2 + 1.5 * text.count("\n\n") + blocks
-    return abstain(saturating(layout, 12.0), saturating(answer.words, 100.0), 0.4)
+def concludes_early(text: str) -> bool:
+    """Whether a conclusion stands in the first half."""
+    first_half = text[: len(text) // 2].lower()
+    return any([phrase in first_half for phrase in CONCLUSIONS])
 
 
-def completeness(answer: Profile, expected: float) -> float:
-    """1 where the answer ends as finished text does; low where it breaks off."""
-    text = answer.text.rstrip()
-    if text.count("```") % 2 or text.count("{") > text.count("}"):
-        return 0.4
-    last, last_class = text[-1], answer.classes[-1]
-    if last in FINAL_MARKS or last.isdigit():
-        return 0.7 if text.count("(") > text.count(")") else 1.0
-    if last in ",:;-–(" or last_class in "dpcb" and answer.words > 3:
-        return 0.35
-    if answer.words < 15 and answer.words <= max(8.0, 3.0 * expected):
-        return 0.95
-    last_line = text[text.rfind("\n") + 1 :].lstrip()
-    if last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
-        return 0.8  # a list item or a label needs no full stop
-    return abstain(0.4, answer.english, 0.8)
+def layout(text: str) -> float:
+    """Lists, headings, paragraphs, tables and code blocks, counted."""
+    lines = text.split("\n")
+    starts = "".join([line.lstrip()[:1] for line in lines])
+    items = sum(map(starts.count, "-*•+123456789"))
+    blocks = starts.count("|") + (text.count("```") if "`" in text else 0)
+    bold = text.count("**") / 2 if "*" in text else 0.0
+    return items + 2 * starts.count("#") + bold + 1.5 * lines.count("") + blocks
 
 
 FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
 
 
-def relevance(content: list[str], weights: list[float], answer: Profile) -> float:
+def completeness(text: str, words: float, ends_open: bool, expected: float, english: float) -> float:
+    """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`)."""
+    text = text.rstrip()
+    if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
+        return 0.4
+    last = text[-1]
+    if last in FINAL_MARKS or last.isdigit():
+        return 0.7 if text.count("(") > text.count(")") else 1.0
+    if last in ",:;-–(" or ends_open and words > 3:
+        return 0.35
+    if words < 15 and words <= max(8.0, 3.0 * expected):
+        return 0.95
+    last_line = text[text.rfind("\n") + 1 :].lstrip()
+    if last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
+        return 0.8  # a list item or a label needs no full stop
+    return abstain(0.4, english, 0.8)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The answer
+
+
+def no_padding(answers: Texts, edge_texts: list[str]) -> np.ndarray:
+    """1 less the share of words in sentences that name next to nothing specific, and of hedges and boilerplate.
+
+    Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
+    boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
+    padding = fraction(vacuous_words(answers) + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
+    prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
+    return abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8))
+
+
+def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
+    """Low where the answer opens by declining; less so where much follows."""
+    refused = np.array([any([phrase in text[:200] for phrase in REFUSALS]) for text in edge_texts])
+    return np.where(refused, np.where(answers.words > 60, 0.5, 0.2), 1.0)
+
+
+OPENING_TOKENS = 25
+
+
+def coherence(answers: Texts, content: Content) -> np.ndarray:
+    """Whether the parts stand in order: an opening on the topic that leans on nothing before it, numbers that rise, a
+    conclusion that comes last."""
+    rows = len(answers.texts)
+    opening = stem_keys(answers, np.flatnonzero(answers.token_place < OPENING_TOKENS))
+    on_topic = np.bincount(content.row, among(content.row << 32 | content.stem, opening), minlength=rows) > 0
+    has_content = np.bincount(content.row, minlength=rows) > 0
+    leans_back = answers.first(answers.fact("backward")) == 1
+    value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
+    value = np.where(answers.words > 12, value, 1.0)
+    value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
+    return value * np.where([concludes_early(text) for text in answers.texts], 0.85, 1.0)
+
+
+def structure(answers: Texts) -> np.ndarray:
+    """Lists, headings, paragraphs, tables and code blocks, in an answer long enough to need them; neutral in others."""
+    marks = np.array([layout(text) for text in answers.texts])
+    return abstain(saturating(marks, 12.0), saturating(answers.words, 100.0), 0.4)
+
+
+def relevance(answers: Texts, content: Content, specific: np.ndarray) -> np.ndarray:
     """Rarity-weighted share of the ask's content words that the answer takes up, or of its own that the ask has.
 
-    Two fifths of the ask's words is full mark, as is an answer drawn by a third from the ask (a choice, an extract)."""
-    if not content or answer.words < 4:
-        return NEUTRAL_RELEVANCE
-    specific = answer.specific
-    lowered = answer.text.lower() if answer.code else ""  # in code words stand inside names: isPrime, list_files
-    found = [stem in specific or stem in lowered for stem in content]
-    recall = sum([weight for weight, here in zip(weights, found, strict=True) if here]) / sum(weights)
-    shared = sum(found) / len(specific) if specific else 0.0
-    return max(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.3))
+    Two fifths of the ask's words is full mark, as is an answer drawn by a third from the ask (a choice, an extract).
+    `specific`: the answers' keys."""
+    rows = len(answers.texts)
+    found = among(content.row << 32 | content.stem, specific)
+    for place in np.flatnonzero(answers.code[content.row] & ~found).tolist():
+        # in code words stand inside names: isPrime, list_files
+        found[place] = WORDS.stems[content.stem[place]] in answers.texts[content.row[place]].lower()
+    recall = fraction(
+        np.bincount(content.row, content.weight * found, minlength=rows),
+        np.bincount(content.row, content.weight, minlength=rows),
+    )
+    shared = fraction(np.bincount(content.row, found, minlength=rows), np.bincount(specific >> 32, minlength=rows))
+    known = (np.bincount(content.row, minlength=rows) > 0) & (answers.words >= 4)
+    return np.where(known, np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.3)), NEUTRAL_RELEVANCE)
 
 
 NEUTRAL_RELEVANCE = 0.8
 
 
-def content_mark(specific: float, expected: float) -> float:
+def content_mark(specific: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Distinct specific words, against what was asked for (0.6 of the mark) and against a thorough answer (0.4).
 
     Counting what is named instead of words makes padding, loops and filler worth nothing."""
     return 0.6 * saturating(specific, expected) + 0.4 * saturating(specific, THOROUGH)
 
 
-ANSWER_PARTS = [
-    "content", "density", "structure", "coherence", "completeness", "relevance", "word_order", "spelling", "casing",
-    "no_loops", "no_refusal", "no_padding",
-]  # fmt: skip
-
-
-def answer_parts(
-    ask: Profile, answer: Profile, expected: float, content: list[str], weights: list[float]
-) -> dict[str, float]:
-    """The sub-scores of an answer; all 0 for one without a word."""
-    if not answer.words:
-        return dict.fromkeys(ANSWER_PARTS, 0.0)
-    lowered = answer.text.lower()
-    edge_text = lowered if len(lowered) < 500 else f"{lowered[:200]}\n{lowered[-300:]}"
-    edge_text = edge_text.replace("’", "'")
-    refused = any([phrase in edge_text[:200] for phrase in REFUSALS])
-    prose = max(answer.english, float(answer.code))  # padding in code is prose, and shows as such
-    spelled = max(answer.english, 0.4 * answer.code)
-    specific = sum([answer.classes.count(letter) for letter in "wN#xj"]) + answer.unknown_words
-    doubtful = spelled * answer.unknown_words / specific if specific else 0.0
-    return {
-        "content": content_mark(len(answer.specific) * (1.0 - 0.7 * doubtful), expected),
-        "density": ramp(specific / answer.words, 0.0, 0.35) if answer.words > 15 else 1.0,
-        "structure": structure(answer),
-        "coherence": coherence(answer, lowered, content),
-        "completeness": completeness(answer, expected),
-        "relevance": relevance(content, weights, answer),
-        "word_order": word_order(answer),
-        "spelling": spelling(answer, spelled),
-        "casing": casing(answer, 0.5 if ask.edges[:1] in LOWERS else 1.0),
-        "no_loops": no_loops(answer),
-        "no_refusal": 1.0 if not refused else 0.5 if answer.words > 60 else 0.2,
-        "no_padding": abstain(1.0 - 0.8 * padding(answer, edge_text), prose if answer.words > 8 else 0.0),
+def answer_parts(asks: Texts, answers: Texts, expected: np.ndarray, content: Content) -> dict[str, np.ndarray]:
+    """The sub-scores of the answers; all 0 for one without a word."""
+    keys = stem_keys(answers, np.flatnonzero(IS_SPECIFIC[answers.token_class]))
+    kinds = np.bincount(keys >> 32, minlength=len(answers.texts))
+    spelled = np.maximum(answers.english, 0.4 * answers.code)
+    specific = answers.count("wN#xj") + answers.unknown_words
+    doubtful = spelled * fraction(answers.unknown_words, specific)
+    edge_texts = [edges(text) for text in answers.texts]
+    lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
+    parts = {
+        "content": content_mark(kinds * (1.0 - 0.7 * doubtful), expected),
+        "density": np.where(answers.words > 15, ramp(fraction(specific, answers.words), 0.0, 0.35), 1.0),
+        "structure": structure(answers),
+        "coherence": coherence(answers, content),
+        "completeness": completeness_of(answers, expected),
+        "relevance": relevance(answers, content, keys),
+        "word_order": word_order(answers),
+        "spelling": spelling(answers, spelled),
+        "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
+        "no_loops": 1.0 - np.array([looped_or_repeated(text) for text in answers.texts]),
+        "no_refusal": no_refusal(answers, edge_texts),
+        "no_padding": no_padding(answers, edge_texts),
+        "vocabulary": vocabulary(answers),
     }
+    return {name: values * (answers.words > 0) for name, values in parts.items()}
+
+
+def completeness_of(answers: Texts, expected: np.ndarray) -> np.ndarray:
+    """`completeness` of each answer."""
+    ends_open = class_flags("dpcb")[answers.last(answers.token_class)]
+    columns = [answers.words, ends_open, expected, answers.english]
+    rows = zip(answers.texts, *(column.tolist() for column in columns), strict=True)
+    return np.array([completeness(*row) if row[1] else 0.0 for row in rows])
+
+
+TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too short, or not English prose, to show it
+
+
+def vocabulary(answers: Texts) -> np.ndarray:
+    """MATTR, 0.4 (poor) to 0.9 (rich), as a mark, drawn to the typical one where few words are there to judge."""
+    evidence = saturating(answers.words, 20.0) * answers.english
+    return abstain(ramp(mattr(answers), 0.4, 0.9), evidence, TYPICAL_VOCABULARY)
+
+
+def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
+    """What an answer goes into, in saturating counts: connectives, equations; terms, numbers; names, points.
+    And how plainly it reads."""
+    reading, syllables_per_word = readability(answers)
+    long_words = answers.words * np.maximum(0.0, syllables_per_word - 1.3) / 4  # 1.3 a word is everyday English
+    equations = np.array([text.count(" = ") if "=" in text else 0 for text in answers.texts])
+    named = capitals(answers) + np.array([text.count("\n") for text in answers.texts])
+    parts = {
+        "reasoning": saturating(answers.count("s") + equations, 6.0),
+        "technical": saturating(answers.count("#x") + long_words, 25.0),
+        "knowledge": saturating(named / 2, 12.0),
+    }
+    return {"answer_readability": reading} | {name: values * (answers.words > 0) for name, values in parts.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The ask
 
-ASK_WORDS = CHOICE_WORDS | FACT_WORDS | MAKING_WORDS | OPEN_WORDS | {"find", "use", "act", "implement", "construct"}
-CONSTRAINT_WORDS = frozenset(
-    "must should least most without using only exactly include including avoid between such limit ensure based "
-    "according each format instead following given style less maximum minimum words sentences paragraphs".split()
-)
 
-
-def ask_parts(ask: Profile, words: set[str]) -> dict[str, float]:
-    """The sub-scores of an instruction; all 0 for one without a word."""
-    if not ask.words:
-        return {"asks": 0.0, "specificity": 0.0, "well_formed": 0.0, "constraints": 0.0}
-    named = sum([ask.edges.count(letter, 1) for letter in UPPERS]) + ask.classes.count("#")
-    constraints = len(CONSTRAINT_WORDS & words)
-    detail = named + 2 * constraints + sum([ask.edges.count(letter) for letter in COMMAS]) + ask.words / 15
-    return {
-        "asks": 1.0 if "?" in ask.text or not ASK_WORDS.isdisjoint(words) else abstain(0.3, ask.english, 0.8),
+def ask_parts(asks: Texts, bits: np.ndarray) -> dict[str, np.ndarray]:
+    """The sub-scores of the instructions; all 0 for one without a word, readability apart."""
+    named = capitals(asks) + asks.counts["#"]
+    constraints = np.bitwise_count(bits >> CONSTRAINT_SHIFT)
+    detail = named + 2 * constraints + asks.sum(asks.tokens.end == COMMA) + asks.words / 15
+    asked = np.array(["?" in text for text in asks.texts]) | (bits & ASK_BIT > 0)
+    parts = {
+        "asks": np.where(asked, 1.0, abstain(0.3, asks.english, 0.8)),
         "specificity": saturating(detail, 4.0),
-        "well_formed": spelling(ask, ask.english) * word_order(ask) * abstain(casing(ask), 0.5),
-        "constraints": saturating(2 * constraints + ask.words / 25, 5.0),
+        "well_formed": spelling(asks, asks.english) * word_order(asks) * abstain(casing(asks), 0.5),
+        "constraints": saturating(2 * constraints + asks.words / 25, 5.0),
     }
-
-
-def readability(text: Profile) -> tuple[float, float]:
-    """(Flesch reading ease of the opening as a mark, syllables per word). 1 for plain English, 40 to 110, lower beyond;
-    the neutral 0.8 where the text is not English."""
-    ease, _grade, syllables_per_word = sample_readability(text.text)
-    return abstain(ramp(ease, -60.0, 40.0) * ramp(ease, 150.0, 110.0), text.english, 0.8), syllables_per_word
+    reading, _ = readability(asks)
+    return {name: values * (asks.words > 0) for name, values in parts.items()} | {"ask_readability": reading}

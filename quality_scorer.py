@@ -6,33 +6,31 @@ corpus, equal to the last bit on every machine, batch size and process count. Ev
 What needs English (word order, unknown words, readability, phrases) is weighed by the confidence that the text is
 English prose, and abstains - takes its neutral value - on other languages, code and tables.
 
-Reads one data file, writes nothing:
+Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, else nothing:
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
     python quality_scorer.py --explain --instruction TEXT --response TEXT         one pair's sub-scores
+    python quality_scorer.py --validate PAIRS                                     does it pick the preferred answer
+    python quality_scorer.py --corruptions FILE                                   does it see damage done to answers
 """
 
 import argparse
 import math
+import os
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
-from common import UserError, run_main
-from pair_features import (
-    answer_parts,
-    ask_parts,
-    asked_text,
-    asked_words,
-    content_stems,
-    expected_content,
-    readability,
-)
-from text_features import UPPERS, Profile, abstain, clamp, mattr, profile, ramp, saturating
+from common import UserError, hash_path, provenance, require_writable, run_main, write_json
+from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
+from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
+from word_facts import WORDS
 
-SCORER_VERSION = 1  # raise it whenever a score may change
+SCORER_VERSION = 2  # raise it whenever a score may change
 DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
 SCORE_KEYS = ["quality", *DIMENSIONS]
 
@@ -67,12 +65,21 @@ class QualityScorer:
     def fit(self, batches) -> "QualityScorer":
         """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
         for instructions, _responses in batches:
-            for instruction in instructions:
-                ask = profile(instruction)
-                self.rows += 1
-                self.template_counts.update(templates(ask.tokens))
-                self.document_counts.update(content_stems(ask))
+            for start in range(0, len(instructions), CHUNK_ROWS):
+                self.count(list(instructions[start : start + CHUNK_ROWS]))
         return self
+
+    def count(self, instructions: list[str]) -> None:
+        """Add instructions to the counts."""
+        WORDS.make_room()
+        asks = read_texts([*instructions, LAST_TEXT])
+        content = content_words(asks, lambda stem: 0)
+        stems, rows = np.unique(content.stem[content.row < len(instructions)], return_counts=True)
+        self.rows += len(instructions)
+        for stem, count in zip(stems.tolist(), rows.tolist(), strict=True):
+            self.document_counts[WORDS.stems[stem]] += count
+        for text in asks.texts[:-1]:
+            self.template_counts.update(templates(text))
 
     def to_dict(self) -> dict:
         """Weights and fit statistics as plain values that JSON holds."""
@@ -101,47 +108,56 @@ class QualityScorer:
 
     def score_batch(self, instructions, responses) -> dict[str, np.ndarray]:
         """The same for many pairs: five float64 arrays of their number. Raises ValueError where the lengths differ."""
-        pairs = zip(instructions, responses, strict=True)
-        rows = [[scores[key] for key in SCORE_KEYS] for scores in (self.explain(*pair) for pair in pairs)]
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), len(SCORE_KEYS))
-        return {key: table[:, column].copy() for column, key in enumerate(SCORE_KEYS)}
+        pairs = list(zip(instructions, responses, strict=True))
+        chunks = [self.sub_scores(pairs[start : start + CHUNK_ROWS]) for start in range(0, len(pairs), CHUNK_ROWS)]
+        return {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in SCORE_KEYS}
 
     def explain(self, instruction: str, response: str) -> dict[str, float]:
         """The five scores and every sub-score behind them, by name."""
-        ask, answer = profile(instruction), profile(response)
-        words, content = asked_words(ask), content_stems(ask)
-        expected = expected_content(ask, words, asked_text(ask))
-        rarities = [self.rarity(stem) for stem in content]
-        parts = answer_parts(ask, answer, expected, content, rarities)
-        parts.update(ask_parts(ask, words))
-        parts["ask_readability"], _ = readability(ask)
-        parts["answer_readability"], syllables_per_word = readability(answer)
-        parts["vocabulary"] = vocabulary(answer)
-        parts["template"], parts["topic"] = self.freshness(ask, rarities)
-        parts.update(depth_parts(answer, syllables_per_word))
+        return {name: float(values[0]) for name, values in self.sub_scores([(instruction, response)]).items()}
+
+    def sub_scores(self, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+        """The five scores and every sub-score of some pairs, an array each."""
+        WORDS.make_room()
+        asks = read_texts([*(instruction for instruction, _ in pairs), LAST_TEXT])
+        answers = read_texts([*(response for _, response in pairs), LAST_TEXT])
+        bits = asked_bits(asks)
+        asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
+        expected = np.array([expected_content(*ask) for ask in asked])
+        content = content_words(asks, self.rarity)
+        parts = answer_parts(asks, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
+        parts["template"], parts["topic"] = self.freshness(asks, content)
         scores = {
             "clarity": clarity(parts),
             "response_quality": response_quality(parts),
-            "diversity": diversity(parts) if answer.words else 0.0,
-            "complexity": complexity(parts) if answer.words else 0.0,
+            "diversity": diversity(parts) * (answers.words > 0),
+            "complexity": complexity(parts) * (answers.words > 0),
         }
         total = sum([self.weights[name] * scores[name] for name in DIMENSIONS]) / sum(self.weights.values())
-        return {"quality": clamp(total), **scores, **parts}
+        return {name: values[:-1] for name, values in ({"quality": clamp(total)} | scores | parts).items()}
 
-    def rarity(self, stem: str) -> float:
-        """Weight of a content word: inverse document frequency after `fit`, before it longer words count for more."""
+    def rarity(self, stem: str) -> int:
+        """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
+        for more. Whole, so that sums of it do not hang on their order."""
         if self.rows:
-            return math.log((self.rows + 1) / (self.document_counts.get(stem, 0) + 1)) + 0.1
-        return min(len(stem), 8) / 5
+            return round(1000 * (math.log((self.rows + 1) / (self.document_counts.get(stem, 0) + 1)) + 0.1))
+        return 200 * min(len(stem), 8)
 
-    def freshness(self, ask: Profile, rarities: list[float]) -> tuple[float, float]:
+    def freshness(self, asks: Texts, content: Content) -> tuple[np.ndarray, np.ndarray]:
         """(template, topic) in [0, 1]: 1 where the corpus holds little like it; the neutral 0.5 before `fit`."""
+        rows = len(asks.texts)
         if not self.rows:
-            return 0.5, 0.5
-        crowd = max([self.template_counts.get(key, 0) for key in templates(ask.tokens)], default=0)
-        template = 1.0 - clamp(math.log1p(crowd) / math.log1p(self.rows) / 0.8)
-        mean_rarity = sum(rarities) / len(rarities) if rarities else 0.0
-        return template, clamp(mean_rarity / math.log(self.rows + 1))
+            return np.full(rows, 0.5), np.full(rows, 0.5)
+        crowds = [max([self.template_counts.get(key, 0) for key in templates(text)], default=0) for text in asks.texts]
+        logs = np.array([math.log1p(crowd) for crowd in crowds])
+        template = 1.0 - clamp(logs / math.log1p(self.rows) / 0.8)
+        weights = np.bincount(content.row, content.weight, minlength=rows)
+        rarity = fraction(weights, np.bincount(content.row, minlength=rows)) / 1000
+        return template, clamp(rarity / math.log(self.rows + 1))
+
+
+CHUNK_ROWS = 1_000
+LAST_TEXT = "."  # closes a chunk, so that every array has something in it
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -175,7 +191,7 @@ def clarity(parts: dict[str, float]) -> float:
 def response_quality(parts: dict[str, float]) -> float:
     """Substance times soundness: one that is cut, looped, shuffled or off the point is not saved by its length."""
     substance = parts["density"] * blend([(0.75, parts["content"]), (0.25, parts["structure"])])
-    sound = fluency(parts) * parts["coherence"] * parts["completeness"]
+    sound = fluency(parts) * parts["coherence"] * (0.2 + 0.8 * parts["completeness"])
     sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"]
     return clamp(substance * sound * (0.1 + 0.9 * parts["relevance"]))
 
@@ -194,32 +210,11 @@ def complexity(parts: dict[str, float]) -> float:
     return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 
 
-TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too short, or not English prose, to show it
-
-
-def vocabulary(answer: Profile) -> float:
-    """MATTR from 0.4 (poor) to 0.9 (rich) as a mark, drawn to the typical one where there are few words to judge by."""
-    evidence = saturating(answer.words, 20.0) * answer.english
-    return abstain(ramp(mattr(answer.tokens), 0.4, 0.9), evidence, TYPICAL_VOCABULARY) if answer.words else 0.0
-
-
-def depth_parts(answer: Profile, syllables_per_word: float) -> dict[str, float]:
-    """What an answer goes into, in saturating counts: connectives, equations; terms, numbers; names, points."""
-    if not answer.words:
-        return dict.fromkeys(["reasoning", "technical", "knowledge"], 0.0)
-    long_words = answer.words * max(0.0, syllables_per_word - 1.3) / 4  # 1.3 syllables a word is everyday English
-    terms = answer.classes.count("#") + answer.classes.count("x") + long_words
-    named = sum([answer.edges.count(letter) for letter in UPPERS]) + answer.text.count("\n")
-    return {
-        "reasoning": saturating(answer.classes.count("s") + answer.text.count(" = "), 6.0),
-        "technical": saturating(terms, 25.0),
-        "knowledge": saturating(named / 2, 12.0),
-    }
-
-
-def templates(tokens: list[str]) -> list[str]:
+def templates(instruction: str) -> list[str]:
     """The keys of an instruction's template: its first and its last four words."""
-    return [" ".join(["^", *tokens[:4]]).lower(), " ".join([*tokens[-4:], "$"]).lower()] if tokens else []
+    text = spaced(instruction)
+    first, last = text.split(None, 4)[:4], text.rsplit(None, 4)[-4:]
+    return [" ".join(["^", *first]).lower(), " ".join([*last, "$"]).lower()] if first else []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -288,7 +283,7 @@ def report_file(arguments) -> None:
     from dataset_readers import read_rows
 
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
-    print("ledger: " + ", ".join(f"{name} {count}" for name, count in ledger.items()))
+    print(ledger_line(ledger))
     rows = table.to_pydict()
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored; see the ledger above")
@@ -308,6 +303,58 @@ def report_file(arguments) -> None:
     order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
     print("\nbest\n" + "\n".join(example_lines(rows, scores, order[:5])))
     print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5])))
+
+
+def ledger_line(ledger: dict) -> str:
+    """What became of the rows read, in one line."""
+    dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
+    changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
+    parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
+    parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
+    return "; ".join(parts + ([f"changed: {', '.join(changed)}"] if changed else []))
+
+
+def scoring(arguments):
+    """The function of instructions and responses that the evidence is about."""
+    scorer = QualityScorer(arguments.weights)
+    return lambda instructions, responses: score_rows(scorer, instructions, responses, arguments.num_proc)
+
+
+def report_validation(arguments) -> None:
+    """Print and keep how well the scores pick preferred answers."""
+    from scorer_validation import read_pairs, validate, validation_lines
+
+    started = time.time()
+    result = validate(scoring(arguments), read_pairs(arguments.validate), arguments.seed)
+    write_evidence(arguments, "validation.json", arguments.validate, started, result)
+    print("\n".join(validation_lines(result)))
+
+
+def report_corruptions(arguments) -> None:
+    """Print and keep how often originals beat their corrupted copies."""
+    from dataset_readers import read_rows
+    from scorer_validation import corruption_lines, corruption_table
+
+    started = time.time()
+    table, ledger = read_rows([arguments.corruptions], arguments.max_samples or 5_000, arguments.seed)
+    print(ledger_line(ledger))
+    if not table.num_rows:
+        raise UserError(f"no row of {arguments.corruptions} can be scored; see the ledger above")
+    columns = table["instruction"].to_pylist(), table["response"].to_pylist()
+    entries = corruption_table(scoring(arguments), *columns, arguments.seed)
+    write_evidence(arguments, "corruptions.json", arguments.corruptions, started, {"kinds": entries})
+    print("\n".join(corruption_lines(entries)))
+
+
+def write_evidence(arguments, name: str, data: str, started: float, result: dict) -> None:
+    """Write a result as JSON, with what it was made from, to --output or beside the scores."""
+    path = Path(arguments.output) if arguments.output else Path(arguments.results_dir) / "scores" / name
+    require_writable(path.parent)
+    weights = check_weights(arguments.weights)
+    config = {"data": data, "scorer_version": SCORER_VERSION, "weights": weights, "seed": arguments.seed}
+    config["max_samples"] = arguments.max_samples
+    inputs = {data: hash_path(data)} if Path(data).exists() else {}
+    write_json(path, {"config": config, "provenance": provenance(started, inputs)} | result)
 
 
 def report_pair(arguments) -> None:
@@ -354,13 +401,32 @@ def main() -> None:
     parser.add_argument("--explain", action="store_true", help="one pair's sub-scores and what drove them")
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
+    parser.add_argument(
+        "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
+    )
+    parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
+    parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")
+    parser.add_argument("--output", metavar="FILE", help="JSON of --validate or --corruptions, in place of the usual")
     arguments = parser.parse_args()
+    try:
+        report(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def report(arguments) -> None:
+    """Do what was asked for."""
     if arguments.explain:
         report_pair(arguments)
+    elif arguments.validate:
+        report_validation(arguments)
+    elif arguments.corruptions:
+        report_corruptions(arguments)
     elif arguments.file:
         report_file(arguments)
     else:
-        raise UserError("give a FILE to score, or --explain with --instruction and --response (see --help)")
+        raise UserError("give a FILE to score, or --explain, --validate or --corruptions (see --help)")
 
 
 if __name__ == "__main__":

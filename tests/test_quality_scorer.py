@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quality_scorer import DIMENSIONS, SCORE_KEYS, SCORER_VERSION, QualityScorer, explanation, score_rows
-from text_features import flesch, hyphenated_syllables, mattr, profile
+from text_features import mattr, read_texts, sample_readability, split_tokens
 from training_configs import SCORE_WEIGHTS
+from word_facts import WORDS, flesch, hyphenated_syllables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -252,17 +253,52 @@ def test_other_languages_abstain_from_what_needs_english():
         assert parts["word_order"] > 0.9 and parts["spelling"] > 0.9 and parts["no_padding"] > 0.9
 
 
+def test_sampled_reading_ease_is_textstat_s():
+    texts = [*FLESCH, " ".join(FLESCH), "One two three. " * 90, PAIRS[0][1] * 8, "."]
+    ease, _ = sample_readability(read_texts(texts))
+    for text, found in zip(texts, ease.tolist(), strict=True):
+        plain = text.replace("_", " ")
+        assert found == flesch(" ".join(plain.split()[:100]))[0]
+
+
 def test_mattr_holds_where_the_plain_ratio_falls():
     rng = random.Random(0)
     words = [f"word{rng.randrange(400)}" for _ in range(2000)]
-    assert abs(mattr(words[:200]) - mattr(words)) < 0.05
+    short, long, none = mattr(read_texts([" ".join(words[:200]), " ".join(words), "", "."]))[:3]
+    assert abs(short - long) < 0.05 and none == 0.0
     assert len(set(words)) / len(words) < len(set(words[:200])) / 200 - 0.3
+    assert mattr(read_texts(["the cat the Cat cat.", "."]))[0] == 0.8
 
 
-def test_profile_counts():
-    counted = profile("The cat sat on 2 mats.")
-    assert (counted.words, counted.classes[0], counted.classes[4]) == (6.0, "d", "#")
-    assert counted.english == 1.0 and profile("你好世界").english == 0.0
+def test_tokens_are_those_of_str_split():
+    texts = [text for text in [*NASTY, *(text for pair in PAIRS for text in pair)] if text.isascii()]
+    tokens = split_tokens([*texts, "."])
+    assert tokens.lengths.tolist() == [len(text.split()) for text in [*texts, "."]]
+
+
+def test_tokens_are_read_between_their_marks():
+    tokens = split_tokens(['The (U.S.) "end," ...what? -- McDonald', "", "."])
+    assert [tokens.words[number] for number in tokens.word] == ["the", "u.s", "end", "what", "", "mcdonald", ""]
+    assert tokens.end.tolist() == [0, 2, 1, 2, 0, 0, 2]  # plain, a comma, a stop
+    assert tokens.lead_stop.tolist() == [False, False, False, True, False, False, False]
+    assert tokens.trail_stop.tolist() == [False, True, False, True, False, False, True]
+    assert tokens.capitals.tolist() == [1, 2, 0, 0, 0, 2, 0]
+    assert tokens.lengths.tolist() == [6, 0, 1]
+
+
+def test_counts_of_a_text():
+    texts = read_texts(["The cat sat on 2 mats.", "你好世界", "."])
+    assert texts.words.tolist()[:1] == [6.0] and texts.count("d")[0] == texts.count("#")[0] == 1
+    assert texts.english.tolist()[:2] == [1.0, 0.0]
+
+
+def test_a_full_word_table_changes_no_score(monkeypatch):
+    instructions, responses = many_rows()
+    before = QualityScorer().score_batch(instructions, responses)
+    monkeypatch.setattr("word_facts.MAX_WORDS", 10)
+    for at, pair in enumerate(zip(instructions, responses, strict=True)):
+        assert QualityScorer().score(*pair)["quality"] == before["quality"][at]
+    assert len(WORDS) < 10_000
 
 
 def test_fit_lowers_the_diversity_of_what_is_common():

@@ -13,19 +13,20 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["training_configs"],
     ["common"],
-    ["language_model", "task_checkers", "task_phrasings", "text_features", "retention_statistics", "report_tables"],
-    ["packing", "task_families", "pair_features", "report_figures", "report_pages", "update_readme"],
-    ["training_loop", "demo_corpus"],
+    ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
+    ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme"],
+    ["training_loop", "demo_corpus", "pair_features"],
     ["verifiable_tasks", "near_duplicates"],
     ["dataset_files"],
     ["dataset_readers"],
+    ["scorer_validation"],
     ["quality_scorer"],
-    ["subset_selection"],
+    ["subset_selection", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "verifiable_tasks", "update_readme"]
+SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "benchmark", "verifiable_tasks", "update_readme"]
 
 
 def imported_names(path: Path, top_level_only: bool = False) -> set[str]:

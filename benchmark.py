@@ -1,0 +1,233 @@
+"""Speed and memory of a stage, beside named references in the same run on the same rows.
+
+Rows per second depend on the machine and on what else it does; what to compare is the ratios within one run. Every
+contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
+
+Reads  --data (default ../shared/data/throughput_20k.jsonl.gz where there is one, else the embedded corpus)
+Writes <results>/benchmark/scorer.json
+
+    python benchmark.py scorer
+    python benchmark.py scorer --data my_rows.jsonl --rounds 5
+"""
+
+import re
+import sys
+import time
+import zlib
+from pathlib import Path
+
+from common import UserError, argument_parser, provenance, require_writable, run_main, write_json
+from dataset_readers import read_rows
+from quality_scorer import SCORER_VERSION, QualityScorer
+
+DEFAULT_DATA = "../shared/data/throughput_20k.jsonl.gz"
+BATCH_ROWS = 2_000
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is measured: functions of a batch of instructions and one of responses
+
+
+def our_scorer():
+    scorer = QualityScorer()
+    scorer.score("Name a colour.", "Blue.")  # loads the dictionary, 0.2 s; words are learnt as they come
+    return scorer.score_batch
+
+
+KEYWORDS = ["because", "therefore", "however", "example", "first", "step", "explain", "specific", "important", "result"]
+
+
+def keyword_and_length_heuristic():
+    """What many pipelines do: lengths, keywords, marks of structure, type-token ratio, with regular expressions."""
+
+    def score(instruction: str, response: str) -> float:
+        words = re.findall(r"\b\w+\b", response.lower())
+        sentences = [sentence for sentence in re.split(r"[.!?]+", response) if sentence.strip()]
+        length = min(len(words) / 200, 1.0)
+        keywords = sum(keyword in response.lower() for keyword in KEYWORDS) / len(KEYWORDS)
+        structure = min(len(re.findall(r"^\s*(?:[-*]|\d+\.)\s", response, re.MULTILINE)) / 5, 1.0)
+        variety = len(set(words)) / len(words) if words else 0.0
+        sentence_length = len(words) / len(sentences) if sentences else 0.0
+        overlap = len(set(re.findall(r"\b\w+\b", instruction.lower())) & set(words)) / 10
+        return length + keywords + structure + variety + min(sentence_length / 20, 1.0) + min(overlap, 1.0)
+
+    return lambda instructions, responses: [score(*pair) for pair in zip(instructions, responses, strict=True)]
+
+
+def bare_split():
+    return lambda _instructions, responses: [len(response.split()) for response in responses]
+
+
+def zlib_level_1():
+    return lambda _instructions, responses: [
+        len(zlib.compress(response.encode("utf-8", "replace"), 1)) for response in responses
+    ]
+
+
+DATA_JUICER_FILTERS = [
+    "TextLengthFilter", "AverageLineLengthFilter", "MaximumLineLengthFilter", "SpecialCharactersFilter",
+    "AlphanumericFilter", "WordsNumFilter", "WordRepetitionFilter", "CharacterRepetitionFilter", "StopWordsFilter",
+    "FlaggedWordFilter",
+]  # fmt: skip
+STOP_WORDS = "the a an and or but of to in on at for with by from is are was were be it this that as not".split()
+
+
+def data_juicer_filters():
+    """Data-Juicer's ten text filters, called directly on a batch; its word lists are given, not downloaded."""
+    from data_juicer.ops import filter as filters
+
+    def build(name: str):
+        operator = getattr(filters, name)
+        module = sys.modules[operator.__module__]
+        if hasattr(module, "load_words_asset"):  # reads a list from the net
+            module.load_words_asset = lambda *_arguments, **_options: {"en": STOP_WORDS, "all": STOP_WORDS}
+        return operator()
+
+    operators = [build(name) for name in DATA_JUICER_FILTERS]
+
+    def measure(_instructions, responses):
+        samples = {"text": responses, "__dj__stats__": [{} for _ in responses]}
+        for operator in operators:
+            samples = operator.compute_stats_batched(samples)
+        return samples["__dj__stats__"]
+
+    return measure
+
+
+CONTENDERS = {
+    "this scorer": our_scorer,
+    "keyword-and-length heuristic": keyword_and_length_heuristic,
+    "bare str.split": bare_split,
+    "zlib level 1": zlib_level_1,
+    "Data-Juicer, ten text filters": data_juicer_filters,
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How it is measured
+
+
+def score_part(make, instructions: list, responses: list, barrier, results) -> None:
+    """In a process of its own: score, and say when it began, when it was done and the most memory it held."""
+    import resource
+
+    run = make()
+    barrier.wait()
+    started = time.perf_counter()
+    for start in range(0, len(responses), BATCH_ROWS):
+        run(instructions[start : start + BATCH_ROWS], responses[start : start + BATCH_ROWS])
+    results.put((started, time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+
+
+def measure(make, instructions: list, responses: list, processes: int) -> dict:
+    """Rows/s by so many processes, from when all stand ready to when the last is done; each begins cold."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("fork")  # the rows are shared, not sent
+    barrier, results = context.Barrier(processes + 1), context.Queue()
+    parts = [(instructions[first::processes], responses[first::processes]) for first in range(processes)]
+    workers = [context.Process(target=score_part, args=(make, *part, barrier, results)) for part in parts]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    done = [results.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    seconds = max(ended for _, ended, _ in done) - min(started for started, _, _ in done)
+    return {"rows_per_second": len(responses) / seconds, "peak_memory_gib": max(memory for _, _, memory in done)}
+
+
+def available(make) -> str | None:
+    """Why a contender cannot run here; None where it can."""
+    try:
+        make()
+    except ImportError as error:
+        return f"not installed ({error.name or error})"
+    return None
+
+
+def benchmark_scorer(instructions: list, responses: list, rounds: int, process_counts: list[int]) -> list[dict]:
+    """One entry per contender: rows/s by processes, the median of rounds and every round; peak memory of a process."""
+    missing = {name: available(make) for name, make in CONTENDERS.items()}
+    runs = {(name, count): [] for name in CONTENDERS for count in process_counts if not missing[name]}
+    for _ in range(rounds):
+        for name, count in runs:
+            runs[name, count].append(measure(CONTENDERS[name], instructions, responses, count))
+    return [
+        {"name": name, "missing": missing[name]}
+        | {f"processes_{count}": summary(runs[name, count]) for count in process_counts if not missing[name]}
+        for name in CONTENDERS
+    ]
+
+
+def summary(runs: list[dict]) -> dict:
+    """The median of the runs, and all of them."""
+    from statistics import median
+
+    rates = [run["rows_per_second"] for run in runs]
+    memory = max(run["peak_memory_gib"] for run in runs)
+    return {"rows_per_second": median(rates), "rounds": rates, "peak_memory_gib": memory}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Report
+
+
+def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
+    """The contenders side by side; the last column is speed against the bare str.split of the same run."""
+    heads = "".join(f"{f'rows/s, {count} proc':>16s}" for count in process_counts)
+    lines = [f"{'':32s}{heads}{'of str.split':>14s}{'peak GiB':>10s}"]
+    rates = {entry["name"]: entry for entry in entries}
+    first = f"processes_{process_counts[0]}"
+    base = rates["bare str.split"][first]["rows_per_second"]
+    for entry in entries:
+        if entry["missing"]:
+            lines.append(f"{entry['name']:32s}{entry['missing']:>16s}")
+            continue
+        runs = [entry[f"processes_{count}"] for count in process_counts]
+        numbers = "".join(f"{run['rows_per_second']:16,.0f}" for run in runs)
+        memory = max(run["peak_memory_gib"] for run in runs)
+        lines.append(f"{entry['name']:32s}{numbers}{runs[0]['rows_per_second'] / base:14.2f}{memory:10.2f}")
+    return lines
+
+
+def parse_arguments():
+    parser = argument_parser(__doc__)
+    parser.add_argument("stage", choices=["scorer"], help="what to measure")
+    parser.add_argument("--data", help=f"instruction data (default: {DEFAULT_DATA} or the embedded corpus)")
+    parser.add_argument("--max_samples", type=int, help="rows to take of it")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
+    parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
+    arguments = parser.parse_args()
+    for option in ("max_samples", "rounds", "num_proc"):
+        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
+            parser.error(f"--{option} must be at least 1")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    started = time.time()
+    folder = require_writable(Path(arguments.results_dir) / "benchmark")
+    data = arguments.data or (DEFAULT_DATA if Path(DEFAULT_DATA).exists() else "demo")
+    table, _ledger = read_rows([data], arguments.max_samples or (20_000 if data == "demo" else None), arguments.seed)
+    if not table.num_rows:
+        raise UserError(f"no row of {data} can be scored; give other instruction data with --data")
+    instructions, responses = table["instruction"].to_pylist(), table["response"].to_pylist()
+    process_counts = sorted({1, arguments.num_proc})
+    entries = benchmark_scorer(instructions, responses, arguments.rounds, process_counts)
+    bytes_per_row = sum(len(response.encode()) for response in responses) / len(responses)
+    config = {"data": data, "rows": len(responses), "rounds": arguments.rounds, "process_counts": process_counts}
+    facts = {
+        "config": config | {"scorer_version": SCORER_VERSION},
+        "provenance": provenance(started, {}),
+        "response_bytes_per_row": bytes_per_row,
+        "contenders": entries,
+    }
+    write_json(folder / "scorer.json", facts)
+    print(f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}\n")
+    print("\n".join(table_lines(entries, process_counts)))
+    print(f"\nwritten: {folder / 'scorer.json'}")
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,229 @@
+"""Evidence for a scorer: does it pick the preferred answer, length aside, and does it see damage done to an answer?
+
+Pure functions compute; `quality_scorer.py --validate PAIRS` and `--corruptions FILE` print the tables and write the
+JSON. A scorer here is any function of instructions and responses that gives an array of scores for each dimension.
+"""
+
+import random
+import re
+
+import numpy as np
+
+from common import UserError
+from dataset_files import open_dataset
+
+PAIR_COLUMNS = ["instruction", "chosen", "rejected"]
+LIKE_LENGTH = (0.9, 1.11)  # words of the preferred answer over words of the other
+RESAMPLES = 1_000
+LENGTH_BINS = [0, 25, 50, 100, 200, 400]  # words of the original answer, from
+
+
+def word_counts(texts: list[str]) -> np.ndarray:
+    return np.array([len(text.split()) for text in texts])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Preferences
+
+
+def read_pairs(file: str) -> dict[str, list[str]]:
+    """Columns instruction, chosen, rejected and kind ("" where the file has none). Raises UserError, says which row."""
+    pairs = {name: [] for name in [*PAIR_COLUMNS, "kind"]}
+    for part in open_dataset(file, "train", {*pairs}):
+        for chunk in part.chunks:
+            for record in chunk.take(np.arange(chunk.rows)):
+                add_pair(pairs, record, f"{file}, row {len(pairs['kind']) + 1}")
+    if not pairs["kind"]:
+        raise UserError(f"{file} has no rows")
+    return pairs
+
+
+def add_pair(pairs: dict[str, list[str]], record, where: str) -> None:
+    """Append one record. Raises UserError where a column is missing or holds no text."""
+    if isinstance(record, str):
+        raise UserError(f"{where}: {record}")
+    for name in PAIR_COLUMNS:
+        if not isinstance(record.get(name), str):
+            raise UserError(f"{where}: column {name!r} holds no text; --validate needs {', '.join(PAIR_COLUMNS)}")
+        pairs[name].append(record[name])
+    pairs["kind"].append(str(record.get("kind") or ""))
+
+
+def accuracy(difference: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict:
+    """Share of pairs whose preferred answer scores higher, ties half; 95% interval by resampling groups.
+
+    Pairs of one instruction are not independent, so whole instructions are drawn."""
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    _, group = np.unique(groups, return_inverse=True)
+    pairs, won = np.bincount(group), np.bincount(group, wins)
+    drawn = np.random.default_rng(seed).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), RESAMPLES)
+    low, high = np.percentile((drawn @ won) / (drawn @ pairs), [2.5, 97.5])
+    return {"pairs": len(wins), "accuracy": float(wins.mean()), "low": float(low), "high": float(high)}
+
+
+def logistic_fit(differences: np.ndarray) -> dict | None:
+    """Preference on differences [pairs, columns] between preferred and other answer, no intercept: swapping the two
+    changes nothing. {"coefficients", "standard_errors"} by Newton's method; None where the columns separate the pairs
+    or are not independent, so that no finite fit exists."""
+    weights = np.zeros(differences.shape[1])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(differences @ weights, -500, 500)))
+        information = (differences * (chance * (1 - chance))[:, None]).T @ differences
+        if np.linalg.cond(information) > 1e10 or np.abs(weights).max() > 1e6:
+            return None
+        step = np.linalg.solve(information, differences.T @ (1 - chance))
+        weights = weights + step
+        if np.abs(step).max() < 1e-10 * max(1.0, np.abs(weights).max()):
+            errors = np.sqrt(np.diag(np.linalg.inv(information)))
+            return {"coefficients": weights.tolist(), "standard_errors": errors.tolist()}
+    return None
+
+
+def validate(score, pairs: dict[str, list[str]], seed: int = 0) -> dict:
+    """Accuracy by subset and dimension, length alone beside it, and the partial effect of score and length."""
+    chosen = score(pairs["instruction"], pairs["chosen"])
+    rejected = score(pairs["instruction"], pairs["rejected"])
+    words = [word_counts(pairs[name]) for name in ("chosen", "rejected")]
+    differences = {name: chosen[name] - rejected[name] for name in chosen}
+    differences["length alone"] = words[0] - words[1]
+    log_length = np.log(words[0] + 1) - np.log(words[1] + 1)
+    groups = np.array(pairs["instruction"])
+    subsets = {
+        subset: {name: accuracy(values[rows], groups[rows], seed) for name, values in differences.items()}
+        for subset, rows in pair_subsets(np.array(pairs["kind"]), *words).items()
+    }
+    return {"accuracy": subsets, "partial_effect": partial_effect(differences["quality"], log_length)}
+
+
+def pair_subsets(kinds: np.ndarray, chosen_words: np.ndarray, rejected_words: np.ndarray) -> dict[str, np.ndarray]:
+    """Masks by name: all pairs, those of each kind, those of like length; empty ones are left out."""
+    ratio = (chosen_words + 1e-9) / (rejected_words + 1e-9)
+    masks = {"all": np.ones(len(kinds), bool)}
+    masks |= {f"kind {kind}": kinds == kind for kind in sorted(set(kinds.tolist()) - {""})}
+    masks["like length"] = (ratio >= LIKE_LENGTH[0]) & (ratio <= LIKE_LENGTH[1])
+    return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def partial_effect(score_difference: np.ndarray, log_length_difference: np.ndarray) -> dict | None:
+    """The logistic fit of preference on both differences, each in its root mean square, so that the two compare."""
+    columns = np.column_stack([score_difference, log_length_difference])
+    scale = np.sqrt((columns**2).mean(axis=0))
+    fit = logistic_fit(columns / np.where(scale > 0, scale, 1))
+    if fit is None:
+        return None
+    pairs = zip(fit["coefficients"], fit["standard_errors"], strict=True)
+    rows = [{"coefficient": coefficient, "standard_error": error} for coefficient, error in pairs]
+    return dict(zip(["score", "log_length"], rows, strict=True))
+
+
+def validation_lines(result: dict) -> list[str]:
+    """The tables."""
+    lines = []
+    for subset, rows in result["accuracy"].items():
+        lines += [f"{subset} ({rows['quality']['pairs']:,} pairs)"]
+        for name, row in rows.items():
+            lines.append(f"  {name:18s}{row['accuracy']:7.3f}   [{row['low']:.3f}, {row['high']:.3f}]")
+        lines.append("")
+    if result["partial_effect"] is None:
+        return [*lines, "no logistic fit: score and length separate the pairs, or go together"]
+    lines.append("logistic fit of preference, per root mean square of the difference (standard error)")
+    for name, row in result["partial_effect"].items():
+        lines.append(f"  {name:18s}{row['coefficient']:7.3f}   ({row['standard_error']:.3f})")
+    return lines
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Corruptions: what is done to an answer, by a seeded generator; `others` are the answers of all rows
+
+SENTENCE_GAP = re.compile(r"(?<=[.!?])\s+")
+REFUSALS = [
+    "I'm sorry, but I can't help with that.",
+    "As an AI language model, I cannot answer this question.",
+    "I am unable to assist with this request.",
+]
+FILLER = [
+    "It is important to note that this is a topic that many people care about.",
+    "There are many things to consider here, and each of them matters in its own way.",
+    "At the end of the day, it all depends on the situation and the people involved.",
+    "As mentioned above, this is something that should be considered with care.",
+    "I hope this helps! Let me know if you have any other questions.",
+    "Needless to say, there is a lot more that could be said about this.",
+]
+
+
+def truncated(text: str, rng: random.Random, others: list[str]) -> str:
+    words = text.split(" ")
+    return " ".join(words[: max(1, int(len(words) * rng.uniform(0.4, 0.8)))])
+
+
+def shuffled_words(text: str, rng: random.Random, others: list[str]) -> str:
+    words = text.split()
+    return " ".join(rng.sample(words, len(words)))
+
+
+def shuffled_sentences(text: str, rng: random.Random, others: list[str]) -> str:
+    sentences = SENTENCE_GAP.split(text)
+    return " ".join(rng.sample(sentences, len(sentences)))
+
+
+def mismatched(text: str, rng: random.Random, others: list[str]) -> str:
+    return rng.choice(others)
+
+
+def looped(text: str, rng: random.Random, others: list[str]) -> str:
+    return text + (" " + SENTENCE_GAP.split(text)[-1]) * rng.randint(4, 8)
+
+
+def character_noise(text: str, rng: random.Random, others: list[str]) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return "".join(rng.choice(letters) if char.isalpha() and rng.random() < 0.08 else char for char in text)
+
+
+def emptied(text: str, rng: random.Random, others: list[str]) -> str:
+    return rng.choice(["", " ", "\n", ".", "..."])
+
+
+def refused(text: str, rng: random.Random, others: list[str]) -> str:
+    return rng.choice(REFUSALS)
+
+
+def padded(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text} {' '.join(rng.choices(FILLER, k=rng.randint(4, 8)))}"
+
+
+CORRUPTIONS = [
+    truncated, shuffled_words, shuffled_sentences, mismatched, looped, character_noise, emptied, refused, padded
+]  # fmt: skip
+
+
+def corruption_table(score, instructions: list[str], responses: list[str], seed: int = 0) -> list[dict]:
+    """One entry a kind: how often the original beats its corrupted copy, ties half, in all and by length bin.
+
+    Copies that a corruption leaves as they were are left out."""
+    original = score(instructions, responses)["quality"]
+    bins = np.digitize(word_counts(responses), LENGTH_BINS) - 1
+    entries = []
+    for corrupt in CORRUPTIONS:
+        rng = random.Random(f"{seed} {corrupt.__name__}")
+        copies = [corrupt(response, rng, responses) for response in responses]
+        difference = original - score(instructions, copies)["quality"]
+        changed = np.array([copy != response for copy, response in zip(copies, responses, strict=True)])
+        wins = (difference > 0) + 0.5 * (difference == 0)
+        masks = [changed, *(changed & (bins == number) for number in range(len(LENGTH_BINS)))]
+        rates = [float(wins[mask].mean()) if mask.any() else None for mask in masks]
+        entry = {"kind": corrupt.__name__, "rows": int(changed.sum()), "original_wins": rates[0]}
+        entries.append(entry | {"by_length": dict(zip(map(str, LENGTH_BINS), rates[1:], strict=True))})
+    return entries
+
+
+def corruption_lines(entries: list[dict]) -> list[str]:
+    """The table, the mean over kinds last."""
+    bins = "".join(f"{f'{start}+':>8s}" for start in LENGTH_BINS)
+    lines = ["how often the original scores higher than its corrupted copy, in all and by words of the original"]
+    lines.append(f"{'':20s}{'rows':>8s}{'all':>8s}{bins}")
+    for entry in entries:
+        rates = [entry["original_wins"], *entry["by_length"].values()]
+        shown = "".join(f"{'-':>8s}" if rate is None else f"{rate:8.3f}" for rate in rates)
+        lines.append(f"{entry['kind']:20s}{entry['rows']:8,}{shown}")
+    rates = [entry["original_wins"] for entry in entries if entry["original_wins"] is not None]
+    return [*lines, f"{'mean':20s}{'':8s}{np.mean(rates):8.3f}" if rates else "no row could be corrupted"]

