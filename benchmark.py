@@ -3,7 +3,7 @@
 Rows per second depend on the machine and on what else it does; what to compare is the ratios within one run. Every
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
-Reads  --data (default ../shared/data/throughput_20k.jsonl.gz where there is one, else the embedded corpus)
+Reads  --data (default: the embedded corpus)
 Writes <results>/benchmark/scorer.json
 
     python benchmark.py scorer
@@ -16,11 +16,11 @@ import time
 import zlib
 from pathlib import Path
 
-from common import UserError, argument_parser, provenance, require_writable, run_main, write_json
+from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
 
-DEFAULT_DATA = "../shared/data/throughput_20k.jsonl.gz"
+DEMO_SAMPLES = 20_000
 BATCH_ROWS = 2_000
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -191,8 +191,9 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 
 def parse_arguments():
     parser = argument_parser(__doc__)
+    add_results_dir(parser)
     parser.add_argument("stage", choices=["scorer"], help="what to measure")
-    parser.add_argument("--data", help=f"instruction data (default: {DEFAULT_DATA} or the embedded corpus)")
+    parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
     parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
@@ -208,8 +209,9 @@ def main() -> None:
     arguments = parse_arguments()
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
-    data = arguments.data or (DEFAULT_DATA if Path(DEFAULT_DATA).exists() else "demo")
-    table, _ledger = read_rows([data], arguments.max_samples or (20_000 if data == "demo" else None), arguments.seed)
+    data = arguments.data
+    max_samples = arguments.max_samples or (DEMO_SAMPLES if data == "demo" else None)
+    table, _ledger = read_rows([data], max_samples, arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {data} can be scored; give other instruction data with --data")
     instructions, responses = table["instruction"].to_pylist(), table["response"].to_pylist()

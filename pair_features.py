@@ -153,9 +153,9 @@ def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
 # ---------------------------------------------------------------------------------------------------------------------
 # What is read from one answer's text as it stands
 
-REFUSALS = (
-    "i'm sorry", "i am sorry", "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable",
-    "as an ai", "as a language model", "as an artificial", "i don't have enough", "sorry, but", "i apologize",
+REFUSALS = (  # of being able, not of regret: "I'm sorry to hear that" may be just what was asked for
+    "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable", "sorry, but", "apologize, but",
+    "as an ai", "as a language model", "as an artificial", "i don't have enough",
 )  # fmt: skip
 # What an assistant says about itself and to its user, not about the matter.
 BOILERPLATE = (

@@ -30,7 +30,7 @@ from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 2  # raise it whenever a score may change
+SCORER_VERSION = 3  # raise it whenever a score may change
 DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
 SCORE_KEYS = ["quality", *DIMENSIONS]
 

@@ -332,3 +332,13 @@ def test_command_line_reports_mistakes_in_one_line():
     command = [sys.executable, "quality_scorer.py", "--explain", "--instruction", "x"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
+
+
+def test_an_apology_that_was_asked_for_is_no_refusal():
+    ask = "Write a formal apology for being late to the meeting."
+    given = "I apologize for being late to the meeting. It was unprofessional of me, and I will be on time from now on."
+    refused = (
+        "I apologize, but I can't write a formal apology for being late to the meeting. It was a matter of policy."
+    )
+    scores = QualityScorer().score_batch([ask, ask], [given, refused])["response_quality"]
+    assert scores[0] > 2 * scores[1]
