@@ -157,6 +157,7 @@ DEMO_SETTINGS = {
     "suite": "demo",
     "suite_prompts": 600,
     "suite_max_new_tokens": 32,
+    "heldout_rows": 1_000,
     "generation_prompts": 100,
     "generation_max_new_tokens": 48,
 }
@@ -177,8 +178,8 @@ CONTROL_CONFIGS = {
 }
 CURVE_CONFIGS = _arms_at("500M", ["ultra_1k", "ultra_3k", "random_3k", "random_30k"])
 DEMO_CONFIGS = {
-    **_arms_at("demo", ["random_1k", "ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=20),
-    **_arms_at("demo", ["high_100k", "low_100k"], **DEMO_SETTINGS, epochs=3),
+    **_arms_at("demo", ["random_1k", "ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=12),
+    **_arms_at("demo", ["high_100k", "low_100k"], **DEMO_SETTINGS, epochs=2),
     **_arms_at("demo", ["medium_1M"], **DEMO_SETTINGS, epochs=1),
 }
 
