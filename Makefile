@@ -6,7 +6,7 @@ DEMO := results/demo
 # Threads that wait should sleep: spinning ones make a small model three times slower as soon as a core is shared.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint reference clean
+.PHONY: demo test lint clean
 
 .venv/.installed: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
