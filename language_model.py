@@ -48,7 +48,7 @@ def encode_prompts(tokenizer, instructions: list[str], max_prompt_tokens: int) -
     """Token ids of each formatted prompt; a long instruction loses its end, never the format around it."""
     head, tail = _ids(tokenizer, [PROMPT_HEAD, PROMPT_TAIL])
     head = _start_ids(tokenizer) + head
-    room = max_prompt_tokens - len(head) - len(tail)
+    room = max(0, max_prompt_tokens - len(head) - len(tail))
     return [head + ids[:room] + tail for ids in _ids(tokenizer, instructions)]
 
 
@@ -56,7 +56,7 @@ def encode_examples(tokenizer, instructions: list[str], responses: list[str], ma
     """Encode rows for training or loss: prompt and response tokenised apart, at most `max_tokens` together.
 
     Where a row is too long, the instruction gives way first, down to half of the room; then the response is cut, and
-    loses its end token. None for a row whose response has no tokens.
+    loses its end token. None for a row whose response has no tokens, or none that fit beside the bare format.
     """
     prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens=1_000_000_000)
     end = end_token_id(tokenizer)
@@ -67,7 +67,7 @@ def encode_examples(tokenizer, instructions: list[str], responses: list[str], ma
         prompt_cut = len(prompt) > room
         if prompt_cut:
             prompt = encode_prompts(tokenizer, [instruction], room)[0]
-        kept = response_ids[: max_tokens - len(prompt)]
+        kept = response_ids[: max(0, max_tokens - len(prompt))]
         if response and kept:
             examples.append(Example(array("i", prompt + kept), len(prompt), prompt_cut, len(kept) < len(response_ids)))
         else:

@@ -7,6 +7,7 @@ Colours are Okabe and Ito's, told apart by the colour-blind; markers and line st
 grey. Every point that has an interval shows it. The scale stands on every figure.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -383,11 +384,12 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     """The pool's quality scores with the cut-offs of the best-scored subsets, and the four dimensions beside."""
     import matplotlib.pyplot as plt
 
-    if not (results / "scores.json").exists():
+    if not (results / "scores.json").exists() or not (results / "scores").is_dir():
         return None
     try:
         scores = read_arrow(results / "scores", ["quality", *SCORE_WEIGHTS])
-    except UserError:
+    except UserError as error:
+        print(f"left out: the figure of the scores ({error})", file=sys.stderr)
         return None
     cuts = tier_cutoffs(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8))

@@ -19,8 +19,6 @@ MIN_EXAMPLES = 30  # below this a percentile bootstrap promises more than it hol
 POWER = 0.8  # of the minimum detectable effect
 CHUNK_VALUES = 500_000  # resampled indices held at once: 4 MB, which stays near the cache
 
-VERDICTS = ["supported", "refuted", "inconclusive", "not tested"]
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Resampling

@@ -5,6 +5,7 @@ an experiment is an arm at a size (`ultra_10k_500M`), and an arm names the subse
 """
 
 import difflib
+import math
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Data and scores
@@ -113,6 +114,9 @@ TRAINING = {
     "gradient_checkpointing": False,
     "seed": 0,
 }
+
+CHOICES = {"precision": ["auto", "bf16", "fp16", "fp32"], "suite": ["general", "demo"]}
+MAY_BE_ZERO = ["seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction"]  # other numbers may not
 
 EVALUATION = {
     "suite": "general",
@@ -240,16 +244,21 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
     for key, value in {**ALL_EXPERIMENTS[name], **(overrides or {})}.items():
         if key not in config:
             raise ConfigError(f"unknown setting {key!r} for {name}: {nearest(key, config)}")
-        _check_type(key, value, {**TRAINING, **EVALUATION}.get(key))
+        _check_value(key, value, {**TRAINING, **EVALUATION}.get(key))
         config[key] = value
     return config
 
 
-def _check_type(key: str, value, default) -> None:
+def _check_value(key: str, value, default) -> None:
     number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
-    if default is None or value is None or number or type(value) is type(default):
-        return
-    raise ConfigError(f"setting {key!r} takes a {type(default).__name__} such as {default!r}, not {value!r}")
+    if not (default is None or value is None or number or type(value) is type(default)):
+        raise ConfigError(f"setting {key!r} takes a {type(default).__name__} such as {default!r}, not {value!r}")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise ConfigError(f"setting {key!r} cannot be {value!r}: {nearest(str(value), CHOICES[key])}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        least = "0 or more" if key in MAY_BE_ZERO else "more than 0"
+        if not math.isfinite(value) or value < 0 or (value == 0 and key not in MAY_BE_ZERO):
+            raise ConfigError(f"setting {key!r} must be a finite number, {least}, not {value!r}")
 
 
 def model_spec(config: dict) -> dict:

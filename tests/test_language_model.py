@@ -43,6 +43,13 @@ def test_a_row_without_response_is_no_example(tokenizer):
     assert lm.encode_example(tokenizer, "Say nothing.", "", 64) is None
 
 
+@pytest.mark.parametrize("max_tokens", range(1, 60, 7))
+def test_no_row_is_longer_than_its_cap(tokenizer, max_tokens):
+    examples = lm.encode_examples(tokenizer, ["word " * 100, "Go."], ["word " * 100, "Blue."], max_tokens)
+    kept = [example for example in examples if example]
+    assert all(example.prompt_tokens < len(example.ids) <= max_tokens for example in kept)
+
+
 def test_response_losses_match_a_row_at_a_time(tiny_models, tokenizer):
     import torch
 

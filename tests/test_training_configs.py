@@ -50,6 +50,10 @@ def test_weights_sum_to_one():
         (("ultra_10k_500M", {"learning_rat": 1e-4}), "unknown setting 'learning_rat'.*learning_rate"),
         (("ultra_10k_500M", {"epochs": "three"}), "'epochs' takes a int"),
         (("ultra_10k_500M", {"epochs": True}), "'epochs' takes a int"),
+        (("ultra_10k_500M", {"learning_rate": float("nan")}), "'learning_rate' must be a finite number, more than 0"),
+        (("ultra_10k_500M", {"precision": "fp61"}), "'precision' cannot be 'fp61'.*fp16"),
+        (("ultra_10k_500M", {"epochs": 0}), "'epochs' must be a finite number, more than 0"),
+        (("ultra_10k_500M", {"seed": -1}), "'seed' must be a finite number, 0 or more"),
         (("ultra_10_500M", {}), "unknown experiment.*ultra_10k_500M"),
     ],
 )
