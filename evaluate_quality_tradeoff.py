@@ -176,7 +176,12 @@ def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, f
     started = time.time()
     settings = {key: config[key] for key in config if key.startswith("suite")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
-    tasks = verifiable_tasks.make_suite(config["suite"], config["suite_prompts"], config["suite_seed"])
+    try:
+        tasks = verifiable_tasks.make_suite(config["suite"], config["suite_prompts"], config["suite_seed"])
+    except ValueError as error:
+        raise UserError(
+            f"the suite {config['suite']!r} cannot give suite_prompts={config['suite_prompts']}: {error}"
+        ) from error
     inputs = {"model": inputs["model"], "suite": verifiable_tasks.suite_hash(tasks)}
     marker = run / "evaluation" / "task_completion.json"
     if is_done(marker, settings, inputs, force):
