@@ -13,6 +13,8 @@ import numpy as np
 
 from text_features import (
     COMMA,
+    MATTR_WINDOW,
+    PLAIN,
     STOP,
     Texts,
     abstain,
@@ -30,13 +32,18 @@ from text_features import (
 from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
+    CLASSES,
     CODE_ASK_BIT,
     CONSTRAINT_SHIFT,
     FACT_BIT,
+    FOREIGN_BIT,
     LONG_BIT,
     MAKING_BIT,
     OPEN_BIT,
+    POLAR_BIT,
+    POLITE_BIT,
     WORDS,
+    YOU_BIT,
     class_flags,
 )
 
@@ -77,12 +84,12 @@ def expected_content(text: str, bits: int, tokens: int) -> float:
         return min(150.0, float(limit.group(1)) / 6)
     if bits & CHOICE_BIT or any([phrase in lowered for phrase in CHOICE_PHRASES]):
         return CHOICE
+    if bits & CODE_ASK_BIT:
+        return FACT if bits & FACT_BIT else CODE
     if bits & LONG_BIT and bits & MAKING_BIT:
         return LONG
     if bits & FACT_BIT:
         return FACT
-    if bits & CODE_ASK_BIT:
-        return CODE
     return OPEN if tokens < 60 or bits & OPEN_BIT else FACT
 
 
@@ -120,10 +127,13 @@ ODD_NEIGHBOURS = np.any([np.outer(class_flags(first), class_flags(then)) for fir
 def word_order(texts: Texts) -> np.ndarray:
     """1 for English word order, 0 for words in random order: odd neighbours among closed-class words ("the of").
 
-    English prose has under 2% of them, shuffled words 35%."""
+    and words said twice on end. English prose has under 2% of them, shuffled words 35%."""
     heads = texts.count("dpcb")
-    odd = neighbours(texts, ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]])
-    return np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads), 0.0, 0.4), texts.english))
+    odd = ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]]
+    words, letters = texts.tokens.word, texts.fact("alpha")[1:] == 1
+    odd |= (words[1:] == words[:-1]) & (texts.tokens.end[:-1] == PLAIN) & letters
+    odd = neighbours(texts, odd)
+    return np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads + 1), 0.0, 0.4), texts.english))
 
 
 def spelling(texts: Texts, confidence: np.ndarray) -> np.ndarray:
@@ -138,16 +148,20 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
 
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
     lower, stops = texts.tokens.lower, texts.tokens.end == STOP
-    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.5, 1.0)
+    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.2, 1.0)
     wrong = neighbours(texts, stops[:-1] & lower[1:]) + begins_low
-    return abstain(1.0 - 0.6 * wrong / (texts.sum(stops) + 1), texts.english * usual)
+    long = (texts.tokens.characters > 1) & (texts.fact("alpha") == 1)
+    shouted = fraction(texts.sum(long & (texts.tokens.capitals == texts.tokens.characters)), texts.sum(long))
+    shouting = np.where(texts.words > 3, ramp(shouted, 0.3, 0.8), 0.0)
+    return abstain((1.0 - 0.6 * wrong / (texts.sum(stops) + 1)) * (1.0 - 0.6 * shouting), texts.english * usual)
 
 
 def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
     """(Flesch reading ease of the opening as a mark, syllables per word). 1 for plain English, 40 to 110, lower beyond;
     the neutral 0.8 where the text is not English."""
     ease, syllables_per_word = sample_readability(texts)
-    return abstain(ramp(ease, -60.0, 40.0) * ramp(ease, 150.0, 110.0), texts.english, 0.8), syllables_per_word
+    judged = texts.english * saturating(texts.words, 10.0)  # a word or two make no sample
+    return abstain(ramp(ease, -60.0, 40.0) * ramp(ease, 150.0, 110.0), judged, 0.8), syllables_per_word
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -178,8 +192,8 @@ def looped_fraction(text: str) -> float:
     end, tail = len(text), text[-LOOP_TAIL:]
     before = text.rfind(tail, 0, end - 1)
     period = end - len(tail) - before
-    if before < 0 or period < 2:
-        return 0.0
+    if before < 0 or period == 0 or period == 1 and not tail[0].isalnum():
+        return 0.0  # a rule of dashes or dots is none
     repeats = 1
     while text.endswith(text[-period:], 0, end - repeats * period):
         repeats += 1
@@ -214,11 +228,14 @@ def concludes_early(text: str) -> bool:
     return any([phrase in first_half for phrase in CONCLUSIONS])
 
 
+NO_ITEM_MARKS = dict.fromkeys(map(ord, "-*•+123456789"))
+
+
 def layout(text: str) -> float:
     """Lists, headings, paragraphs, tables and code blocks, counted."""
     lines = text.split("\n")
     starts = "".join([line.lstrip()[:1] for line in lines])
-    items = sum(map(starts.count, "-*•+123456789"))
+    items = len(starts) - len(starts.translate(NO_ITEM_MARKS))
     blocks = starts.count("|") + (text.count("```") if "`" in text else 0)
     bold = text.count("**") / 2 if "*" in text else 0.0
     return items + 2 * starts.count("#") + bold + 1.5 * lines.count("") + blocks
@@ -288,11 +305,12 @@ def structure(answers: Texts) -> np.ndarray:
     return abstain(saturating(marks, 12.0), saturating(answers.words, 100.0), 0.4)
 
 
-def relevance(answers: Texts, content: Content, specific: np.ndarray) -> np.ndarray:
+def relevance(answers: Texts, content: Content, specific: np.ndarray, fit: np.ndarray) -> np.ndarray:
     """Rarity-weighted share of the ask's content words that the answer takes up, or of its own that the ask has.
 
-    Two fifths of the ask's words is full mark, as is an answer drawn by a third from the ask (a choice, an extract).
-    `specific`: the answers' keys."""
+    Two fifths of the ask's words is full mark, as is an answer drawn by a quarter from the ask. A right answer of a few
+    words may share none ("Name three rivers." "Rhine, Loire, Po."); what those that share none lose grows with their
+    words. `specific`: the answers' keys; `fit`: of `fits_closed`."""
     rows = len(answers.texts)
     found = among(content.row << 32 | content.stem, specific)
     for place in np.flatnonzero(answers.code[content.row] & ~found).tolist():
@@ -302,37 +320,101 @@ def relevance(answers: Texts, content: Content, specific: np.ndarray) -> np.ndar
         np.bincount(content.row, content.weight * found, minlength=rows),
         np.bincount(content.row, content.weight, minlength=rows),
     )
-    shared = fraction(np.bincount(content.row, found, minlength=rows), np.bincount(specific >> 32, minlength=rows))
-    known = (np.bincount(content.row, minlength=rows) > 0) & (answers.words >= 4)
-    return np.where(known, np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.3)), NEUTRAL_RELEVANCE)
+    kinds = np.bincount(specific >> 32, minlength=rows)
+    shared = np.bincount(content.row, found, minlength=rows) / (kinds + 2.0)  # of few words a share says little
+    known = np.bincount(content.row, minlength=rows) > 0
+    overlap = np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.25))
+    overlap = np.where(fit == 0, overlap, fit > 0)
+    few = (1.0 - saturating(answers.words, FEW_WORDS)) * (fit >= 0)
+    return np.where(known, overlap + 0.6 * few * (1.0 - overlap), NEUTRAL_RELEVANCE)
 
 
+def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
+    """How an answer of a few words fits its ask: 1 where all of it stands in the ask, as an option or an extract does,
+    or where it says yes or no to a question that can be answered so; -1 where it says so to another, or says the ask
+    again; 0 otherwise."""
+    rows = len(answers.texts)
+    few = (answers.words > 0) & (answers.words <= FEW_WORDS)
+    chosen = np.flatnonzero(few[answers.token_row] & (answers.token_class != CLASSES.index("e")))
+    keys = answers.token_row[chosen] << 32 | answers.fact("stem")[chosen]
+    met = among(keys, stem_keys(asks, few[asks.token_row]))
+    extract = few & (np.bincount(answers.token_row[chosen[~met]], minlength=rows) == 0)
+    fit = np.where(says_yes_or_no(answers) & few, np.where(is_polar(asks), 1.0, -1.0), extract)
+    echoes = [says_again(*texts) for texts in zip(asks.texts, answers.texts, strict=True)]
+    return np.where(echoes, -1.0, fit)
+
+
+def says_yes_or_no(answers: Texts) -> np.ndarray:
+    """bool[rows]: begins with yes, no, true or false."""
+    return (answers.first(answers.fact("asked")) & POLAR_BIT > 0) & (answers.lengths > 0)
+
+
+def is_polar(asks: Texts) -> np.ndarray:
+    """bool[rows]: names yes, no, true or false, or has a sentence that begins with an auxiliary ("Is it?"), politeness
+    ("Can you ...?") apart."""
+    says = asks.fact("asked")
+    begins = np.append(True, (asks.tokens.end[:-1] == STOP) | (asks.token_row[1:] != asks.token_row[:-1]))
+    polite = (says & POLITE_BIT > 0) & np.append(says[1:] & YOU_BIT > 0, False)
+    return asks.sum((begins & AUXILIARY[asks.token_class] & ~polite) | (says & POLAR_BIT > 0)) > 0
+
+
+def says_again(ask: str, answer: str) -> bool:
+    """Whether an answer is next to nothing but its ask."""
+    return bool(answer) and 0.9 * len(ask) <= len(answer) <= len(ask) + 2 and answer.strip() in ask
+
+
+AUXILIARY = class_flags("b")
 NEUTRAL_RELEVANCE = 0.8
 
 
-def content_mark(specific: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Distinct specific words, against what was asked for (0.6 of the mark) and against a thorough answer (0.4).
+def content_mark(specific: np.ndarray, plain: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Distinct specific words, half against what was asked for and half against a thorough answer. `plain` words count
+    for the first half alone: they are what answers "less or more?".
 
     Counting what is named instead of words makes padding, loops and filler worth nothing."""
-    return 0.6 * saturating(specific, expected) + 0.4 * saturating(specific, THOROUGH)
+    return 0.5 * saturating(specific + plain, expected) + 0.5 * saturating(specific, THOROUGH)
 
 
-def answer_parts(asks: Texts, answers: Texts, expected: np.ndarray, content: Content) -> dict[str, np.ndarray]:
+def seen_from_ask(asks: Texts, bits: np.ndarray, answers: Texts) -> Texts:
+    """The answers, as their asks show them: unknown words that the ask has are known, and an answer of a few words to
+    an English ask is taken for English, unless the ask is about other languages or made-up words."""
+    unknown = np.flatnonzero(IS_UNKNOWN[answers.token_class])
+    keys = answers.token_row[unknown] << 32 | answers.fact("stem")[unknown]
+    quoted = among(keys, stem_keys(asks, np.flatnonzero(IS_UNKNOWN[asks.token_class])))
+    unknown_words = answers.unknown_words - np.bincount(
+        answers.token_row[unknown[quoted]], minlength=len(answers.texts)
+    )
+    few, foreign = 1.0 - saturating(answers.words, FEW_WORDS), bits & FOREIGN_BIT > 0
+    likely = np.where(foreign, (1.0 - few) * answers.english, np.maximum(answers.english, few * asks.english))
+    return answers._replace(unknown_words=unknown_words, english=np.where(answers.code, 0.0, likely))
+
+
+IS_UNKNOWN = class_flags("umy")
+FEW_WORDS = 6.0
+
+
+def answer_parts(
+    asks: Texts, bits: np.ndarray, answers: Texts, expected: np.ndarray, content: Content
+) -> dict[str, np.ndarray]:
     """The sub-scores of the answers; all 0 for one without a word."""
+    answers = seen_from_ask(asks, bits, answers)
     keys = stem_keys(answers, np.flatnonzero(IS_SPECIFIC[answers.token_class]))
     kinds = np.bincount(keys >> 32, minlength=len(answers.texts))
     spelled = np.maximum(answers.english, 0.4 * answers.code)
     specific = answers.count("wN#xj") + answers.unknown_words
     doubtful = spelled * fraction(answers.unknown_words, specific)
+    fit = fits_closed(asks, answers)
+    expected = np.where((fit > 0) & says_yes_or_no(answers), CHOICE, expected)
+    plain = np.minimum(answers.words - specific, 3) * np.where(fit > 0, 1.0, 0.3)
     edge_texts = [edges(text) for text in answers.texts]
     lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
     parts = {
-        "content": content_mark(kinds * (1.0 - 0.7 * doubtful), expected),
+        "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
         "density": np.where(answers.words > 15, ramp(fraction(specific, answers.words), 0.0, 0.35), 1.0),
         "structure": structure(answers),
         "coherence": coherence(answers, content),
         "completeness": completeness_of(answers, expected),
-        "relevance": relevance(answers, content, keys),
+        "relevance": relevance(answers, content, keys, fit),
         "word_order": word_order(answers),
         "spelling": spelling(answers, spelled),
         "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
@@ -357,7 +439,7 @@ TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too 
 
 def vocabulary(answers: Texts) -> np.ndarray:
     """MATTR, 0.4 (poor) to 0.9 (rich), as a mark, drawn to the typical one where few words are there to judge."""
-    evidence = saturating(answers.words, 20.0) * answers.english
+    evidence = np.minimum(1.0, answers.lengths / MATTR_WINDOW) * answers.english
     return abstain(ramp(mattr(answers), 0.4, 0.9), evidence, TYPICAL_VOCABULARY)
 
 

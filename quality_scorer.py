@@ -30,7 +30,7 @@ from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 3  # raise it whenever a score may change
+SCORER_VERSION = 4  # raise it whenever a score may change
 DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
 SCORE_KEYS = ["quality", *DIMENSIONS]
 
@@ -125,7 +125,7 @@ class QualityScorer:
         asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
         expected = np.array([expected_content(*ask) for ask in asked])
         content = content_words(asks, self.rarity)
-        parts = answer_parts(asks, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
+        parts = answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
         parts["template"], parts["topic"] = self.freshness(asks, content)
         scores = {
             "clarity": clarity(parts),
@@ -174,6 +174,11 @@ def fluency(parts: dict[str, float]) -> float:
     return parts["word_order"] * parts["spelling"] * parts["casing"]
 
 
+def finished(parts: dict[str, float]) -> float:
+    """Completeness, where it is a lesser matter."""
+    return 0.8 + 0.2 * parts["completeness"]
+
+
 def clarity(parts: dict[str, float]) -> float:
     """How clear the pair is to read: what is asked, how specifically, how well formed; and the answer's wording."""
     ask_side = blend(
@@ -198,14 +203,14 @@ def response_quality(parts: dict[str, float]) -> float:
 
 def diversity(parts: dict[str, float]) -> float:
     """Vocabulary diversity of the answer, and how fresh the instruction's template and topic are in the corpus."""
-    sound = parts["spelling"] * parts["no_loops"] * parts["no_refusal"] * parts["no_padding"]
+    sound = parts["spelling"] * parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * finished(parts)
     return clamp(blend([(0.6, parts["vocabulary"] * sound), (0.2, parts["template"]), (0.2, parts["topic"])]))
 
 
 def complexity(parts: dict[str, float]) -> float:
     """Reasoning depth, technical content and knowledge brought together in the answer, and constraints in the ask."""
     depth = blend([(0.35, parts["reasoning"]), (0.4, parts["technical"]), (0.25, parts["knowledge"])])
-    sound = fluency(parts) * parts["no_loops"] * parts["no_padding"] * parts["density"]
+    sound = fluency(parts) * parts["no_loops"] * parts["no_padding"] * parts["density"] * finished(parts)
     answer_side = depth * sound * (0.2 + 0.8 * parts["relevance"])
     return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow
 
-from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, flesch_from_counts, word_syllables
+from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, flesch_from_counts
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Small shapes, of arrays or of numbers
@@ -73,7 +73,7 @@ def spaced(text: str) -> str:
 
 
 # What a byte is, in bits.
-SPACE, MARK, CLOSER, STOP_MARK, COMMA_MARK, CAPITAL, SMALL = (1 << bit for bit in range(7))
+SPACE, MARK, CLOSER, STOP_MARK, COMMA_MARK, CAPITAL, SMALL, CODE_MARK = (1 << bit for bit in range(8))
 BYTES = {
     SPACE: "\t\n\v\f\r\x1c\x1d\x1e\x1f ",  # as str.split has it
     MARK: "\"'`*_()[]{}<>.,;:!?~|#-+=/\\$%&^@",
@@ -82,6 +82,7 @@ BYTES = {
     COMMA_MARK: ",;:",
     CAPITAL: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     SMALL: "abcdefghijklmnopqrstuvwxyz",
+    CODE_MARK: "(={;<$",
 }
 KINDS = bytes(sum(bit for bit, characters in BYTES.items() if chr(byte) in characters) for byte in range(256))
 UNDECIDED, PLAIN, COMMA, STOP = range(-1, 3)
@@ -102,6 +103,7 @@ class Tokens(NamedTuple):
     capitals: np.ndarray  # capitals in the word
     characters: np.ndarray  # bytes of the word
     marks: np.ndarray  # bytes taken off
+    code_marks: np.ndarray  # of each text
 
 
 def split_tokens(texts: list[str]) -> Tokens:
@@ -121,7 +123,9 @@ def split_tokens(texts: list[str]) -> Tokens:
     offsets = np.append(0, np.cumsum(stop - start)).astype(np.int32)
     buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(letters)]
     words = pyarrow.Array.from_buffers(pyarrow.string(), len(start), buffers).dictionary_encode()
-    capitals = np.cumsum(kinds == CAPITAL, dtype=np.int32)
+    capitals = np.flatnonzero(kinds == CAPITAL)
+    token_of_capital = np.searchsorted(start, capitals, "right") - 1
+    within = capitals < stop[token_of_capital]
     return Tokens(
         words.indices.to_numpy(),
         words.dictionary.to_pylist(),
@@ -131,9 +135,10 @@ def split_tokens(texts: list[str]) -> Tokens:
         trail_stop,
         kinds[start] == CAPITAL,
         kinds[start] == SMALL,
-        capitals[stop - 1] - capitals[start - 1],
+        np.bincount(token_of_capital[within], minlength=len(start)),
         stop - start,
         change[1::2] - change[::2] - (stop - start),
+        np.add.reduceat(kinds & CODE_MARK > 0, np.append(0, row_ends[:-1]), dtype=np.int64),
     )
 
 
@@ -208,9 +213,8 @@ class Texts(NamedTuple):
 CODE_LINE_ENDS = tuple(":;{}()[],>=")
 
 
-def is_code(text: str) -> bool:
+def is_code(text: str, marks: int) -> bool:
     """Whether a text is for a good part code: 1.5% of its characters are marks of code, and lines end as code does."""
-    marks = text.count("(") + text.count("=") + text.count("{") + text.count(";") + text.count("<") + text.count("$")
     if marks < 3 or marks <= 0.015 * len(text):
         return False
     lines = [line for line in map(str.strip, text.split("\n")) if line]
@@ -232,12 +236,14 @@ def shown_class(tokens: Tokens, facts: dict[str, np.ndarray]) -> np.ndarray:
     shown = facts["cls"][tokens.word]
     unknown = shown == CLASSES.index("u")
     named = unknown & tokens.upper & (tokens.capitals == 1) & (tokens.characters > 1)
+    named |= unknown & (tokens.capitals == tokens.characters) & (tokens.characters <= ACRONYM_LETTERS)
     plain = (tokens.capitals == 0) | (tokens.capitals == tokens.characters) | (tokens.upper & (tokens.capitals == 1))
     mixed = ~plain & CAN_BE_MIXED[shown] & (facts["alpha"][tokens.word] == 1)
     return np.where(named, CLASSES.index("N"), np.where(mixed, CLASSES.index("m"), shown))
 
 
 CAN_BE_MIXED = class_flags("gwu")
+ACRONYM_LETTERS = 6
 
 
 def read_texts(texts: list[str]) -> Texts:
@@ -258,7 +264,7 @@ def read_texts(texts: list[str]) -> Texts:
     unknown = counts["u"] + counts["m"] + counts["y"]
     known = letters - unknown - counts["N"] - counts["x"]
     function_words = known - counts["g"] - counts["w"]
-    code = np.array([is_code(text) for text in texts])
+    code = np.array(list(map(is_code, texts, tokens.code_marks.tolist())))
     return Texts(
         texts,
         ends - lengths,
@@ -293,21 +299,12 @@ def sentence_pieces(texts: Texts, places: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.where(lead, 0, head), stop, np.where(trail | ~stop, 0, after)
 
 
-def syllables_of(tokens: Tokens, words: np.ndarray) -> np.ndarray:
-    """Syllables of words by number, worked out once for each distinct one."""
-    by_number = np.full(len(tokens.words), NO_WORD)
-    by_number[words] = 0
-    distinct = np.flatnonzero(by_number != NO_WORD)
-    by_number[distinct] = [word_syllables(tokens.words[number]) for number in distinct.tolist()]
-    return by_number[words]
-
-
 def sample_counts(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(words, sentences, syllables) of each opening of 100 tokens, as textstat counts them: Flesch 1948 takes samples
     of 100 words and not whole texts."""
     sampled = np.flatnonzero(texts.token_place < SAMPLE_TOKENS)
     row, rows = texts.token_row[sampled], len(texts.texts)
-    syllables = syllables_of(texts.tokens, texts.tokens.word[sampled])
+    syllables = WORDS.count_syllables(texts.tokens.words, texts.tokens.word[sampled], texts.facts)
     words = np.bincount(row, syllables != NO_WORD, minlength=rows)
     syllables = np.bincount(row, np.maximum(syllables, 0), minlength=rows)
     head, stop, tail = sentence_pieces(texts, sampled)

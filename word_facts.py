@@ -20,12 +20,13 @@ PREPOSITIONS = (
 )
 CONJUNCTIONS = "and or but nor yet"
 AUXILIARIES = (
-    "is are was were be been being am has have had do does did can could will would should may might must shall "
+    "is are was were be been am has have had do does did can could will would should may might must shall "
     "isn't aren't wasn't weren't don't doesn't didn't can't cannot won't wouldn't shouldn't couldn't hasn't haven't"
 )
 PRONOUNS = (
     "i you he she it we they me him us them who whom which what that there itself themselves himself herself myself "
-    "yourself one her i'm you're we're they're it's he's she's that's i've you've we've they've i'd i'll you'll we'll"
+    "yourself one her being i'm you're we're they're it's he's she's that's i've you've we've they've i'd i'll you'll "
+    "we'll"
 )
 # Words that tie one thought to another: cause, condition, contrast, order.
 CONNECTIVES = (
@@ -106,10 +107,11 @@ FACT_WORDS = (
     "who when where which capital calculate convert compute solve rewrite edit correct translate rephrase replace "
     "arrange sort extract headline title slogan tagline motto haiku tweet sentence sentences briefly short concise "
     "antonym synonym synonyms opposite plural rhyme word phrase identify name year many paraphrase summarize summary "
-    "answer question"
+    "answer question command regex query expression"
 )
 CODE_ASK_WORDS = (
-    "python java javascript c++ sql html css regex code function program script algorithm class api query php"
+    "python java javascript c++ sql html css regex code function program script algorithm class api query php bash "
+    "shell command"
 )
 MAKING_WORDS = "write compose create generate draft give provide make develop prepare tell build"
 LONG_WORDS = (
@@ -120,14 +122,36 @@ OPEN_WORDS = (
     "explain describe discuss compare contrast how why what write create generate compose design develop suggest give "
     "provide list tell outline analyze imagine recommend help are should can"
 )
+# Where these stand, words that no English dictionary has may be just what is asked for.
+FOREIGN_WORDS = (
+    "translate translation translated language spanish french german italian portuguese chinese mandarin japanese "
+    "korean hindi arabic russian latin dutch swedish greek turkish polish vietnamese anagram acronym unscramble invent"
+)
+POLAR_WORDS = "yes no true false"
+POLITE_WORDS = "can could would will"  # with "you" after them they ask for more than yes or no
 ASK_WORDS = " ".join([CHOICE_WORDS, FACT_WORDS, MAKING_WORDS, OPEN_WORDS, "find use act implement construct"])
 CONSTRAINT_WORDS = (
     "must should least most without using only exactly include including avoid between such limit ensure based "
     "according each format instead following given style less maximum minimum words sentences paragraphs"
 )
 # One bit for each meaning, and above them one for each constraint, so that an `or` over words collects what they say.
-MEANINGS = [CHOICE_WORDS, FACT_WORDS, CODE_ASK_WORDS, MAKING_WORDS, LONG_WORDS, OPEN_WORDS, ASK_WORDS]
-CHOICE_BIT, FACT_BIT, CODE_ASK_BIT, MAKING_BIT, LONG_BIT, OPEN_BIT, ASK_BIT = (1 << bit for bit in range(7))
+MEANINGS = [
+    CHOICE_WORDS,
+    FACT_WORDS,
+    CODE_ASK_WORDS,
+    MAKING_WORDS,
+    LONG_WORDS,
+    OPEN_WORDS,
+    ASK_WORDS,
+    FOREIGN_WORDS,
+    POLAR_WORDS,
+    POLITE_WORDS,
+    "you",
+]
+(
+    CHOICE_BIT, FACT_BIT, CODE_ASK_BIT, MAKING_BIT, LONG_BIT, OPEN_BIT, ASK_BIT, FOREIGN_BIT, POLAR_BIT,
+    POLITE_BIT, YOU_BIT,
+) = (1 << bit for bit in range(len(MEANINGS)))  # fmt: skip
 CONSTRAINT_SHIFT = len(MEANINGS)
 
 
@@ -290,7 +314,6 @@ def word_class(word: str) -> str:
     return "w" if JOINED_WORDS.fullmatch(word) else "x"
 
 
-@functools.lru_cache(200_000)
 def word_syllables(word: str) -> int:
     """Syllables as textstat counts them; NO_WORD where textstat sees no word."""
     word = textstat_word(word[:MAX_SPOKEN_CHARACTERS])
@@ -300,7 +323,7 @@ def word_syllables(word: str) -> int:
 MAX_SPOKEN_CHARACTERS = 30  # what is longer is an address or an encoded picture, and slow to hyphenate
 
 
-NO_WORD = -1
+NO_WORD, NOT_COUNTED = -1, -2
 
 
 def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
@@ -317,7 +340,7 @@ class WordTable(dict):
 
     Places and stem numbers hold until `make_room`."""
 
-    COLUMNS = {"flags": "h", "stem": "i", "asked": "q"}
+    COLUMNS = {"flags": "h", "stem": "i", "asked": "q", "syllables": "b"}
     FLAGS = ["alpha", "head", "stop", "tail", "backward"]  # bits above the class, which takes the lowest five
 
     def __init__(self):
@@ -341,6 +364,7 @@ class WordTable(dict):
         self.columns["flags"].append(CLASSES.index(word_class(word)) | flags << 5)
         self.columns["stem"].append(self.stem_number(stem(word)))
         self.columns["asked"].append(asked_bits().get(word, 0))
+        self.columns["syllables"].append(NOT_COUNTED)
         self[found] = place = len(self)
         return place
 
@@ -352,11 +376,24 @@ class WordTable(dict):
 
     def look_up(self, words: list[str]) -> dict[str, np.ndarray]:
         """The facts of words by name, an array each."""
-        places = np.fromiter(map(self.__getitem__, map(shortened, words)), np.int64, len(words))
+        if len(max(words, key=len)) > MAX_WORD_CHARACTERS:
+            words = list(map(shortened, words))
+        places = np.fromiter(map(self.__getitem__, words), np.int64, len(words))
         facts = {name: np.frombuffer(column, column.typecode)[places] for name, column in self.columns.items()}
         flags = facts.pop("flags")
+        facts["place"] = places
         bits = {name: (flags >> 5 + bit & 1).astype(np.int8) for bit, name in enumerate(self.FLAGS)}
         return facts | bits | {"cls": flags & 31}
+
+    def count_syllables(self, words: list[str], numbers: np.ndarray, facts: dict[str, np.ndarray]) -> np.ndarray:
+        """Syllables of the words of these numbers, worked out when first asked for."""
+        syllables = facts["syllables"]
+        wanted = np.zeros(len(words), bool)
+        wanted[numbers] = True
+        for number in np.flatnonzero(wanted & (syllables == NOT_COUNTED)).tolist():
+            count = word_syllables(words[number])
+            syllables[number] = self.columns["syllables"][facts["place"][number]] = count
+        return syllables[numbers]
 
 
 MAX_WORDS = 300_000  # some 80 MB

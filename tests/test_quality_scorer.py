@@ -340,5 +340,49 @@ def test_an_apology_that_was_asked_for_is_no_refusal():
     refused = (
         "I apologize, but I can't write a formal apology for being late to the meeting. It was a matter of policy."
     )
-    scores = QualityScorer().score_batch([ask, ask], [given, refused])["response_quality"]
-    assert scores[0] > 2 * scores[1]
+    scores = [QualityScorer().explain(ask, answer) for answer in (given, refused)]
+    assert [score["no_refusal"] for score in scores] == [1.0, 0.2]
+    assert scores[0]["response_quality"] > 1.5 * scores[1]["response_quality"]
+
+
+def relevance_of(instruction: str, response: str) -> float:
+    return QualityScorer().explain(instruction, response)["relevance"]
+
+
+def test_yes_and_no_answer_only_what_can_be_answered_so():
+    for ask in ("Is the sky blue?", "The sky is blue. True or false?", "Look up. Do you think the sky is blue?"):
+        assert relevance_of(ask, "Yes") == 1.0, ask
+    for ask in ("What is the capital of France?", "Can you write an essay about France?"):
+        assert relevance_of(ask, "Yes") == 0.0, ask
+
+
+def test_a_short_extract_or_option_is_relevant_and_a_short_answer_may_share_no_word():
+    ask = "Which is a mammal: the trout, the bat, or the eagle?"
+    assert relevance_of(ask, "the bat") == 1.0 > relevance_of(ask, "plywood") > 0.3
+    rivers, longer = (
+        "Loire, Seine, Garonne.",
+        "Loire, Seine, Garonne, Volga, Danube, Ganges, Niger, Parana, Yukon, Murray.",
+    )
+    assert relevance_of("Name some rivers.", rivers) > relevance_of("Name some rivers.", longer) > 0
+
+
+def test_an_ask_said_again_is_no_answer():
+    ask = "Explain in two sentences how a rainbow comes about."
+    assert relevance_of(ask, ask) == relevance_of(ask, f" {ask[:-1]}") == 0.0
+    assert relevance_of(ask, f"{ask} A rainbow comes about where drops of rain bend the light of the sun.") == 1.0
+
+
+def test_shouting_doubled_words_and_a_run_of_one_letter_are_seen():
+    ask, answer = PAIRS[0]
+    explain = QualityScorer().explain
+    assert explain(ask, answer.upper())["casing"] < 0.5 < explain(ask, answer)["casing"]
+    doubled = " ".join(f"{word} {word}" for word in answer.split())
+    assert explain(ask, doubled)["word_order"] < 0.5 * explain(ask, answer)["word_order"]
+    assert explain(ask, "a" * 5_000)["no_loops"] == 0.0 and explain(ask, "-" * 5_000)["quality"] < 0.3
+
+
+def test_noise_shows_in_a_short_answer_to_an_english_ask_only():
+    spelling = lambda ask, answer: QualityScorer().explain(ask, answer)["spelling"]  # noqa: E731
+    assert spelling("What is the mood of this review?", "pxsitive") < 0.5
+    assert spelling("Translate 'bread' to Polish.", "chleb") == 1.0
+    assert spelling("Who wrote this?\n\nThe log names user qwertz17x.", "qwertz17x") == 1.0
