@@ -232,7 +232,7 @@ def svg_source(path: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-PAGE = """<!DOCTYPE html>
+HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -240,7 +240,8 @@ PAGE = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
 <style>
-:root { --ink: #1c1e21; --soft: #55595f; --page: #ffffff; --card: #f5f6f8; --line: #d5d8dd; --link: #0b57a4;
+"""
+STYLE_SHEET = """:root { --ink: #1c1e21; --soft: #55595f; --page: #ffffff; --card: #f5f6f8; --line: #d5d8dd; --link: #0b57a4;
   --supported: #00694d; --refuted: #a33c00; --inconclusive: #5b5470; --untested: #55595f; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e7ea; --soft: #a9adb5; --page: #15171a; --card: #1f2226; --line: #3a3e45; --link: #8ab8f0;
@@ -284,7 +285,8 @@ details { margin: .6rem 0; } summary { cursor: pointer; }
   table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .3rem; }
   figure img { min-width: 0; } figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
-</style>
+"""
+BODY = """</style>
 </head>
 <body>
 {% macro show_table(table) %}
@@ -383,3 +385,4 @@ kept, is shown only where medium's own gain over the anchor is clear of zero.</p
 </body>
 </html>
 """
+PAGE = HEAD + STYLE_SHEET + BODY
