@@ -239,9 +239,9 @@ HEAD = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
-<style>
-"""
-STYLE_SHEET = """:root { --ink: #1c1e21; --soft: #55595f; --page: #ffffff; --card: #f5f6f8; --line: #d5d8dd; --link: #0b57a4;
+<style>"""
+STYLE_SHEET = """
+:root { --ink: #1c1e21; --soft: #55595f; --page: #ffffff; --card: #f5f6f8; --line: #d5d8dd; --link: #0b57a4;
   --supported: #00694d; --refuted: #a33c00; --inconclusive: #5b5470; --untested: #55595f; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e7ea; --soft: #a9adb5; --page: #15171a; --card: #1f2226; --line: #3a3e45; --link: #8ab8f0;

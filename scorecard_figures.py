@@ -87,9 +87,18 @@ def row_axis(labels: list[str]):
     """An axis of one line for each label, the first on top."""
     figure, axis = new_axis(0.6 + 0.19 * max(len(labels), 5), left=1.2)
     axis.set_ylim(len(labels) - 0.4, -0.6)
-    axis.set_yticks(range(len(labels)), [label if len(label) <= 20 else f"{label[:19]}…" for label in labels])
+    axis.set_yticks(range(len(labels)), [shorten(label) for label in labels])
     axis.grid(axis="y", visible=False)
     return figure, axis
+
+
+def shorten(label: str) -> str:
+    """At most 20 characters: both ends of a long name, since names often differ in their last letters alone."""
+    return label if len(label) <= 20 else f"{label[:9]}…{label[-10:]}"
+
+
+def rows_word(rows: int) -> str:
+    return f"{rows:,} row{'s' * (rows != 1)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -202,6 +211,8 @@ def length_panel(card: dict, key: str) -> dict:
     low, median, high = ([entry[key][name] for entry in bins] for name in ("p10", "median", "p90"))
     figure, axis = new_axis()
     axis.fill_between(centres, low, high, color=COLORS[key], alpha=0.22, linewidth=0)
+    if len(bins) == 1:
+        axis.vlines(centres, low, high, color=COLORS[key], alpha=0.4)
     axis.plot(centres, median, color=COLORS[key], marker="o", markersize=2.4)
     axis.set_xscale("log")
     word_ticks(axis, min(centres), max(centres))
@@ -269,7 +280,7 @@ def overlap_panel(card: dict, percent: str) -> dict | None:
     axis.set_xlabel("Jaccard overlap")
     shown = ", ".join(f"without {NAMES.get(name, name)} {show(value)}" for name, value in left_out.items())
     alt = f"Jaccard overlap of the best {percent}%: draws {show(top['mean'])} on average, {show(top['min'])} at least"
-    return finish(figure, f"overlap-{percent}", f"The best {percent}%, {top['rows']:,} rows", f"{alt}; {shown}")
+    return finish(figure, f"overlap-{percent}", f"The best {percent}%, {rows_word(top['rows'])}", f"{alt}; {shown}")
 
 
 def spread_panel(card: dict) -> dict:

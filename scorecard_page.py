@@ -23,8 +23,8 @@ from common import (
 )
 from report_pages import HEAD, STYLE_SHEET, join_words
 from report_tables import NONE
-from scorecard import SCORE_COLUMNS, SCORECARD_VERSION, make_scorecard
-from scorecard_figures import NAMES, draw_figures, show, source_label
+from scorecard import SCORE_COLUMNS, SCORECARD_VERSION, excerpt, make_scorecard
+from scorecard_figures import NAMES, draw_figures, rows_word, show, source_label
 
 EVIDENCE_FILES = {
     "validation": "scores/validation.json",
@@ -47,7 +47,10 @@ def page_path(text: str) -> Path:
     path = Path(text)
     if path.suffix != ".html":
         raise UserError(f"--scorecard {text}: the name of a page ends in .html; the JSON goes beside it")
-    require_writable(path.parent)
+    try:
+        require_writable(path.parent)
+    except UserError as error:
+        raise UserError(f"--scorecard {text}: cannot write to {path.parent}") from error
     return path
 
 
@@ -65,7 +68,7 @@ def write_scorecard(path: Path, table, evidence: dict, config: dict, inputs: dic
     """Write PATH.html and PATH.json of a scored table. `config` holds data, scorer_version and weights at least."""
     started = time.time()
     marker = path.with_suffix(".json")
-    clear(marker)
+    clear(marker, path)
     card = make_scorecard(table, config["weights"], evidence)
     card = {"config": config, "provenance": provenance(started, inputs)} | card
     write_text(path, scorecard_html(card))
@@ -101,7 +104,8 @@ def refresh_scorecard(results: Path, scores: dict) -> str:
 def data_name(config: dict) -> str:
     """The data's names without their folders."""
     data = config["data"] if isinstance(config["data"], list) else [config["data"]]
-    return ", ".join(Path(name).name if name.startswith(("/", ".", "~")) else name for name in data)
+    names = [Path(name).name if name.startswith(("/", ".", "~")) else name for name in data]
+    return excerpt(", ".join(names), 200)
 
 
 def weights_words(weights: dict[str, float]) -> str:
@@ -174,7 +178,7 @@ def distribution_table(card: dict) -> dict:
         numbers = [facts["mean"], facts["sd"], *(facts["percentiles"][percent] for percent in percents)]
         cells.append([NAMES[key], *map(show, numbers)])
     headings = ["score", "mean", "sd", *("median" if percent == "50" else f"p{percent}" for percent in percents)]
-    note = f"All {card['rows']:,} rows; p10: 10% of the rows score lower."
+    note = f"{rows_word(card['rows'])}; p10: 10% of the rows score lower."
     return {"title": "Distribution of the scores", "headings": headings, "cells": cells, "note": note}
 
 
@@ -210,7 +214,7 @@ def correlation_table(card: dict) -> dict:
 def sample_words(card: dict) -> str:
     sample = card["sample"]
     if sample["rows"] == sample["of"]:
-        return f"all {sample['of']:,} rows"
+        return "the one row" if sample["of"] == 1 else f"all {sample['of']:,} rows"
     return f"a sample of {sample['rows']:,} of {sample['of']:,} rows (seed {sample['seed']})"
 
 
@@ -278,7 +282,7 @@ def preference_table(validation: dict, card: dict) -> dict:
     note = "Share of pairs whose preferred answer scores higher, ties half, with 95% interval over instructions."
     if effect:
         shown = [
-            f"{name.replace('_', ' ')} {row['coefficient']:.2f} (standard error {row['standard_error']:.2f})"
+            f"{name.replace('_', ' ')} {show(row['coefficient'])} (standard error {show(row['standard_error'])})"
             for name, row in effect.items()
         ]
         note += f" Logistic fit of preference on both differences, each in its root mean square: {join_words(shown)}."
@@ -324,7 +328,8 @@ def speed_table(benchmark: dict, card: dict) -> dict:
     config = benchmark["config"]
     note = (
         f"{config['rows']:,} rows, {benchmark['response_bytes_per_row']:,.0f} bytes a response, median of "
-        f"{config['rounds']} round{'s' * (config['rounds'] > 1)}; compare within the table. {measured_on(benchmark, card)}"
+        f"{config['rounds']} round{'s' * (config['rounds'] > 1)}; compare within the table. "
+        f"{measured_on(benchmark, card)}"
     )
     return {"title": "Speed", "headings": headings, "cells": cells, "note": note}
 
@@ -353,6 +358,7 @@ def scorecard_html(card: dict) -> str:
         weights=weights_words(card["weights"]),
         sample=sample_words(card),
         same_rows=same_rows,
+        rows_word=rows_word,
         tables={
             "distribution": distribution_table(card),
             "by_source": source_table(card),
@@ -459,7 +465,7 @@ BODY = """</style>
 {% endmacro %}
 <main>
 <h1>{{ title }}</h1>
-<p class="scale">{{ '{:,}'.format(card.rows) }} row{{ 's' if card.rows != 1 }} from {{ '{:,}'.format(card.sources) }}
+<p class="scale">{{ rows_word(card.rows) }} from {{ '{:,}'.format(card.sources) }}
 source{{ 's' if card.sources != 1 }}. Scorer version {{ card.config.scorer_version }}; weights: {{ weights }}.</p>
 <p class="lead"><strong>What the scores are, and are not.</strong> Each row, an instruction with its response, gets four
 scores between 0 and 1 and their weighted mean, the total. They are computed from the text alone, by rules and counts:
@@ -562,7 +568,8 @@ the rows near that place in the ranking allow: ranks are skipped.</p>
 all rows; correlations, length and weights of {{ sample }}.</p>
 <p class="note">Commit <span class="hash">{{ (card.provenance.git_commit or 'unknown')[:12] }}</span>
 {{- ', with uncommitted changes' if card.provenance.git_dirty }}; Python {{ card.provenance.python }};
-{% for name, hash in card.provenance.inputs.items() %}{{ name.split('/') | last }} <span class="hash">{{ hash[:12] }}</span>
+{% for name, hash in card.provenance.inputs.items() %}
+{{ name.split('/') | last }} <span class="hash">{{ hash[:12] }}</span>
 {% endfor %}</p>
 </section>
 </main>
