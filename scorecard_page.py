@@ -119,7 +119,7 @@ def same_rows(jaccard: float) -> str:
 
 def key_facts(card: dict) -> list[dict]:
     """The numbers at the top: {"value", "name", "note"}."""
-    total, at = card["distribution"]["quality"], card["distribution"]["quality"]["percentiles"]
+    at = card["distribution"]["quality"]["percentiles"]
     length = card["length"]["rank_correlation"]["quality"]
     facts = [
         {
@@ -141,14 +141,15 @@ def key_facts(card: dict) -> list[dict]:
         )
     validation, corruptions = card["evidence"]["validation"], card["evidence"]["corruptions"]
     if validation:
-        rows = next(iter(validation["accuracy"].values()))
-        note = f"length alone {rows['length alone']['accuracy']:.1%}" if "length alone" in rows else ""
+        rows, like = next(iter(validation["accuracy"].values())), validation["accuracy"].get("like length")
+        note = f"length alone {rows['length alone']['accuracy']:.1%}"
+        note += f"; pairs of like length {like['quality']['accuracy']:.1%}" if like else ""
         value = f"{rows['quality']['accuracy']:.1%}"
         facts.append({"value": value, "name": "of preferred answers score higher", "note": note})
     if corruptions and corruption_mean(corruptions) is not None:
         value, kinds = f"{corruption_mean(corruptions):.1%}", f"mean of {len(corruptions['kinds'])} kinds of damage"
         facts.append({"value": value, "name": "of originals beat their damaged copy", "note": kinds})
-    return [fact for fact in facts if total["mean"] is not None]
+    return facts
 
 
 def corruption_mean(corruptions: dict) -> float | None:
@@ -383,7 +384,7 @@ SCORECARD_STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --total: #c3c8d2; --dimension-1: #5db3ea; --dimension-2: #ff8a3d; --dimension-3: #35c79b;
     --dimension-4: #e59cc4; --cold: #3b8fd0; --warm: #d9772f; } }
-@media print { :root { --total: #3b4250; --dimension-1: #0072b2; --dimension-2: #d55e00; --dimension-3: #009e73;
+@media print { :root { --line: #ccc; --cold: #0072b2; --warm: #d55e00; --total: #3b4250; --dimension-1: #0072b2; --dimension-2: #d55e00; --dimension-3: #009e73;
   --dimension-4: #cc79a7; } }
 .lead { font-size: 1.02rem; border-left: .3rem solid var(--line); padding-left: .9rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .6rem; padding: 0;
@@ -425,7 +426,8 @@ td[style] { background: color-mix(in srgb, var(--tone) var(--heat), var(--page))
 .missing { border: 1px dashed var(--line); border-radius: .4rem; padding: .6rem .9rem; }
 @media print {
   .panels { grid-template-columns: repeat(2, 1fr); } .rows { grid-template-columns: repeat(2, 1fr); }
-  .row, .panels figure, .facts li { break-inside: avoid; } .text { max-height: none; overflow: visible; }
+  .facts { grid-template-columns: repeat(5, 1fr); } .facts li { padding: .4rem .5rem; }
+  .row, .panels figure, .facts li, .scroll { break-inside: avoid; } .text { max-height: none; overflow: visible; }
   .facts li, td[style], .meters li, .dimensions li::before { print-color-adjust: exact; }
 }
 """
