@@ -385,6 +385,8 @@ def excerpt(text: str, characters: int) -> str:
     if len(text) > 3 * characters:  # a megabyte is not cleaned to show its ends
         text = f"{text[: 2 * characters]}\n{text[-characters:]}"
     text = re.sub(r"\n\s*\n", "\n\n", UNPRINTABLE.sub(" ", text)).strip()
+    if not any(char.isprintable() and not char.isspace() for char in text):
+        return ""  # zero-width characters alone
     if len(text) <= characters:
         return text
     head, tail = text[: characters * 2 // 3], text[-characters // 3 :]

@@ -232,7 +232,7 @@ BODY = """</style>
 {% if text %}
 <div class="text" dir="auto" tabindex="0">{{ text }}</div>
 {% else %}
-<div class="text empty">empty</div>
+<div class="text empty">nothing to see</div>
 {% endif %}
 {% endmacro %}
 <main>
@@ -319,7 +319,7 @@ the rows near that place in the ranking allow: ranks are skipped.</p>
 {% for row in card.rows_to_read[group] %}
 <article class="row">
 <h4>{{ '%.3f' % row.quality }} <span>rank {{ '{:,}'.format(row.rank) }} · {{ row.source or '(no name)' }} · {{ row.id }}
-· {{ '{:,}'.format(row.response_words) }} words</span></h4>
+· {{ '{:,}'.format(row.response_words) }} word{{ 's' if row.response_words != 1 }}</span></h4>
 <ul class="meters">
 {% for key in dimensions %}
 <li class="{{ key }}" style="--share: {{ '%.0f' % (100 * row[key]) }}%"><span>{{ names[key] }}</span><span>

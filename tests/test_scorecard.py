@@ -286,6 +286,7 @@ def test_no_row_is_shown_twice(rows, sizes):
 
 def test_excerpts_are_short_and_clean():
     assert excerpt("  a\n\n \n\nb\x00\u202ec\td ", 80) == "a\n\nb  c d"
+    assert excerpt("\u200b\ufeff \n", 80) == "" != excerpt("\u200bc", 80)
     cut = excerpt("start " + "filler " * 300_000 + "end", 60)
     assert cut.startswith("start filler") and cut.endswith("end") and " […] " in cut and len(cut) <= 65
     assert excerpt("字" * 500, 60) == "字" * 40 + " […] " + "字" * 20
