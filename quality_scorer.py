@@ -6,7 +6,8 @@ corpus, equal to the last bit on every machine, batch size and process count. Ev
 What needs English (word order, unknown words, readability, phrases) is weighed by the confidence that the text is
 English prose, and abstains - takes its neutral value - on other languages, code and tables.
 
-Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, else nothing:
+Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, a page where
+--scorecard says, else nothing:
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
     python quality_scorer.py FILE --scorecard PATH.html                           the same and more as a page, and JSON
