@@ -6,7 +6,8 @@ not arrive is in the ledger, by reason and source. A pool of fewer than FULL_SCA
 factor, the scale.
 
 Reads  what --dataset names: local files or folders, hub ids, or "demo", the embedded corpus (no network)
-Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json
+Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json,
+       <results>/scores/scorecard.html and .json: a page to judge the scores by
 
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
@@ -41,6 +42,7 @@ from dataset_files import hash_input
 from dataset_readers import read_rows
 from near_duplicates import best_of_each, first_of_each, near_duplicates, text_digest
 from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
+from scorecard_page import refresh_scorecard
 from subset_selection import (
     best_first,
     describe,
@@ -83,6 +85,7 @@ def main() -> None:
         make_scores(results, config, inputs, arguments.num_proc)
     scores = make_subsets(results, arguments.force)
     print_report(results, scores)
+    print(refresh_scorecard(results, scores))
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
     folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
     print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")

@@ -6,9 +6,11 @@ corpus, equal to the last bit on every machine, batch size and process count. Ev
 What needs English (word order, unknown words, readability, phrases) is weighed by the confidence that the text is
 English prose, and abstains - takes its neutral value - on other languages, code and tables.
 
-Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, else nothing:
+Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, a page where
+--scorecard says, else nothing:
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
+    python quality_scorer.py FILE --scorecard PATH.html                           the same and more as a page, and JSON
     python quality_scorer.py --explain --instruction TEXT --response TEXT         one pair's sub-scores
     python quality_scorer.py --validate PAIRS                                     does it pick the preferred answer
     python quality_scorer.py --corruptions FILE                                   does it see damage done to answers
@@ -284,9 +286,10 @@ def example_lines(rows: dict[str, list], scores: dict[str, np.ndarray], position
 
 
 def report_file(arguments) -> None:
-    """Score a file and print what came out."""
+    """Score a file and print what came out; with --scorecard, also as a page."""
     from dataset_readers import read_rows
 
+    page = start_page(arguments)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     print(ledger_line(ledger))
     rows = table.to_pydict()
@@ -308,6 +311,28 @@ def report_file(arguments) -> None:
     order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
     print("\nbest\n" + "\n".join(example_lines(rows, scores, order[:5])))
     print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5])))
+    if page:
+        write_page(page, arguments, table, scores)
+
+
+def start_page(arguments) -> Path | None:
+    """Where --scorecard goes, None without it. Raises UserError before anything is scored."""
+    from scorecard_page import page_path
+
+    return page_path(arguments.scorecard) if arguments.scorecard else None
+
+
+def write_page(page: Path, arguments, table, scores: dict[str, np.ndarray]) -> None:
+    """Write the scorecard of a scored file, with the evidence that --results_dir holds."""
+    from scorecard_page import read_evidence, write_scorecard
+
+    for key in SCORE_KEYS:
+        table = table.append_column(key, [scores[key]])
+    config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
+    config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
+    inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
+    write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
+    print(f"scorecard: {page}")
 
 
 def ledger_line(ledger: dict) -> str:
@@ -403,6 +428,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="for --max_samples (default: 0)")
     parser.add_argument("--num_proc", type=positive, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="weights of dimensions to override")
+    parser.add_argument(
+        "--scorecard", metavar="PATH.html", help="write a page of FILE's scores, and its JSON beside it"
+    )
     parser.add_argument("--explain", action="store_true", help="one pair's sub-scores and what drove them")
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")

@@ -232,14 +232,15 @@ def svg_source(path: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-PAGE = """<!DOCTYPE html>
+HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
-<style>
+<style>"""
+STYLE_SHEET = """
 :root { --ink: #1c1e21; --soft: #55595f; --page: #ffffff; --card: #f5f6f8; --line: #d5d8dd; --link: #0b57a4;
   --supported: #00694d; --refuted: #a33c00; --inconclusive: #5b5470; --untested: #55595f; }
 @media (prefers-color-scheme: dark) {
@@ -284,7 +285,8 @@ details { margin: .6rem 0; } summary { cursor: pointer; }
   table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .3rem; }
   figure img { min-width: 0; } figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
-</style>
+"""
+BODY = """</style>
 </head>
 <body>
 {% macro show_table(table) %}
@@ -383,3 +385,4 @@ kept, is shown only where medium's own gain over the anchor is clear of zero.</p
 </body>
 </html>
 """
+PAGE = HEAD + STYLE_SHEET + BODY

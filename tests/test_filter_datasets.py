@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import pyarrow
@@ -21,6 +21,7 @@ from verifiable_tasks import make_suite
 def run(folder, *options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
+        patch.setattr("scorecard_page.draw_figures", lambda card: defaultdict(list))  # test_scorecard.py draws them
         filter_datasets.main()
     return read_json(folder / "scores.json")
 
