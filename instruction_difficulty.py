@@ -252,8 +252,12 @@ def weighted_total(quality: np.ndarray, weights: float, ifd: np.ndarray, weight:
     m = IFD below 1, so that harder rows gain, and 0 from 1 on, where the instruction does not help: the rows that
     Cherry discards. A row without IFD keeps the total of the other dimensions.
     """
-    helped = np.where(ifd < 1, ifd, 0.0)
-    return np.where(np.isnan(ifd), quality, (weights * quality + weight * helped) / (weights + weight))
+    return np.where(np.isnan(ifd), quality, (weights * quality + weight * weighed(ifd)) / (weights + weight))
+
+
+def weighed(ifd: np.ndarray) -> np.ndarray:
+    """The m of `weighted_total`, in [0, 1]; 0 for NaN."""
+    return np.where(ifd < 1, ifd, 0.0)
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> float | None:
@@ -316,7 +320,8 @@ def mismatched(sources: list[str], seed: int) -> np.ndarray:
 
 
 def evidence_entries(sources: list[str], right: np.ndarray, wrong: np.ndarray, compared: np.ndarray) -> list[dict]:
-    """One entry a source, most rows first, and one for all: how often the wrong instruction gives the higher IFD."""
+    """One entry a source, most rows first, and one for all: how often the wrong instruction gives the higher IFD, and
+    how often it would raise a total in which IFD has a weight."""
     compared = compared & np.isfinite(right) & np.isfinite(wrong)
     labels = np.array(sources)
     masks = {name: compared & (labels == name) for name, _ in Counter(sources).most_common()}
@@ -326,6 +331,7 @@ def evidence_entries(sources: list[str], right: np.ndarray, wrong: np.ndarray, c
             entry = {"source": name, "rows": int(mask.sum()), "wrong_higher": float((wrong > right)[mask].mean())}
             for which, values in (("right", right[mask]), ("wrong", wrong[mask])):
                 entry |= {f"median_{which}": float(np.median(values)), f"{which}_from_1": float((values >= 1).mean())}
+            entry["wrong_gains"] = float((weighed(wrong) > weighed(right))[mask].mean())
             entries.append(entry)
     return entries
 
@@ -334,11 +340,12 @@ def evidence_lines(entries: list[dict]) -> list[str]:
     """The table."""
     lines = ["ifd of a response after its own instruction (right) and after another row's of its source (wrong)"]
     heads = f"{'source':28s}{'rows':>7s}{'wrong higher':>14s}{'median right':>14s}{'wrong':>8s}"
-    lines.append(f"{heads}{'from 1: right':>15s}{'wrong':>8s}")
+    lines.append(f"{heads}{'from 1: right':>15s}{'wrong':>8s}{'wrong gains by weight':>23s}")
     for entry in entries:
         lines.append(
             f"{entry['source'][:27]:28s}{entry['rows']:7,d}{entry['wrong_higher']:14.1%}{entry['median_right']:14.3f}"
             f"{entry['median_wrong']:8.3f}{entry['right_from_1']:15.1%}{entry['wrong_from_1']:8.1%}"
+            f"{entry['wrong_gains']:23.1%}"
         )
     return lines
 

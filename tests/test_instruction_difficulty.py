@@ -265,6 +265,10 @@ def test_evidence_by_hand():
     a, b, everything = difficulty.evidence_entries(["a", "a", "a", "b", "b"], right, wrong, compared)
     assert (a["source"], a["rows"], a["wrong_higher"], a["right_from_1"]) == ("a", 2, 0.5, 0)
     assert (b["rows"], b["wrong_higher"], b["right_from_1"], b["wrong_from_1"]) == (1, 0, 1, 1)
+    # under a weight a wrong instruction gains where it raises IFD and leaves it below 1
+    assert (a["wrong_gains"], b["wrong_gains"]) == (0.5, 0)
+    worse = difficulty.evidence_entries(["a"], np.array([0.9]), np.array([1.0]), np.array([True]))[0]
+    assert worse["wrong_higher"] == 1 and worse["wrong_gains"] == 0
     assert everything["rows"] == 3 and everything["wrong_higher"] == pytest.approx(1 / 3)
 
 
