@@ -16,8 +16,8 @@ response cut to nothing, one of a single token (a ratio of two guesses, no mean)
 loss that is no number.
 
 It is off by default and in no total unless a weight is given: a weight prefers hard rows, which are not the same as
-good ones - a response to another instruction is hard too (`LOG.md`). It depends on the model. Always fp32, so that a GPU
-gives what a CPU gives, to rounding.
+good ones: a response to another instruction is hard too (`LOG.md`). It depends on the model. Always fp32, so that a
+GPU gives what a CPU gives, to rounding.
 
     python quality_scorer.py FILE --ifd MODEL [--weights ifd=0.1]     beside the dimensions
     python filter_datasets.py --ifd MODEL                             as a column of <results>/scores/
