@@ -12,6 +12,7 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
     python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name
+    python filter_datasets.py --max_samples 2000 --ifd MODEL     a column ifd more: instruction-following difficulty
 """
 
 import os
@@ -23,6 +24,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+import instruction_difficulty
 from common import (
     UserError,
     add_results_dir,
@@ -82,7 +84,7 @@ def main() -> None:
     if is_done(results / "scores.json", config, inputs, arguments.force) and heldout.exists():
         print(f"skipped: {results / 'scores.json'} is already done")
     else:
-        make_scores(results, config, inputs, arguments.num_proc)
+        make_scores(results, config, inputs, arguments.num_proc, arguments.ifd)
     scores = make_subsets(results, arguments.force)
     print_report(results, scores)
     print(refresh_scorecard(results, scores))
@@ -102,6 +104,7 @@ def parse_arguments():
     parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
     parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
+    parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
     for option in ("max_samples", "num_proc"):
@@ -114,7 +117,7 @@ def parse_arguments():
 
 def stage_config(arguments) -> dict:
     """What the scores depend on, beside the input itself. The number of processes is not among it."""
-    return {
+    config = {
         "dataset": arguments.dataset,
         "split": arguments.split,
         "max_samples": arguments.max_samples,
@@ -125,13 +128,14 @@ def stage_config(arguments) -> dict:
         "score_weights": SCORE_WEIGHTS,
         "scorer_version": SCORER_VERSION,
     }
+    return config if arguments.ifd is None else config | {"ifd": instruction_difficulty.settings(arguments.ifd)}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Scores: read, clean, deduplicate, score, reserve
 
 
-def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> None:
+def make_scores(results: Path, config: dict, inputs: dict, num_proc: int, ifd_model: str | None) -> None:
     """Write scores/, subsets/heldout/ and, last, scores.json."""
     started = time.time()
     table, read_ledger = read_rows(config["dataset"], config["max_samples"], config["seed"], config["split"])
@@ -146,6 +150,7 @@ def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> Non
     scored = table.take(rows_kept)
     for key in SCORE_KEYS:
         scored = scored.append_column(key, pyarrow.array(scores[key][chosen]))
+    scored, ifd_facts = add_difficulty(scored, ifd_model)
 
     remove_old(results)
     content_hash = hash_content(scored)
@@ -163,8 +168,21 @@ def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> Non
         "ledger": ledger.summary(scored.num_rows),
         "distribution": {key: describe(scored[key].to_numpy()) for key in SCORE_KEYS},
         "scorer": {"version": SCORER_VERSION, "weights": scorer.weights, "statistics": "scores_statistics.json"},
+        **ifd_facts,
     }
     write_json(results / "scores.json", facts)
+
+
+def add_difficulty(scored, model: str | None) -> tuple[pyarrow.Table, dict]:
+    """The rows with a column ifd, null where there is none, and its facts; as they were without a model."""
+    if model is None:
+        return scored, {}
+    texts = scored["instruction"].to_pylist(), scored["response"].to_pylist()
+    ifd, facts = instruction_difficulty.measure_rows(model, *texts)
+    print(instruction_difficulty.facts_line(facts))
+    distribution = describe(ifd[np.isfinite(ifd)])
+    column = pyarrow.array(ifd, from_pandas=True)  # NaN becomes null
+    return scored.append_column("ifd", column), {"ifd": facts | {"distribution": distribution}}
 
 
 def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
@@ -350,7 +368,7 @@ def hash_content(table) -> str:
     """SHA-256 of all cells, column by column."""
     hashes = []
     for name in table.column_names:
-        if name in SCORE_KEYS:
+        if name in [*SCORE_KEYS, "ifd"]:
             hashes.append(table[name].to_numpy().tobytes().hex())
         else:
             hashes.append(hash_strings(value for chunk in table[name].chunks for value in chunk.to_pylist()))

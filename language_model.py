@@ -93,6 +93,11 @@ def _start_ids(tokenizer) -> list[int]:
     return first if set(first) <= set(tokenizer.all_special_ids) else []
 
 
+def response_start_ids(tokenizer) -> list[int]:
+    """What stands before a response that has no instruction: the start token, if any, and the tail of the format."""
+    return _start_ids(tokenizer) + _ids(tokenizer, [PROMPT_TAIL])[0]
+
+
 def end_token_id(tokenizer) -> int:
     """The id that ends a response. Encoder-born tokenizers such as Ettin's call it the separator."""
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
@@ -143,8 +148,7 @@ def load_model(name_or_path: str):
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise UserError(
-            f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give --model a local "
-            "folder"
+            f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give a local folder"
         ) from error
     end_token_id(tokenizer)
     model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart

@@ -11,6 +11,7 @@ Reads data files; writes the evidence to <results>/scores/validation.json and co
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
     python quality_scorer.py FILE --scorecard PATH.html                           the same and more as a page, and JSON
+    python quality_scorer.py FILE --ifd MODEL [--weights ifd=0.1]                 and instruction-following difficulty
     python quality_scorer.py --explain --instruction TEXT --response TEXT         one pair's sub-scores
     python quality_scorer.py --validate PAIRS                                     does it pick the preferred answer
     python quality_scorer.py --corruptions FILE                                   does it see damage done to answers
@@ -305,12 +306,13 @@ def report_file(arguments) -> None:
         f"scored {table.num_rows:,} rows in {seconds:.1f} s ({table.num_rows / seconds:,.0f} rows/s; "
         f"of it fit {fit_seconds:.1f} s; {arguments.num_proc} processes; scorer version {SCORER_VERSION})\n"
     )
-    print("\n".join(distribution_table(scores)))
+    difficulty, hardest_easiest = report_difficulty(arguments, rows, scores)
+    print("\n".join(distribution_table(scores) + difficulty))
     if len(set(rows["source"])) > 1:
         print("\n" + "\n".join(source_table(rows["source"], scores)))
     order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
     print("\nbest\n" + "\n".join(example_lines(rows, scores, order[:5])))
-    print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5])))
+    print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5]) + hardest_easiest))
     if page:
         write_page(page, arguments, table, scores)
 
@@ -333,6 +335,28 @@ def write_page(page: Path, arguments, table, scores: dict[str, np.ndarray]) -> N
     inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
     write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
     print(f"scorecard: {page}")
+
+
+def report_difficulty(arguments, rows: dict[str, list], scores: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
+    """With --ifd, lines on its distribution and on its highest and lowest rows; a weight for it moves the total."""
+    if arguments.ifd is None:
+        return [], []
+    import instruction_difficulty as difficulty
+
+    ifd, facts = difficulty.measure_rows(arguments.ifd, rows["instruction"], rows["response"])
+    print(f"{difficulty.facts_line(facts)}; model {arguments.ifd_identity}\n")
+    words = np.log1p([len(response.split()) for response in rows["response"]])
+    lines = [difficulty.distribution_line(ifd), "", difficulty.correlation_line(ifd, {**scores, "log words": words})]
+    if weight := arguments.weights_ifd:
+        weights = sum(check_weights(arguments.weights).values())
+        scores["quality"] = difficulty.weighted_total(scores["quality"], weights, ifd, weight)
+        lines.append(f"quality above holds ifd, weight {weight:g}; where it is null, the dimensions alone")
+    examples = []
+    for title, positions in zip(("highest", "lowest"), difficulty.extremes(ifd, 3), strict=True):
+        examples.append(f"{title} ifd")
+        for position in positions:
+            examples += [f"  ifd {ifd[position]:.3f}", *example_lines(rows, scores, [position])]
+    return lines, examples
 
 
 def ledger_line(ledger: dict) -> str:
@@ -409,7 +433,11 @@ def parse_weights(text: str) -> dict[str, float]:
     """Weights by name from text such as clarity=0.5,diversity=0; those not named keep their default."""
     try:
         pairs = [part.split("=") for part in text.split(",")]
-        return check_weights({name.strip(): float(value) for name, value in pairs})
+        weights = {name.strip(): float(value) for name, value in pairs}
+        ifd = {name: weights.pop(name) for name in ["ifd"] if name in weights}
+        if not all(math.isfinite(weight) and weight >= 0 for weight in ifd.values()):
+            raise ValueError(f"score weights must be finite and not negative; got {ifd}")
+        return check_weights(weights) | ifd
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; write for example clarity=0.5,diversity=0") from error
 
@@ -431,6 +459,9 @@ def main() -> None:
     parser.add_argument(
         "--scorecard", metavar="PATH.html", help="write a page of FILE's scores, and its JSON beside it"
     )
+    parser.add_argument(
+        "--ifd", metavar="MODEL", help="a local causal language model, for instruction difficulty of FILE"
+    )
     parser.add_argument("--explain", action="store_true", help="one pair's sub-scores and what drove them")
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
@@ -448,8 +479,23 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def take_ifd_options(arguments) -> None:
+    """Set the weight of ifd apart from those of the dimensions. Raises UserError where --ifd or it makes no sense."""
+    weights = arguments.weights or {}
+    if arguments.ifd is None and "ifd" in weights:
+        raise UserError("--weights ifd=... needs --ifd MODEL, the model that measures it")
+    if arguments.ifd is not None:
+        if arguments.explain or arguments.validate or arguments.corruptions or not arguments.file:
+            raise UserError("--ifd goes with a FILE to score, not with --explain, --validate or --corruptions")
+        from instruction_difficulty import model_identity
+
+        arguments.ifd_identity = model_identity(arguments.ifd)  # before the scoring: a model may not be there
+    arguments.weights_ifd = weights.pop("ifd", 0.0)
+
+
 def report(arguments) -> None:
     """Do what was asked for."""
+    take_ifd_options(arguments)
     if arguments.explain:
         report_pair(arguments)
     elif arguments.validate:

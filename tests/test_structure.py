@@ -19,7 +19,7 @@ FLOORS = [
     ["verifiable_tasks", "near_duplicates", "scorecard_figures"],
     ["dataset_files", "scorecard_tables"],
     ["dataset_readers", "scorecard_page"],
-    ["scorer_validation"],
+    ["scorer_validation", "instruction_difficulty"],
     ["quality_scorer"],
     ["subset_selection", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
@@ -27,6 +27,7 @@ FLOORS = [
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "benchmark", "verifiable_tasks", "update_readme"]
+SCRIPTS += ["instruction_difficulty"]
 
 
 def imported_names(path: Path, top_level_only: bool = False) -> set[str]:
