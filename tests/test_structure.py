@@ -20,8 +20,9 @@ FLOORS = [
     ["dataset_files"],
     ["dataset_readers"],
     ["scorer_validation"],
-    ["quality_scorer"],
-    ["subset_selection", "benchmark"],
+    ["quality_scorer", "topic_spread"],
+    ["subset_rules"],
+    ["subset_selection", "subset_report", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
