@@ -102,7 +102,7 @@ def matching_line(subset: dict, facts: dict) -> str:
         how = f"{means}, Kolmogorov-Smirnov distance {facts['ks_distance']:.3f}"
     else:
         how = f"mix of sources {facts['source_mix_distance']:.1%} apart"
-    lacking = f"; {facts['rows_unmatched']:,} rows found no match outside the tier" if facts["rows_unmatched"] else ""
+    lacking = f"; rows without a match outside the tier: {facts['rows_unmatched']:,}" if facts["rows_unmatched"] else ""
     return f"{subset['subset']} against {subset['controls']}: {how}{lacking}"
 
 

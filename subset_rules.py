@@ -23,10 +23,7 @@ from topic_spread import pick_diverse
 
 # Each random rule has a stream of its own, so that one draw says nothing of another.
 STREAMS = {"random": 2, "diverse": 3, "source_matched": 4, "length_matched": 5, "band": 6}
-IS_SPACE = np.isin(np.arange(256), [*range(9, 14), *range(28, 33)])  # the ASCII bytes that str.split splits at
-# First bytes, in UTF-8, of the characters beyond ASCII that str.split splits at too: U+0085, U+1680, U+2000, U+3000...
-MAY_BE_SPACE = np.isin(np.arange(256), [0xC2, 0xE1, 0xE2, 0xE3])
-BYTES_PER_BLOCK = 1 << 24
+BLOCK = 10_000  # texts that are Python strings at one time
 LENGTH_BIN_GROWTH = 20  # a bin of lengths is a twentieth of its length wide: one word up to 40, two up to 60
 
 
@@ -240,38 +237,8 @@ def length_facts(words: np.ndarray) -> dict:
 
 
 def count_words(column) -> np.ndarray:
-    """Words, as str.split tells them, of every text of a pyarrow column; int64.
-
-    Spaces are looked for in the bytes of many texts at once. Texts with a character that may be a space beyond ASCII
-    go through str.split.
-    """
-    counts = [np.empty(0, np.int64)]
-    for chunk in column.chunks:
-        chunk = chunk.cast(pyarrow.large_string())
-        offsets = np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
-        data = np.frombuffer(chunk.buffers()[2] or b"", np.uint8)
-        start = 0
-        while start < len(chunk):
-            stop = int(np.searchsorted(offsets, offsets[start] + BYTES_PER_BLOCK, side="right")) - 1
-            stop = min(max(stop, start + 1), len(chunk))
-            counts.append(
-                _count_block(chunk[start:stop], data[offsets[start] : offsets[stop]], offsets[start : stop + 1])
-            )
-            start = stop
-    return np.concatenate(counts)
-
-
-def _count_block(texts, data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    starts = offsets - offsets[0]
-    space = np.ones(len(data) + 1, bool)  # as if a space stood before the first text
-    space[1:] = IS_SPACE[data]
-    begins = np.flatnonzero(space[:-1] & ~space[1:])
-    counts = np.diff(np.searchsorted(begins, starts))
-    # A word that begins with its text has no space before it: the text before may end in a letter.
-    opening = starts[:-1][np.diff(starts) > 0]
-    opening = opening[~space[opening + 1] & ~space[opening]]
-    counts += np.bincount(np.searchsorted(starts, opening, side="right") - 1, minlength=len(counts))
-    doubtful = np.unique(np.searchsorted(starts, np.flatnonzero(MAY_BE_SPACE[data]), side="right") - 1)
-    for row, text in zip(doubtful.tolist(), texts.take(doubtful).to_pylist(), strict=True):
-        counts[row] = len(text.split())
+    """Words, by white space, of every text of a pyarrow column; int64."""
+    counts = np.empty(len(column), np.int64)
+    for start in range(0, len(column), BLOCK):
+        counts[start : start + BLOCK] = [len(text.split()) for text in column.slice(start, BLOCK).to_pylist()]
     return counts

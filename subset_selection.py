@@ -193,7 +193,9 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict) 
     table = read_arrow(results / "scores")
     heldout = read_arrow(results / "subsets" / "heldout", ["id"])["id"]
     is_heldout = pyarrow.compute.is_in(table["id"], value_set=heldout)
-    pool = Pool(table.filter(pyarrow.compute.invert(is_heldout)).combine_chunks(), configs[0]["balance"])
+    stays = pyarrow.compute.invert(is_heldout)
+    columns = {name: table[name].filter(stays).combine_chunks() for name in table.column_names}  # one copy at a time
+    pool = Pool(pyarrow.table(columns), configs[0]["balance"])
     removed = duplicates_removed(scores["ledger"])
     for config in tqdm(configs, desc="subsets", unit=" subsets", delay=2):
         started = time.time()
