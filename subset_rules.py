@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from topic_spread import pick_diverse
+from topic_spread import pick_diverse, places_within
 
 # Each random rule has a stream of its own, so that one draw says nothing of another.
 STREAMS = {"random": 2, "diverse": 3, "source_matched": 4, "length_matched": 5, "band": 6}
@@ -93,8 +93,9 @@ def pick_rows(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.ndarr
         tier, _ = pick_rows(subset["tier"], count, pool, seed)
         outside = pool.shuffled(rule, seed)
         outside = outside[~np.isin(outside, tier)]
-        match = {"source_matched": match_sources, "length_matched": match_lengths}[rule]
-        return match(tier, outside, pool.sources if rule == "source_matched" else pool.response_words)
+        if rule == "source_matched":
+            return match_sources(tier, outside, pool.sources)
+        return match_lengths(tier, outside, pool.response_words)
     order = pool.longest_first if rule == "longest" else pool.best_first
     return (order[-count:] if rule == "bottom" else order[:count]), {}
 
@@ -116,15 +117,6 @@ def highest_first(values: np.ndarray, order: np.ndarray) -> np.ndarray:
 def best_first(quality: np.ndarray, ids) -> np.ndarray:
     """Row numbers from the highest score to the lowest, equal ones by id."""
     return highest_first(quality, by_id(ids))
-
-
-def places_within(groups: np.ndarray) -> np.ndarray:
-    """The place, from 0, of each entry among the entries of its group. groups: small integers."""
-    grouped = np.argsort(groups, kind="stable")
-    sizes = np.bincount(groups)
-    places = np.empty(len(groups), np.int64)
-    places[grouped] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return places
 
 
 def balanced(order: np.ndarray, sources: np.ndarray) -> np.ndarray:

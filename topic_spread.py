@@ -89,11 +89,16 @@ def first_of_each_instruction(order: np.ndarray, count: int, texts_of: Callable)
 def spread(topics: np.ndarray, count: int) -> np.ndarray:
     """Which `count` of the candidates to take, in their order, when the topics take turns. topics: of each candidate,
     the best candidate first."""
-    grouped = np.argsort(topics, kind="stable")
-    sizes = np.bincount(topics)
-    turns = np.empty(len(topics), np.int64)  # a candidate's place within its topic
-    turns[grouped] = np.arange(len(topics)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(np.argsort(turns, kind="stable")[:count])
+    return np.sort(np.argsort(places_within(topics), kind="stable")[:count])
+
+
+def places_within(groups: np.ndarray) -> np.ndarray:
+    """The place, from 0, of each entry among the entries of its group. groups: small integers."""
+    grouped = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    places = np.empty(len(groups), np.int64)
+    places[grouped] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return places
 
 
 # ---------------------------------------------------------------------------------------------------------------------
