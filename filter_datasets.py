@@ -7,7 +7,7 @@ factor, the scale.
 
 Reads  what --dataset names: local files or folders, hub ids, or "demo", the embedded corpus (no network)
 Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json,
-       <results>/scores/scorecard.html and .json: a page to judge the scores by
+       <results>/subsets/figures/, <results>/scores/scorecard.html and .json: a page to judge the scores by
 
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
@@ -33,7 +33,6 @@ from common import (
     hash_strings,
     is_done,
     provenance,
-    read_json,
     require_disk,
     require_writable,
     run_main,
@@ -45,8 +44,9 @@ from dataset_readers import read_rows
 from near_duplicates import best_of_each, first_of_each, near_duplicates, text_digest
 from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
+from subset_report import draw_subsets, figure_files, print_subsets
+from subset_rules import best_first
 from subset_selection import (
-    best_first,
     describe,
     disk_bytes,
     draw_stratified,
@@ -62,7 +62,6 @@ from training_configs import (
     EVALUATION,
     HELDOUT,
     SCORE_WEIGHTS,
-    SUBSETS,
 )
 from verifiable_tasks import make_suite
 
@@ -85,8 +84,12 @@ def main() -> None:
         print(f"skipped: {results / 'scores.json'} is already done")
     else:
         make_scores(results, config, inputs, arguments.num_proc, arguments.ifd)
-    scores = make_subsets(results, arguments.force)
+    figure = figure_files(results)
+    scores = make_subsets(results, arguments.force, arguments.balance, stale=figure)
     print_report(results, scores)
+    if not all(file.exists() for file in figure):
+        draw_subsets(results, scores)
+    print(f"figure: {figure[0]}")
     print(refresh_scorecard(results, scores))
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
     folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
@@ -103,6 +106,10 @@ def parse_arguments():
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
     parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
     parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
+    parser.add_argument(
+        "--balance", choices=["none", "source"], default="none",
+        help="source: rank rows within their source, so that each tier holds the sources in their share of the pool",
+    )  # fmt: skip
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
     parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
@@ -380,22 +387,12 @@ def hash_content(table) -> str:
 
 
 def print_report(results: Path, scores: dict) -> None:
-    """The ledger, the scale, and one line for each subset."""
+    """The ledger and the subsets."""
     print("\n" + "\n".join(ledger_lines(scores["ledger"])))
     print(
         f"{scores['rows']:,} rows scored: {scores['pool_rows']:,} to choose from, {scores['heldout_rows']:,} held out\n"
     )
-    names = [name for name in [*SUBSETS, "heldout"] if name not in scores["subsets_left_out"]]
-    subsets = [read_json(results / "subsets" / f"{name}.json") for name in names]
-    print("\n".join(subset_table(subsets)))
-    print(f"scale {scores['scale_label']}: " + ("full size" if scores["scale"] == 1 else "every subset shrunk by this"))
-    if scores["subsets_left_out"]:
-        print(f"left out, smaller than one row at this scale: {', '.join(scores['subsets_left_out'])}")
-    for subset in subsets:
-        if subset["rule"] == "top" and subset["pool_fraction"] > 0.5:
-            print(
-                f"{subset['subset']} takes {subset['pool_fraction']:.0%} of the pool: it is little else than the pool"
-            )
+    print_subsets(results, scores)
 
 
 def ledger_lines(ledger: dict) -> list[str]:
@@ -409,24 +406,6 @@ def ledger_lines(ledger: dict) -> list[str]:
             lines.append(f"  -{sum(by_source.values()):<9,} {step['step']}: {reason} ({shown}{more})")
     lines += [f"   {rows:<9,} changed: {reason}" for reason, rows in ledger["modified"].items()]
     return lines + [f"   unreadable: {example}" for example in ledger["unreadable_examples"]]
-
-
-def subset_table(subsets: list[dict]) -> list[str]:
-    """The subsets side by side."""
-    heads = f"{'subset':14}{'rule':12}{'rows':>9}{'prompts':>9}{'of pool':>9}{'score':>8}{'range':>14}{'words':>8}"
-    lines = [f"{heads}{'entropy':>9}  most from"]
-    for subset in subsets:
-        score, words = subset["score"], subset["response_words"]
-        source, rows = next(iter(subset["source_mix"].items()), ("-", 0))
-        most = f"{source} {rows / max(subset['rows'], 1):.0%}"
-        numbers = f"{'-':>8}{'-':>14}{'-':>8}"
-        if subset["rows"]:
-            numbers = f"{score['mean']:8.3f}{score['min']:8.3f}-{score['max']:.3f}{words['mean']:8.1f}"
-        lines.append(
-            f"{subset['subset']:14}{subset['rule'].split()[0]:12}{subset['rows']:9,}{subset['distinct_instructions']:9,}"
-            f"{subset['pool_fraction']:9.1%}{numbers}{subset['source_entropy_bits']:9.2f}  {most}"
-        )
-    return lines
 
 
 if __name__ == "__main__":

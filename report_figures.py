@@ -31,10 +31,17 @@ RULES = {
     "top": {"color": "#0072B2", "marker": "o", "line": "-", "label": "best-scored rows (ultra, high, medium)"},
     "random": {"color": "#D55E00", "marker": "s", "line": ":", "label": "random rows"},
     "longest": {"color": "#009E73", "marker": "D", "line": "", "label": "longest rows"},
+    "source_matched": {"color": "#E69F00", "marker": "^", "line": "", "label": "random, ultra's mix of sources"},
+    "length_matched": {"color": "#56B4E9", "marker": "X", "line": "", "label": "random, ultra's lengths"},
+    "diverse": {"color": "#0072B2", "marker": "*", "line": "", "label": "high-scored, spread over topics"},
+    "band": {"color": "#555555", "marker": ".", "line": "-", "label": "disjoint bands of score, best on the right"},
     "bottom": {"color": "#CC79A7", "marker": "v", "line": "", "label": "worst-scored rows (low)"},
     None: {"color": "#555555", "marker": "P", "line": "", "label": "other subsets"},
 }
-DODGE = {"top": 1.0, "random": 1.2, "longest": 0.83, "bottom": 0.83, None: 1.44}  # equal rows stand side by side
+DODGE = {  # equal rows stand side by side
+    "top": 1.0, "random": 1.2, "longest": 0.83, "bottom": 0.83, "length_matched": 0.69, "band": 0.58,
+    "source_matched": 1.73, "diverse": 2.07, None: 2.5,
+}  # fmt: skip
 ANCHORS = {CLAIM["anchor"]: ("#000000", (0, (5, 2))), CLAIM["base"]: ("#777777", (0, (1, 1.5)))}
 METRIC_LABELS = {
     "bits_per_byte": "Held-out loss, bits per byte (lower is better)",
@@ -162,7 +169,7 @@ def draw_anchor(axis, run: dict, metric: str, factor: float) -> None:
 
 def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style: dict, repeated: bool) -> None:
     runs = sorted(runs, key=lambda run: run["rows"])
-    x = np.array([run["rows"] for run in runs]) * DODGE[rule] * (1.44 if repeated else 1)
+    x = np.array([run["rows"] * within_rule(run) for run in runs]) * DODGE[rule] * (1.44 if repeated else 1)
     values, low, high = (
         np.array([run["metrics"][metric][key] for run in runs]) * factor for key in ("value", "low", "high")
     )
@@ -172,6 +179,12 @@ def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style:
         markerfacecolor="white" if repeated else style["color"],
         label="the same rows, more epochs" if repeated else style["label"],
     )  # fmt: skip
+
+
+def within_rule(run: dict) -> float:
+    """What sets bands of one size, and draws of one size, side by side."""
+    subset = SUBSETS.get(run["subset"], {})
+    return 0.92 ** (subset.get("band", 1) - 1) * 1.08 ** subset.get("draw", 0)
 
 
 def is_repeated(run: dict) -> bool:

@@ -1,8 +1,7 @@
-"""Cut the scored rows into held-out rows and subsets: sizes, rules, files.
+"""Cut the scored rows into held-out rows and subsets: sizes, held-out rows, descriptions, files.
 
-A subset is the rows of `results/scores/` that a rule of `training_configs.SUBSETS` picks, without the held-out ones:
-top and bottom by score, longest by words of the response, random as a prefix of one shuffled order. Whatever ties is
-ordered by id, so that the same rows give the same subsets in whatever order they came.
+A subset is the rows of `results/scores/` that a rule of `training_configs.SUBSETS` picks (`subset_rules`), without the
+held-out ones. What the pool is too small for is left out, with the reason.
 
 Reads  scores/, scores.json, subsets/heldout/
 Writes subsets/<subset>/ and <subset>.json. `python filter_datasets.py` is the command.
@@ -10,7 +9,7 @@ Writes subsets/<subset>/ and <subset>.json. `python filter_datasets.py` is the c
 
 import math
 import time
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +28,11 @@ from common import (
     write_json,
 )
 from quality_scorer import SCORE_KEYS
+from subset_rules import Pool, count_words, length_facts, pick_rows, why_impossible
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
 
 PERCENTILES = [1, 5, 25, 50, 75, 95, 99]
+SCORE_FACTS = {"min": "min", "max": "max", "mean": "mean", "p5": "p5", "median": "p50", "p95": "p95"}
 FRIENDLY_SCALES = [1, 2, 3, 4, 5, 6, 8] + [
     round(step * 10**power) for power in range(1, 7) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 ]
@@ -47,9 +48,10 @@ def scale_of(pool_rows: int) -> int:
 
 
 def scale_facts(pool_rows: int) -> dict:
-    """The scale of a pool, and the subsets of which less than one row would be left."""
+    """The scale of a pool, and the subsets that cannot be cut from it, each with the reason."""
     scale = scale_of(pool_rows)
-    left_out = [name for name, subset in SUBSETS.items() if subset["rows"] < scale]
+    reasons = {name: why_impossible(subset, subset["rows"] // scale, pool_rows) for name, subset in SUBSETS.items()}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
     return {"scale": scale, "scale_label": f"1:{scale}", "subsets_left_out": left_out}
 
 
@@ -85,44 +87,6 @@ def disk_bytes(table) -> float:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Rules
-
-
-def best_first(quality: np.ndarray, ids) -> np.ndarray:
-    """Row numbers from the highest score to the lowest, equal ones by id."""
-    table = pyarrow.table({"quality": quality, "id": ids})
-    order = pyarrow.compute.sort_indices(table, [("quality", "descending"), ("id", "ascending")])
-    return order.to_numpy().astype(np.int64)
-
-
-def longest_first(words: np.ndarray, ids) -> np.ndarray:
-    """Row numbers from the most words in the response to the fewest, equal ones by id."""
-    return best_first(words, ids)
-
-
-def shuffled(ids, seed: int) -> np.ndarray:
-    """Row numbers in a random order that depends on the ids and the seed alone."""
-    by_id = pyarrow.compute.sort_indices(ids).to_numpy().astype(np.int64)
-    return by_id[np.random.default_rng([seed, 2]).permutation(len(by_id))]
-
-
-def pick_rows(rule: str, count: int, table, words: np.ndarray, seed: int) -> np.ndarray:
-    """The numbers of `count` rows of a table with columns id and quality, in the order they are stored in."""
-    if rule == "random":
-        return shuffled(table["id"], seed)[:count]
-    if rule == "longest":
-        return longest_first(words, table["id"])[:count]
-    order = best_first(table["quality"].to_numpy(), table["id"])
-    return {"top": order[:count], "bottom": order[-count:]}[rule]
-
-
-def count_words(column) -> np.ndarray:
-    """Words, by white space, of every text of a column."""
-    counts = [len(text.split()) for chunk in column.chunks for text in chunk.to_pylist()]
-    return np.array(counts, np.int64)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Descriptions
 
 
@@ -135,18 +99,20 @@ def describe(values: np.ndarray) -> dict:
     return {name: float(number) for name, number in zip(names, numbers, strict=True)}
 
 
-def profile(table) -> dict:
-    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, length."""
-    mix = dict(sorted(Counter(table["source"].to_pylist()).items(), key=lambda item: (-item[1], item[0])))
-    score, words = describe(table["quality"].to_numpy()), describe(count_words(table["response"]))
+def profile(table, instruction_words: np.ndarray, response_words: np.ndarray) -> dict:
+    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, lengths."""
+    counts = pyarrow.compute.value_counts(table["source"]).to_pylist()
+    mix = dict(sorted(((item["values"], item["counts"]) for item in counts), key=lambda item: (-item[1], item[0])))
+    score = describe(table["quality"].to_numpy())
     shares = [rows / table.num_rows for rows in mix.values()]
     return {
         "ids_hash": hash_strings(table["id"].to_pylist()),
         "distinct_instructions": len(pyarrow.compute.unique(table["instruction"])),
-        "score": {key: score[key] for key in ("min", "max", "mean")},
+        "score": {name: score[key] for name, key in SCORE_FACTS.items()},
         "source_mix": mix,
         "source_entropy_bits": sum((-share * math.log2(share) for share in shares), 0.0),
-        "response_words": {"mean": words["mean"], "p5": words["p5"], "median": words["p50"], "p95": words["p95"]},
+        "instruction_words": length_facts(instruction_words),
+        "response_words": length_facts(response_words),
     }
 
 
@@ -154,50 +120,51 @@ def profile(table) -> dict:
 # Files
 
 
-def write_subset(results: Path, config: dict, inputs: dict, table, pool_rows: int, started: float) -> None:
-    """Write one subset's rows, then its JSON."""
+def write_subset(results: Path, config: dict, inputs: dict, table, pool_rows: int, facts: dict, started: float) -> None:
+    """Write one subset's rows, then its JSON. facts: what is known beside the sizes, such as `profile`."""
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
     clear(marker, folder)
     write_arrow(folder, table)
-    scale = scale_facts(pool_rows)
-    facts = {
+    scale = scale_of(pool_rows)
+    content = {
         "config": config,
         "provenance": provenance(started, inputs),
         "subset": name,
         "rule": config["rule"],
         "rows": table.num_rows,
         "full_scale_rows": config["rows"],
-        "scale": scale["scale"],
-        "scale_label": scale["scale_label"],
+        "scale": scale,
+        "scale_label": f"1:{scale}",
         "pool_rows": pool_rows,
         "pool_fraction": table.num_rows / pool_rows,
-        **profile(table),
+        **facts,
     }
-    write_json(marker, facts)
+    write_json(marker, content)
 
 
 def write_heldout(results: Path, scored, is_heldout: np.ndarray, seed: int, content_hash: str) -> None:
     """Write the rows that every experiment is tested on; `scored` are all rows, the mask says which of them."""
     config = {"subset": "heldout", "rule": "stratified by source", "rows": HELDOUT["max_rows"], "seed": seed}
     table = scored.filter(pyarrow.array(is_heldout))
+    facts = profile(table, count_words(table["instruction"]), count_words(table["response"]))
     pool_rows = scored.num_rows - table.num_rows
-    write_subset(results, config, {"scores": content_hash}, table, pool_rows, time.time())
+    write_subset(results, config, {"scores": content_hash}, table, pool_rows, facts, time.time())
 
 
-def make_subsets(results: Path, force: bool) -> dict:
-    """Write every subset that is not done. The content of scores.json, up to date with SUBSETS."""
+def make_subsets(results: Path, force: bool, balance: str = "none", stale: Sequence[Path] = ()) -> dict:
+    """Write every subset that is not done. The content of scores.json, up to date with SUBSETS.
+
+    balance: none or source (`subset_rules`). stale: files that show the subsets, removed before one changes.
+    """
     scores = read_json(results / "scores.json")
-    facts, inputs, seed = scale_facts(scores["pool_rows"]), {"scores": scores["content_hash"]}, scores["config"]["seed"]
+    facts, inputs = scale_facts(scores["pool_rows"]), {"scores": scores["content_hash"]}
     if any(scores[key] != value for key, value in facts.items()):
         scores |= facts
         write_json(results / "scores.json", scores)
-    configs = [
-        {"subset": name, **subset, "seed": seed}
-        for name, subset in SUBSETS.items()
-        if name not in scores["subsets_left_out"]
-    ]
+    names = [name for name in SUBSETS if name not in scores["subsets_left_out"]]
+    configs = [subset_config(name, scores["config"]["seed"], balance) for name in names]
     wanted = [
         config
         for config in configs
@@ -206,20 +173,44 @@ def make_subsets(results: Path, force: bool) -> dict:
     if len(wanted) < len(configs):
         print(f"skipped: {len(configs) - len(wanted)} subsets under {results / 'subsets'} are already done")
     if wanted:
-        cut_subsets(results, wanted, inputs, scores["scale"])
+        for file in stale:
+            file.unlink(missing_ok=True)
+        cut_subsets(results, wanted, inputs, scores)
     return scores
 
 
-def cut_subsets(results: Path, configs: list[dict], inputs: dict, scale: int) -> None:
+def subset_config(name: str, seed: int, balance: str) -> dict:
+    """All that a subset depends on beside the scores; of a control, also how the tier that it controls is picked."""
+    subset = SUBSETS[name]
+    tier = {"tier": SUBSETS[subset["controls"]]} if "controls" in subset else {}
+    return {"subset": name, **subset, **tier, "seed": seed, "balance": balance}
+
+
+def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict) -> None:
     """Pick and write subsets from the rows that are not held out."""
     from tqdm import tqdm
 
     table = read_arrow(results / "scores")
     heldout = read_arrow(results / "subsets" / "heldout", ["id"])["id"]
     is_heldout = pyarrow.compute.is_in(table["id"], value_set=heldout)
-    pool = table.filter(pyarrow.compute.invert(is_heldout)).combine_chunks()
-    words = count_words(pool["response"])
+    stays = pyarrow.compute.invert(is_heldout)
+    columns = {name: table[name].filter(stays).combine_chunks() for name in table.column_names}  # one copy at a time
+    pool = Pool(pyarrow.table(columns), configs[0]["balance"])
+    removed = duplicates_removed(scores["ledger"])
     for config in tqdm(configs, desc="subsets", unit=" subsets", delay=2):
         started = time.time()
-        rows = pick_rows(config["rule"], config["rows"] // scale, pool, words, config["seed"])
-        write_subset(results, config, inputs, pool.take(rows), pool.num_rows, started)
+        rows, facts = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
+        chosen = pool.table.take(rows)
+        facts = {
+            "controls": config.get("controls"),
+            **profile(chosen, pool.instruction_words[rows], pool.response_words[rows]),
+            "pool_duplicates_removed": removed,
+            "selection": facts,
+        }
+        write_subset(results, config, inputs, chosen, pool.rows, facts, started)
+
+
+def duplicates_removed(ledger: dict) -> dict[str, int]:
+    """How many rows left the pool as duplicates before anything was picked, by kind."""
+    dropped = [(reason, sum(by.values())) for step in ledger["steps"] for reason, by in step["dropped"].items()]
+    return {reason: rows for reason, rows in dropped if "duplicate" in reason}

@@ -3,7 +3,7 @@
     python train_quality_comparison.py ultra_10k_500M
     python train_quality_comparison.py all --skip_existing
 
-Groups: all (the six main runs), ablations, controls, curve, demo, everything.
+Groups: all (the six main runs), ablations, controls, bands, curve, demo, everything.
 
 Reads  subsets/<subset>/ and subsets/heldout/, which filter_datasets.py writes.
 Writes <experiment>/experiment_config.json, train_results.json, model/ (safetensors and tokenizer),
@@ -166,10 +166,11 @@ def require_subset(results_dir: Path, name: str) -> dict:
     """The JSON of a finished subset. Raises UserError that names the command which makes it."""
     marker = results_dir / "subsets" / f"{name}.json"
     scores = read_json(results_dir / "scores.json") if (results_dir / "scores.json").exists() else {}
-    if name in scores.get("subsets_left_out", []):
+    if name in scores.get("subsets_left_out", {}):
+        reason = scores["subsets_left_out"][name]
         raise UserError(
-            f"subset {name} has less than one row at scale {scores['scale_label']}: a pool of {scores['pool_rows']:,} "
-            "rows is too small for it; give filter_datasets.py more"
+            f"subset {name} was left out at scale {scores['scale_label']} ({reason}): a pool of "
+            f"{scores['pool_rows']:,} rows is too small for it; give filter_datasets.py more"
         )
     if not marker.exists():
         raise UserError(

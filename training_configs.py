@@ -24,7 +24,8 @@ CLEANING = {
 HELDOUT = {"max_rows": 2_000, "max_fraction": 0.05}  # of the cleaned pool, whichever is fewer
 
 # `rows` is the size at full scale. A pool of fewer than FULL_SCALE_ROWS shrinks every subset by one common factor.
-# Random subsets are prefixes of one shuffled order, so that random_1k is part of random_10k, and so on.
+# subset_rules.py says what the rules mean. Random subsets are prefixes of one shuffled order, so that random_1k is part
+# of random_10k, and so on; another `draw` is another order. A control has as many rows as the tier that it `controls`.
 FULL_SCALE_ROWS = 1_000_000
 SUBSETS = {
     "ultra_10k": {"rule": "top", "rows": 10_000},
@@ -32,12 +33,18 @@ SUBSETS = {
     "medium_1M": {"rule": "top", "rows": 1_000_000},
     "low_100k": {"rule": "bottom", "rows": 100_000},
     "longest_10k": {"rule": "longest", "rows": 10_000},
+    "source_matched_10k": {"rule": "source_matched", "rows": 10_000, "controls": "ultra_10k"},
+    "length_matched_10k": {"rule": "length_matched", "rows": 10_000, "controls": "ultra_10k"},
+    "diverse_10k": {"rule": "diverse", "rows": 10_000, "candidates_per_row": 10, "rows_per_topic": 10},
+    **{f"band{band}_10k": {"rule": "band", "rows": 10_000, "band": band, "bands": 5} for band in (1, 2, 3, 4, 5)},
     "ultra_1k": {"rule": "top", "rows": 1_000},
     "ultra_3k": {"rule": "top", "rows": 3_000},
     "ultra_5k": {"rule": "top", "rows": 5_000},
     "random_1k": {"rule": "random", "rows": 1_000},
     "random_3k": {"rule": "random", "rows": 3_000},
     "random_10k": {"rule": "random", "rows": 10_000},
+    "random_10k_d1": {"rule": "random", "rows": 10_000, "draw": 1},
+    "random_10k_d2": {"rule": "random", "rows": 10_000, "draw": 2},
     "random_30k": {"rule": "random", "rows": 30_000},
     "random_100k": {"rule": "random", "rows": 100_000},
 }
@@ -141,6 +148,12 @@ ARMS = {
     "low_100k": {"subset": "low_100k"},
     "random_10k": {"subset": "random_10k", "epochs": 3},
     "longest_10k": {"subset": "longest_10k", "epochs": 3},
+    "source_matched_10k": {"subset": "source_matched_10k", "epochs": 3},
+    "length_matched_10k": {"subset": "length_matched_10k", "epochs": 3},
+    "random_10k_d1": {"subset": "random_10k_d1", "epochs": 3},
+    "random_10k_d2": {"subset": "random_10k_d2", "epochs": 3},
+    "diverse_10k": {"subset": "diverse_10k", "epochs": 3},
+    **{f"band{band}_10k": {"subset": f"band{band}_10k", "epochs": 3} for band in (1, 2, 3, 4, 5)},
     "random_100k": {"subset": "random_100k"},
     "random_1k": {"subset": "random_1k"},  # the format-tuned anchor
     "ultra_10k_x10": {"subset": "ultra_10k", "epochs": 10},  # the tokens of high_100k, from a tenth of the rows
@@ -175,11 +188,14 @@ EXPERIMENTS = {
     **_arms_at("500M", ["ultra_10k", "high_100k", "medium_1M"]),
     **_arms_at("1B", ["ultra_10k", "high_100k", "medium_1M"]),
 }
-ABLATION_CONFIGS = _arms_at("500M", ["ultra_5k", "low_100k", "ultra_10k_x10"])
+ABLATION_CONFIGS = _arms_at("500M", ["ultra_5k", "low_100k", "ultra_10k_x10", "diverse_10k"])
 CONTROL_CONFIGS = {
     **_arms_at("500M", ["base", "random_1k", "random_10k", "longest_10k", "random_100k"]),
+    **_arms_at("500M", ["source_matched_10k", "length_matched_10k", "random_10k_d1", "random_10k_d2"]),
     **_arms_at("1B", ["base", "random_1k", "random_10k"]),
 }
+# Dose and response: as many rows from each of five disjoint bands of score, best to worst.
+BAND_CONFIGS = _arms_at("500M", [f"band{band}_10k" for band in (1, 2, 3, 4, 5)])
 CURVE_CONFIGS = _arms_at("500M", ["ultra_1k", "ultra_3k", "random_3k", "random_30k"])
 DEMO_CONFIGS = {
     **_arms_at("demo", ["random_1k", "ultra_10k", "random_10k", "longest_10k"], **DEMO_SETTINGS, epochs=12),
@@ -191,9 +207,10 @@ GROUPS = {
     "all": EXPERIMENTS,
     "ablations": ABLATION_CONFIGS,
     "controls": CONTROL_CONFIGS,
+    "bands": BAND_CONFIGS,
     "curve": CURVE_CONFIGS,
     "demo": DEMO_CONFIGS,
-    "everything": {**CONTROL_CONFIGS, **EXPERIMENTS, **ABLATION_CONFIGS, **CURVE_CONFIGS},
+    "everything": {**CONTROL_CONFIGS, **EXPERIMENTS, **ABLATION_CONFIGS, **BAND_CONFIGS, **CURVE_CONFIGS},
 }
 ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS}
 
@@ -203,7 +220,7 @@ CLAIM = {
     "medium": "medium_1M",
     "anchor": "random_1k",
     "base": "base",
-    "controls": ["random_10k", "longest_10k"],
+    "controls": ["random_10k", "longest_10k", "source_matched_10k", "length_matched_10k"],
     "retention": 0.8,
     "confidence": 0.95,
     "bootstrap_draws": 10_000,

@@ -18,6 +18,7 @@ REFERENCE = ROOT / "results" / "reference"
 PUBLISHED = [  # facts and pictures; no weights, no rows
     "scores.json",
     "subsets/*.json",
+    "subsets/figures/*.png",
     "experiment_summary.json",
     "*/experiment_config.json",
     "*/train_results.json",

@@ -5,21 +5,22 @@ import sys
 from collections import Counter, defaultdict
 
 import numpy as np
-import pyarrow
 import pytest
 
 import filter_datasets
+import subset_report
 import subset_selection
 from common import UserError, read_arrow, read_json
 from near_duplicates import normalise
 from quality_scorer import SCORE_KEYS
-from subset_selection import best_first, describe, draw_stratified, heldout_rows, pick_rows, profile, scale_of, shuffled
+from subset_selection import describe
 from training_configs import SUBSETS
 from verifiable_tasks import make_suite
 
 
 def run(folder, *options):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filter_datasets, "draw_subsets", lambda *arguments: None)  # test_subset_selection draws it
         patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
         patch.setattr("scorecard_page.draw_figures", lambda card: defaultdict(list))  # test_scorecard.py draws them
         filter_datasets.main()
@@ -136,18 +137,31 @@ def test_subsets_follow_their_rules(finished):
         assert facts["rows"] == len(ids) == SUBSETS[name]["rows"] // 2_000
     small, large = subset_of(finished, "random_10k")[1], subset_of(finished, "random_100k")[1]
     assert large[: len(small)] == small
-    assert scores["subsets_left_out"] == ["ultra_1k", "random_1k"]
+    assert scores["subsets_left_out"] == dict.fromkeys(["ultra_1k", "random_1k"], "smaller than one row at this scale")
     assert not (finished[0] / "subsets" / "random_1k.json").exists()
 
 
 def test_a_subset_says_what_it_is(finished):
     facts, rows = subset_of(finished, "high_100k")
     quality = [row["quality"] for row in rows]
-    assert facts["score"] == {"min": min(quality), "max": max(quality), "mean": pytest.approx(np.mean(quality))}
+    assert (facts["score"]["min"], facts["score"]["max"]) == (min(quality), max(quality))
+    assert facts["score"]["mean"] == pytest.approx(np.mean(quality))
     assert facts["pool_rows"] == 571 and facts["pool_fraction"] == pytest.approx(50 / 571)
     assert (facts["rule"], facts["full_scale_rows"], facts["scale"]) == ("top", 100_000, 2_000)
     assert sum(facts["source_mix"].values()) == 50
     assert facts["provenance"]["inputs"] == {"scores": finished[1]["content_hash"]}
+    assert facts["pool_duplicates_removed"] == {"exact_duplicate": 1, "near_duplicate": 1}
+    words = [len(row["instruction"].split()) for row in rows]
+    assert facts["instruction_words"]["mean"] == pytest.approx(np.mean(words))
+
+
+def test_a_control_says_what_it_controls_and_how_well_it_matches(finished):
+    ultra = {row["id"] for row in subset_of(finished, "ultra_10k")[1]}
+    facts, rows = subset_of(finished, "source_matched_10k")
+    assert facts["controls"] == "ultra_10k" and facts["config"]["tier"] == SUBSETS["ultra_10k"]
+    assert facts["source_mix"] == subset_of(finished, "ultra_10k")[0]["source_mix"]
+    assert facts["selection"] == {"rows_unmatched": 0, "source_mix_distance": 0}
+    assert len(rows) == len(ultra) and not ultra & {row["id"] for row in rows}
 
 
 def test_a_second_run_skips_and_another_is_refused(finished, capsys):
@@ -238,11 +252,50 @@ def test_a_new_subset_needs_no_new_scores(tmp_path, monkeypatch):
     before = run(tmp_path / "results", "--dataset", path)
     changed = {**SUBSETS, "random_300k": {"rule": "random", "rows": 300_000}, "random_1": {"rule": "random", "rows": 1}}
     monkeypatch.setattr(subset_selection, "SUBSETS", changed)
-    monkeypatch.setattr(filter_datasets, "SUBSETS", changed)
+    monkeypatch.setattr(subset_report, "SUBSETS", changed)
     after = run(tmp_path / "results", "--dataset", path)
     assert after["content_hash"] == before["content_hash"] and after["provenance"] == before["provenance"]
     assert read_json(tmp_path / "results" / "subsets" / "random_300k.json")["rows"] == 300_000 // after["scale"]
-    assert after["subsets_left_out"] == [*before["subsets_left_out"], "random_1"]
+    assert [*after["subsets_left_out"]] == [*before["subsets_left_out"], "random_1"]
+
+
+def test_a_control_that_the_pool_cannot_match_is_left_out_with_the_reason(tmp_path, monkeypatch, capsys):
+    control = {"source_matched_1M": {"rule": "source_matched", "rows": 1_000_000, "controls": "medium_1M"}}
+    for module in (subset_selection, subset_report):
+        monkeypatch.setattr(module, "SUBSETS", {**SUBSETS, **control})
+    scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(60)))
+    reason = "50 rows wanted, 7 outside medium_1M"  # scale 1:20000, three of the 60 rows held out
+    assert scores["subsets_left_out"]["source_matched_1M"] == reason
+    assert f"left out, {reason}: source_matched_1M" in capsys.readouterr().out
+    assert not (tmp_path / "results" / "subsets" / "source_matched_1M.json").exists()
+
+
+def test_balance_gives_every_tier_the_mix_of_the_pool_and_is_part_of_its_config(finished, tmp_path):
+    scores = run(tmp_path / "results", "--dataset", finished[2], "--balance", "source")
+    table = read_arrow(tmp_path / "results" / "scores")
+    heldout = set(read_arrow(tmp_path / "results" / "subsets" / "heldout", ["id"])["id"].to_pylist())
+    pool = Counter(row["source"] for row in table.select(["id", "source"]).to_pylist() if row["id"] not in heldout)
+    for name in ("ultra_10k", "high_100k", "medium_1M", "low_100k"):
+        facts = read_json(tmp_path / "results" / "subsets" / f"{name}.json")
+        for source, rows in pool.items():
+            share = facts["rows"] * rows / scores["pool_rows"]
+            assert abs(facts["source_mix"].get(source, 0) - share) < 1
+    with pytest.raises(UserError, match=r'balance: "source" there, "none" now.*--force rebuilds it'):
+        run(tmp_path / "results", "--dataset", finished[2])
+
+
+def test_the_figure_goes_before_a_subset_changes(tmp_path):
+    path = write_input(tmp_path, make_rows(60))
+    run(tmp_path / "results", "--dataset", path)
+    figure = subset_report.figure_files(tmp_path / "results")
+    figure[0].parent.mkdir()
+    for file in figure:
+        file.write_text("drawn")
+    run(tmp_path / "results", "--dataset", path)
+    assert all(file.exists() for file in figure)  # nothing was cut
+    (tmp_path / "results" / "subsets" / "high_100k.json").unlink()
+    run(tmp_path / "results", "--dataset", path)
+    assert not any(file.exists() for file in figure)
 
 
 def test_rows_that_ask_what_a_heldout_row_asks_leave(tmp_path):
@@ -288,79 +341,3 @@ def test_options_that_make_no_sense(tmp_path):
     for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"]):
         with pytest.raises(SystemExit):
             run(tmp_path, *option)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Arithmetic
-
-
-@pytest.mark.parametrize(
-    ("pool", "scale"),
-    [
-        (5_000_000, 1), (1_000_000, 1), (999_999, 2), (500_000, 2), (499_999, 3), (333_334, 3), (333_333, 4),
-        (100_000, 10), (99_999, 12), (83_333, 15), (57_544, 20), (188, 6_000), (2, 500_000), (1, 1_000_000),
-    ],
-)  # fmt: skip
-def test_scale(pool, scale):
-    assert scale_of(pool) == scale
-    tiers = [SUBSETS[name]["rows"] // scale for name in ("ultra_10k", "high_100k", "medium_1M")]
-    assert tiers[2] <= pool
-
-
-def test_heldout_size():
-    assert [heldout_rows(rows) for rows in (1, 19, 40, 39_999, 40_000, 10**6)] == [1, 1, 2, 1_999, 2_000, 2_000]
-
-
-def draw(sources, groups, count, seed=0):
-    return draw_stratified(np.array(sources), np.array(groups), count, np.random.default_rng(seed))
-
-
-def test_stratified_draw_gives_each_source_its_share():
-    sources, groups = ["a"] * 50 + ["b"] * 30 + ["c"] * 20, list(range(100))
-    drawn = draw(sources, groups, 10)
-    assert Counter(sources[row] for row in drawn) == {"a": 5, "b": 3, "c": 2}
-    assert drawn.tolist() == sorted(set(drawn.tolist())) == draw(sources, groups, 10).tolist()
-    assert drawn.tolist() != draw(sources, groups, 10, seed=1).tolist()
-    assert len(draw(sources, groups, 7)) == 7  # 3.5, 2.1, 1.4
-    assert draw(sources, groups, 0).tolist() == []
-
-
-def test_stratified_draw_takes_whole_groups_and_the_largest_last():
-    groups = [0] * 40 + [number // 4 for number in range(4, 64)]  # one group of 40, 15 groups of 4
-    drawn = Counter(groups[row] for row in draw(["a"] * 100, groups, 10))
-    assert sorted(drawn.values()) == [2, 4, 4] and 0 not in drawn
-    assert len(draw(["a"] * 40, [0] * 40, 10)) == 10
-
-
-IDS = pyarrow.array(["c", "a", "b", "d"], pyarrow.large_string())
-TABLE = pyarrow.table({"id": IDS, "quality": [0.5, 0.5, 0.9, 0.1]})
-
-
-def test_rules_break_ties_by_id():
-    words = np.array([3, 7, 3, 7])
-
-    def picked(rule, count):
-        return [IDS[row].as_py() for row in pick_rows(rule, count, TABLE, words, 0)]
-
-    assert [IDS[row].as_py() for row in best_first(np.array([0.5, 0.5, 0.9, 0.1]), IDS)] == ["b", "a", "c", "d"]
-    assert picked("top", 2) == ["b", "a"]
-    assert picked("bottom", 2) == ["c", "d"]
-    assert picked("longest", 3) == ["a", "d", "b"]
-    assert picked("random", 2) == picked("random", 4)[:2] and sorted(picked("random", 4)) == ["a", "b", "c", "d"]
-
-
-def test_random_order_depends_on_ids_and_seed_alone():
-    turned = IDS.take(pyarrow.array([3, 0, 2, 1]))
-    orders = [[ids[row].as_py() for row in shuffled(ids, seed)] for ids in (IDS, turned) for seed in range(9)]
-    assert orders[:9] == orders[9:] and len({tuple(order) for order in orders}) > 4
-
-
-def test_profile_by_hand():
-    rows = [("a", "x", "Go.", 0.2, "one two"), ("b", "y", "Go.", 0.4, "one"), ("c", "x", "Go!", 0.6, "one two three")]
-    names = ("id", "source", "instruction", "quality", "response")
-    facts = profile(pyarrow.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
-    assert facts["distinct_instructions"] == 2
-    assert facts["source_mix"] == {"x": 2, "y": 1}
-    assert facts["source_entropy_bits"] == pytest.approx(0.9183, abs=1e-4)
-    assert facts["response_words"] == pytest.approx({"mean": 2, "p5": 1.1, "median": 2, "p95": 2.9})
-    assert facts["score"] == pytest.approx({"min": 0.2, "max": 0.6, "mean": 0.4})

@@ -20,8 +20,9 @@ FLOORS = [
     ["dataset_files", "scorecard_tables"],
     ["dataset_readers", "scorecard_page"],
     ["scorer_validation", "instruction_difficulty"],
-    ["quality_scorer"],
-    ["subset_selection", "benchmark"],
+    ["quality_scorer", "topic_spread"],
+    ["subset_rules"],
+    ["subset_selection", "subset_report", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]

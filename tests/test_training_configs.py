@@ -1,9 +1,12 @@
 """The study's experiments are all there, and a slip in a setting is caught by name."""
 
+import re
+
 import pytest
 
 from training_configs import (
     ALL_EXPERIMENTS,
+    CLAIM,
     CONTROL_CONFIGS,
     EXPERIMENTS,
     GROUPS,
@@ -36,8 +39,28 @@ def test_every_experiment_resolves_and_names_a_subset_of_its_size():
 def test_subset_names_tell_their_rows():
     units = {"k": 1_000, "M": 1_000_000}
     for name, subset in SUBSETS.items():
-        size = name.split("_")[1]
-        assert subset["rows"] == int(size[:-1]) * units[size[-1]]
+        number, unit = re.search(r"_(\d+)([kM])(_d\d)?$", name).groups()[:2]
+        assert subset["rows"] == int(number) * units[unit]
+
+
+def test_a_control_has_the_rows_of_its_tier():
+    controls = {name: subset["controls"] for name, subset in SUBSETS.items() if "controls" in subset}
+    assert len(controls) >= 2
+    for name, tier in controls.items():
+        assert SUBSETS[name]["rows"] == SUBSETS[tier]["rows"] and "controls" not in SUBSETS[tier]
+
+
+def test_controls_of_the_claim_are_trained_like_ultra():
+    ultra = experiment_config("ultra_10k_500M")
+    for control in CLAIM["controls"]:
+        config = experiment_config(f"{control}_500M")
+        assert {key for key in config if config[key] != ultra[key]} == {"experiment", "subset"}
+        assert f"{control}_500M" in CONTROL_CONFIGS
+
+
+def test_bands_cover_the_pool():
+    bands = [SUBSETS[config["subset"]] for config in GROUPS["bands"].values()]
+    assert [subset["band"] for subset in bands] == list(range(1, bands[0]["bands"] + 1))
 
 
 def test_weights_sum_to_one():
