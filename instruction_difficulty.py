@@ -23,7 +23,7 @@ GPU gives what a CPU gives, to rounding.
     python filter_datasets.py --ifd MODEL                             as a column of <results>/scores/
     python instruction_difficulty.py FILE --ifd MODEL                 evidence: does a wrong instruction raise it
 
-The last reads a data file and writes <results>/scores/ifd_evidence.json.
+The last reads a data file and writes <results>/scorer/ifd_evidence.json.
 """
 
 import sys
@@ -382,7 +382,7 @@ def report_evidence(arguments) -> None:
     entries = evidence_entries(sources, right, wrong, compared)
     if not entries:
         raise UserError(f"{arguments.file}: no source has two rows of several tokens that could be mismatched")
-    folder = require_writable(Path(arguments.results_dir) / "scores")
+    folder = require_writable(Path(arguments.results_dir) / "scorer")
     inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
     facts = {"config": config, "provenance": provenance(started, inputs), "measured": facts, "sources": entries}
     write_json(folder / "ifd_evidence.json", facts)

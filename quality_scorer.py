@@ -6,10 +6,11 @@ corpus, equal to the last bit on every machine, batch size and process count. Ev
 What needs English (word order, unknown words, readability, phrases) is weighed by the confidence that the text is
 English prose, and abstains - takes its neutral value - on other languages, code and tables.
 
-Reads data files; writes the evidence to <results>/scores/validation.json and corruptions.json, a page where
---scorecard says, else nothing:
+Reads data files. Writes scored rows where --output says, a page where --scorecard says, corpus counts where --fit says,
+and the evidence to <results>/scorer/validation.json and corruptions.json:
 
     python quality_scorer.py FILE [--max_samples N] [--seed 0] [--num_proc N]     distribution, best and worst rows
+    python quality_scorer.py FILE --output scored.jsonl [--fit counts.json]       the rows with their scores
     python quality_scorer.py FILE --scorecard PATH.html                           the same and more as a page, and JSON
     python quality_scorer.py FILE --ifd MODEL [--weights ifd=0.1]                 and instruction-following difficulty
     python quality_scorer.py --explain --instruction TEXT --response TEXT         one pair's sub-scores
@@ -23,19 +24,29 @@ import os
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from common import UserError, hash_path, provenance, require_writable, run_main, write_json
+from common import UserError, hash_path, provenance, read_json, require_writable, run_main, write_json
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
+from score_output import (
+    DIMENSIONS,
+    SCORE_KEYS,
+    distribution_table,
+    example_lines,
+    explanation,
+    ledger_line,
+    scored_rows_path,
+    source_table,
+    write_scored_rows,
+)
 from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
 SCORER_VERSION = 4  # raise it whenever a score may change
-DIMENSIONS = ["clarity", "response_quality", "diversity", "complexity"]
-SCORE_KEYS = ["quality", *DIMENSIONS]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -232,89 +243,80 @@ def templates(instruction: str) -> list[str]:
 BATCH_ROWS = 2_000
 
 
-def score_rows(scorer: QualityScorer, instructions: list, responses: list, num_proc: int = 1) -> dict[str, np.ndarray]:
-    """`score_batch` over many rows, by `num_proc` processes; the same numbers for any of them."""
-    starts = range(0, len(instructions), BATCH_ROWS)
-    batches = [(instructions[start : start + BATCH_ROWS], responses[start : start + BATCH_ROWS]) for start in starts]
-    if num_proc > 1 and len(batches) > 1:
+def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
+    """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
+    batches = batches_of(instructions, responses)
+    if num_proc > 1 and len(instructions) > BATCH_ROWS:
         import multiprocessing
 
-        with multiprocessing.Pool(min(num_proc, len(batches))) as pool:
-            scored = pool.starmap(scorer.score_batch, batches, chunksize=1)
+        with multiprocessing.Pool(num_proc) as pool:
+            scored = list(pool.imap(partial(score_one_batch, scorer), batches))
     else:
         scored = [scorer.score_batch(*batch) for batch in batches]
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
 
 
-def distribution_table(scores: dict[str, np.ndarray]) -> list[str]:
-    """One line per score: mean, standard deviation and percentiles."""
-    lines = [f"{'':18s}" + "".join(f"{name:>9s}" for name in ("mean", "sd", "p5", "p25", "median", "p75", "p95"))]
-    for key in SCORE_KEYS:
-        values = scores[key]
-        numbers = [values.mean(), values.std(), *np.percentile(values, [5, 25, 50, 75, 95])]
-        lines.append(f"{key:18s}" + "".join(f"{number:9.3f}" for number in numbers))
-    return lines
+def score_one_batch(scorer: QualityScorer, batch: tuple[list, list]) -> dict[str, np.ndarray]:
+    return scorer.score_batch(*batch)
 
 
-def source_table(sources: list[str], scores: dict[str, np.ndarray]) -> list[str]:
-    """One line per source, most rows first: rows and the mean of each score."""
-    lines = [f"{'source':28s}{'rows':>9s}" + "".join(f"{key:>18s}" for key in SCORE_KEYS)]
-    labels = np.array(sources)
-    for source, rows in Counter(sources).most_common():
-        means = "".join(f"{scores[key][labels == source].mean():18.3f}" for key in SCORE_KEYS)
-        lines.append(f"{source[:27]:28s}{rows:9,d}{means}")
-    return lines
-
-
-def excerpt(text: str, characters: int = 320) -> str:
-    """The text on wrapped, indented lines, cut in the middle where long; control characters shown as spaces."""
-    import textwrap
-
-    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    if len(flat) > characters:
-        flat = f"{flat[: characters * 2 // 3]} [...] {flat[-characters // 3 :]}"
-    return textwrap.fill(flat, 112, initial_indent="    ", subsequent_indent="    ") or "    (empty)"
-
-
-def example_lines(rows: dict[str, list], scores: dict[str, np.ndarray], positions) -> list[str]:
-    """Rows to read, each with its scores."""
-    lines = []
-    for position in positions:
-        numbers = "  ".join(f"{key} {scores[key][position]:.3f}" for key in SCORE_KEYS)
-        lines += [f"  {numbers}  [{rows['source'][position]}, id {rows['id'][position]}]"]
-        lines += [excerpt(rows["instruction"][position]), "    ->", excerpt(rows["response"][position]), ""]
-    return lines
+def batches_of(instructions, responses):
+    """(instructions, responses) as lists, BATCH_ROWS at a time, so that an Arrow table is never in Python whole."""
+    for start in range(0, len(instructions), BATCH_ROWS):
+        parts = (column[start : start + BATCH_ROWS] for column in (instructions, responses))
+        yield tuple(part if isinstance(part, list) else part.to_pylist() for part in parts)
 
 
 def report_file(arguments) -> None:
-    """Score a file and print what came out; with --scorecard, also as a page."""
+    """Score a file and print what came out; with --output and --scorecard, write the rows and a page."""
     from dataset_readers import read_rows
 
-    page = start_page(arguments)
+    page, rows_path = start_page(arguments), scored_rows_path(arguments.output)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     print(ledger_line(ledger))
-    rows = table.to_pydict()
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored; see the ledger above")
     started = time.perf_counter()
-    batches = [(rows["instruction"], rows["response"])]
-    scorer = QualityScorer(arguments.weights).fit(batches)
+    scorer, origin = fitted_scorer(arguments, table)
     fit_seconds = time.perf_counter() - started
-    scores = score_rows(scorer, rows["instruction"], rows["response"], arguments.num_proc)
+    scores = score_rows(scorer, table["instruction"], table["response"], arguments.num_proc)
     seconds = time.perf_counter() - started
     print(
-        f"scored {table.num_rows:,} rows in {seconds:.1f} s ({table.num_rows / seconds:,.0f} rows/s; "
-        f"of it fit {fit_seconds:.1f} s; {arguments.num_proc} processes; scorer version {SCORER_VERSION})\n"
+        f"scored {table.num_rows:,} rows in {seconds:.1f} s ({table.num_rows / seconds:,.0f} rows/s; of it fit "
+        f"{fit_seconds:.1f} s, {origin}; {arguments.num_proc} processes; scorer version {SCORER_VERSION})\n"
     )
-    difficulty, hardest_easiest = report_difficulty(arguments, rows, scores)
+    difficulty, hardest_easiest = report_difficulty(arguments, table, scores)
     print("\n".join(distribution_table(scores) + difficulty))
-    if len(set(rows["source"])) > 1:
-        print("\n" + "\n".join(source_table(rows["source"], scores)))
+    sources = table["source"].to_pylist()
+    if len(set(sources)) > 1:
+        print("\n" + "\n".join(source_table(sources, scores)))
     order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
-    print("\nbest\n" + "\n".join(example_lines(rows, scores, order[:5])))
-    print("worst\n" + "\n".join(example_lines(rows, scores, order[::-1][:5]) + hardest_easiest))
+    print("\nbest\n" + "\n".join(example_lines(table, scores, order[:5])))
+    print("worst\n" + "\n".join(example_lines(table, scores, order[::-1][:5]) + hardest_easiest))
+    for key, values in scores.items():
+        table = table.append_column(key, [values])
+    if rows_path:
+        write_scored_rows(rows_path, table)
     if page:
-        write_page(page, arguments, table, scores)
+        write_page(page, arguments, table)
+
+
+def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
+    """A scorer fitted on the table, or on what --fit holds, and where from; a new --fit file is written."""
+    path = Path(arguments.fit) if arguments.fit else None
+    if path and path.exists():
+        try:
+            scorer = QualityScorer.from_dict(read_json(path))
+        except (ValueError, KeyError) as error:
+            raise UserError(
+                f"{path} holds no fit statistics of this scorer ({error}); remove it to fit anew"
+            ) from error
+        scorer.weights = check_weights(arguments.weights)
+        return scorer, f"read from {path}: {scorer.rows:,} rows"
+    scorer = QualityScorer(arguments.weights).fit(batches_of(table["instruction"], table["response"]))
+    if path:
+        write_json(path, scorer.to_dict())
+    return scorer, f"written to {path}" if path else "on these rows"
 
 
 def start_page(arguments) -> Path | None:
@@ -324,12 +326,10 @@ def start_page(arguments) -> Path | None:
     return page_path(arguments.scorecard) if arguments.scorecard else None
 
 
-def write_page(page: Path, arguments, table, scores: dict[str, np.ndarray]) -> None:
+def write_page(page: Path, arguments, table) -> None:
     """Write the scorecard of a scored file, with the evidence that --results_dir holds."""
     from scorecard_page import read_evidence, write_scorecard
 
-    for key in SCORE_KEYS:
-        table = table.append_column(key, [scores[key]])
     config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
     config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
     inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
@@ -337,15 +337,16 @@ def write_page(page: Path, arguments, table, scores: dict[str, np.ndarray]) -> N
     print(f"scorecard: {page}")
 
 
-def report_difficulty(arguments, rows: dict[str, list], scores: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
+def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
     """With --ifd, lines on its distribution and on its highest and lowest rows; a weight for it moves the total."""
     if arguments.ifd is None:
         return [], []
     import instruction_difficulty as difficulty
 
-    ifd, facts = difficulty.measure_rows(arguments.ifd, rows["instruction"], rows["response"])
+    responses = table["response"].to_pylist()
+    ifd, facts = difficulty.measure_rows(arguments.ifd, table["instruction"].to_pylist(), responses)
     print(f"{difficulty.facts_line(facts)}; model {arguments.ifd_identity}\n")
-    words = np.log1p([len(response.split()) for response in rows["response"]])
+    words = np.log1p([len(response.split()) for response in responses])
     lines = [difficulty.distribution_line(ifd), "", difficulty.correlation_line(ifd, {**scores, "log words": words})]
     if weight := arguments.weights_ifd:
         weights = sum(check_weights(arguments.weights).values())
@@ -355,17 +356,8 @@ def report_difficulty(arguments, rows: dict[str, list], scores: dict[str, np.nda
     for title, positions in zip(("highest", "lowest"), difficulty.extremes(ifd, 3), strict=True):
         examples.append(f"{title} ifd")
         for position in positions:
-            examples += [f"  ifd {ifd[position]:.3f}", *example_lines(rows, scores, [position])]
+            examples += [f"  ifd {ifd[position]:.3f}", *example_lines(table, scores, [position])]
     return lines, examples
-
-
-def ledger_line(ledger: dict) -> str:
-    """What became of the rows read, in one line."""
-    dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
-    changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
-    parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
-    parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
-    return "; ".join(parts + ([f"changed: {', '.join(changed)}"] if changed else []))
 
 
 def scoring(arguments):
@@ -402,7 +394,7 @@ def report_corruptions(arguments) -> None:
 
 def write_evidence(arguments, name: str, data: str, started: float, result: dict) -> None:
     """Write a result as JSON, with what it was made from, to --output or beside the scores."""
-    path = Path(arguments.output) if arguments.output else Path(arguments.results_dir) / "scores" / name
+    path = Path(arguments.output) if arguments.output else Path(arguments.results_dir) / "scorer" / name
     require_writable(path.parent)
     weights = check_weights(arguments.weights)
     config = {"data": data, "scorer_version": SCORER_VERSION, "weights": weights, "seed": arguments.seed}
@@ -415,18 +407,8 @@ def report_pair(arguments) -> None:
     """Print one pair's scores and what drove them."""
     if arguments.instruction is None or arguments.response is None:
         raise UserError("--explain needs both --instruction TEXT and --response TEXT")
-    print("\n".join(explanation(QualityScorer(arguments.weights), arguments.instruction, arguments.response)))
-
-
-def explanation(scorer: QualityScorer, instruction: str, response: str) -> list[str]:
-    """One pair's scores with bars, then each sub-score."""
-    scores = scorer.explain(instruction, response)
-    lines = []
-    for name, value in scores.items():
-        weight = f"weight {scorer.weights[name]:.2f}" if name in DIMENSIONS else ""
-        indent = "" if name in SCORE_KEYS else "  "
-        lines.append(f"{indent + name:20s} {value:6.3f}  {'#' * round(30 * value):30s}  {weight}".rstrip())
-    return lines
+    scorer = QualityScorer(arguments.weights)
+    print("\n".join(explanation(scorer.explain(arguments.instruction, arguments.response), scorer.weights)))
 
 
 def parse_weights(text: str) -> dict[str, float]:
@@ -442,18 +424,23 @@ def parse_weights(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError(f"{error}; write for example clarity=0.5,diversity=0") from error
 
 
+def whole(text: str, least: int = 0) -> int:
+    """An integer of at least `least`."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
 def positive(text: str) -> int:
     """An integer of at least 1."""
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    return whole(text, least=1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", metavar="FILE", help="instruction data, JSON, JSONL, CSV, ...")
     parser.add_argument("--max_samples", type=positive, metavar="N", help="rows to score, drawn by --seed")
-    parser.add_argument("--seed", type=int, default=0, help="for --max_samples (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="for --max_samples (default: 0)")
     parser.add_argument("--num_proc", type=positive, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="weights of dimensions to override")
     parser.add_argument(
@@ -470,7 +457,14 @@ def main() -> None:
     )
     parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
     parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")
-    parser.add_argument("--output", metavar="FILE", help="JSON of --validate or --corruptions, in place of the usual")
+    parser.add_argument(
+        "--output",
+        metavar="PATH",
+        help="FILE's rows with their scores, .jsonl or .parquet; or the JSON of the evidence",
+    )
+    parser.add_argument(
+        "--fit", metavar="PATH", help="corpus counts: used if PATH is there, else made of FILE, and kept"
+    )
     arguments = parser.parse_args()
     try:
         report(arguments)

@@ -1,6 +1,6 @@
 """The scorecard as files: one page that needs nothing beside it, and the JSON that it is made from.
 
-Reads  a scored table; <results>/scores/validation.json, corruptions.json, <results>/benchmark/scorer.json where made
+Reads  a scored table; <results>/scorer/validation.json, corruptions.json, <results>/benchmark/scorer.json where made
 Writes PATH.html and PATH.json, the JSON last
 
     python quality_scorer.py FILE --scorecard PATH.html     of any data file
@@ -39,8 +39,8 @@ from scorecard_tables import (
 )
 
 EVIDENCE_FILES = {
-    "validation": "scores/validation.json",
-    "corruptions": "scores/corruptions.json",
+    "validation": "scorer/validation.json",
+    "corruptions": "scorer/corruptions.json",
     "benchmark": "benchmark/scorer.json",
 }
 

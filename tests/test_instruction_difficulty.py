@@ -412,7 +412,7 @@ def test_the_evidence_is_printed_and_kept(folder, tmp_path, capsys):
     rows = [{**row, "source": "one"} for row in make_rows(12)]
     command(difficulty, write_input(tmp_path, rows), "--ifd", folder, "--results_dir", tmp_path / "results")
     out = capsys.readouterr().out
-    evidence = json.loads((tmp_path / "results" / "scores" / "ifd_evidence.json").read_text())
+    evidence = json.loads((tmp_path / "results" / "scorer" / "ifd_evidence.json").read_text())
     assert [entry["source"] for entry in evidence["sources"]] == ["one", "all"]
     assert evidence["sources"][0]["rows"] == 12 and "wrong higher" in out
     assert evidence["config"]["model"] == difficulty.model_identity(folder)

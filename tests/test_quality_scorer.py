@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quality_scorer import DIMENSIONS, SCORE_KEYS, SCORER_VERSION, QualityScorer, explanation, score_rows
+from quality_scorer import SCORER_VERSION, QualityScorer, score_rows
+from score_output import DIMENSIONS, SCORE_KEYS, explanation
 from text_features import mattr, read_texts, sample_readability, split_tokens
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS, flesch, hyphenated_syllables
@@ -324,7 +325,7 @@ def test_fit_in_batches_is_fit_at_once():
 
 
 def test_explanation_names_every_dimension():
-    lines = explanation(QualityScorer(), *PAIRS[0])
+    lines = explanation(QualityScorer().explain(*PAIRS[0]), QualityScorer().weights)
     assert all(any(line.startswith(key) for line in lines) for key in SCORE_KEYS)
 
 

@@ -427,7 +427,8 @@ def test_it_is_made_once_and_again_when_stale(study):
     assert "already done" not in refresh_scorecard(folder, scores)
     assert "already done" not in refresh_scorecard(folder, scores | {"content_hash": "def"})
     assert read_json(marker)["config"]["content_hash"] == "def"
-    write_json(folder / "scores" / "validation.json", VALIDATION | {"provenance": {}})
+    (folder / "scorer").mkdir()
+    write_json(folder / "scorer" / "validation.json", VALIDATION | {"provenance": {}})
     assert "already done" not in refresh_scorecard(folder, scores | {"content_hash": "def"})
     assert "0.876 [0.861, 0.892]" in page.read_text() and "provenance" not in read_evidence(folder)["validation"]
 
@@ -455,7 +456,8 @@ def test_the_scores_beside_it_load_as_before(study):
 
 def test_damaged_evidence_is_named(study):
     folder, scores = study
-    (folder / "scores" / "corruptions.json").write_text('{"kinds": [')
+    (folder / "scorer").mkdir()
+    (folder / "scorer" / "corruptions.json").write_text('{"kinds": [')
     with pytest.raises(UserError, match="corruptions.json is damaged"):
         refresh_scorecard(folder, scores)
 

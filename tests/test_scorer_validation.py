@@ -143,7 +143,7 @@ def test_the_command_line_prints_and_keeps_the_evidence(tmp_path):
     pairs.write_text("\n".join(map(json.dumps, rows)))
     done = run("--validate", pairs, "--results_dir", tmp_path)
     assert done.returncode == 0 and "length alone" in done.stdout, done.stderr
-    kept = json.loads((tmp_path / "scores" / "validation.json").read_text())
+    kept = json.loads((tmp_path / "scorer" / "validation.json").read_text())
     assert set(kept["accuracy"]["all"]) == {*SCORE_KEYS, "length alone"} and kept["provenance"]["inputs"]
     done = run("--corruptions", pairs, "--output", tmp_path / "here.json")
     assert done.returncode == 0 and "shuffled_sentences" in done.stdout, done.stderr

@@ -14,7 +14,7 @@ FLOORS = [
     ["training_configs"],
     ["common"],
     ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
-    ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme"],
+    ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme", "score_output"],
     ["training_loop", "demo_corpus", "pair_features", "scorecard"],
     ["verifiable_tasks", "near_duplicates", "scorecard_figures"],
     ["dataset_files", "scorecard_tables"],

@@ -1,0 +1,107 @@
+"""Scores as lines to read in a terminal (distributions, sources, rows, one pair explained) and as files of rows.
+
+`quality_scorer.py` is the command.
+"""
+
+import json
+import os
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from common import UserError, require_writable
+from training_configs import SCORE_WEIGHTS
+
+DIMENSIONS = list(SCORE_WEIGHTS)
+SCORE_KEYS = ["quality", *DIMENSIONS]
+WRITE_ROWS = 2_000
+
+
+def distribution_table(scores: dict[str, np.ndarray]) -> list[str]:
+    """One line per score: mean, standard deviation and percentiles."""
+    lines = [f"{'':18s}" + "".join(f"{name:>9s}" for name in ("mean", "sd", "p5", "p25", "median", "p75", "p95"))]
+    for key in SCORE_KEYS:
+        values = scores[key]
+        numbers = [values.mean(), values.std(), *np.percentile(values, [5, 25, 50, 75, 95])]
+        lines.append(f"{key:18s}" + "".join(f"{number:9.3f}" for number in numbers))
+    return lines
+
+
+def source_table(sources: list[str], scores: dict[str, np.ndarray]) -> list[str]:
+    """One line per source, most rows first: rows and the mean of each score."""
+    lines = [f"{'source':28s}{'rows':>9s}" + "".join(f"{key:>18s}" for key in SCORE_KEYS)]
+    labels = np.array(sources)
+    for source, rows in Counter(sources).most_common():
+        means = "".join(f"{scores[key][labels == source].mean():18.3f}" for key in SCORE_KEYS)
+        lines.append(f"{source[:27]:28s}{rows:9,d}{means}")
+    return lines
+
+
+def excerpt(text: str, characters: int = 320) -> str:
+    """The text on wrapped, indented lines, cut in the middle where long; control characters shown as spaces."""
+    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if len(flat) > characters:
+        flat = f"{flat[: characters * 2 // 3]} [...] {flat[-characters // 3 :]}"
+    return textwrap.fill(flat, 112, initial_indent="    ", subsequent_indent="    ") or "    (empty)"
+
+
+def example_lines(table, scores: dict[str, np.ndarray], positions) -> list[str]:
+    """Rows of an Arrow table to read, each with its scores."""
+    lines = []
+    for position in positions:
+        row = table.slice(position, 1).to_pylist()[0]
+        numbers = "  ".join(f"{key} {scores[key][position]:.3f}" for key in SCORE_KEYS)
+        lines += [f"  {numbers}  [{row['source']}, id {row['id']}]"]
+        lines += [excerpt(row["instruction"]), "    ->", excerpt(row["response"]), ""]
+    return lines
+
+
+def ledger_line(ledger: dict) -> str:
+    """What became of the rows read, in one line."""
+    dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
+    changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
+    parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
+    parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
+    return "; ".join(parts + ([f"changed: {', '.join(changed)}"] if changed else []))
+
+
+def explanation(scores: dict[str, float], weights: dict[str, float]) -> list[str]:
+    """One pair's scores with bars, then each sub-score; `scores` as QualityScorer.explain gives them."""
+    lines = []
+    for name, value in scores.items():
+        weight = f"weight {weights[name]:.2f}" if name in DIMENSIONS else ""
+        indent = "" if name in SCORE_KEYS else "  "
+        lines.append(f"{indent + name:20s} {value:6.3f}  {'#' * round(30 * value):30s}  {weight}".rstrip())
+    return lines
+
+
+def scored_rows_path(output: str | None) -> Path | None:
+    """Where --output goes, None without it. Raises UserError where that cannot be."""
+    path = Path(output) if output else None
+    if path and path.suffix not in (".jsonl", ".parquet"):
+        raise UserError(f"--output {path}: write scored rows as .jsonl or .parquet")
+    if path:
+        require_writable(path.parent)
+    return path
+
+
+def write_scored_rows(path: Path, table) -> None:
+    """Write rows and scores as JSON lines or Parquet, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(table, temporary)
+        else:
+            with open(temporary, "w", encoding="utf-8", errors="surrogatepass") as file:
+                for batch in table.to_batches(WRITE_ROWS):
+                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(f"scored rows: {path}")

@@ -1,0 +1,98 @@
+"""Scored rows as files, and corpus counts kept and used again, by the command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+import quality_scorer
+from common import UserError
+from quality_scorer import QualityScorer
+from score_output import SCORE_KEYS, scored_rows_path, write_scored_rows
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ROWS = [
+    {
+        "instruction": f"Explain how the {animal} lives.",
+        "response": f"The {animal} sleeps all day, \ud800 then it eats.",
+    }
+    for animal in ("otter", "raven", "lynx", "newt")
+]
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return path
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "quality_scorer.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+
+
+def test_scored_rows_are_the_rows_with_the_scores_of_a_fit_on_them(data, tmp_path):
+    done = run(data, "--output", tmp_path / "scored.jsonl")
+    assert done.returncode == 0, done.stderr
+    scored = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    instructions, responses = ([row[name] for row in scored] for name in ("instruction", "response"))
+    assert instructions == [row["instruction"] for row in ROWS]
+    scorer = QualityScorer().fit([(instructions, responses)])
+    assert [row["quality"] for row in scored] == scorer.score_batch(instructions, responses)["quality"].tolist()
+    assert run(data, "--output", tmp_path / "scored.parquet").returncode == 0
+    table = pyarrow.parquet.read_table(tmp_path / "scored.parquet")
+    assert [{key: row[key] for key in SCORE_KEYS} for row in table.to_pylist()] == [
+        {key: row[key] for key in SCORE_KEYS} for row in scored
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl", "scored.jsonl", "scored.parquet"]
+
+
+def test_counts_are_kept_and_used_again(data, tmp_path):
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps(ROWS[0]) + "\n")
+    counts, scored = tmp_path / "counts.json", tmp_path / "scored.jsonl"
+    assert "written to" in run(data, "--fit", counts).stdout
+    assert "read from" in run(other, "--fit", counts, "--output", scored).stdout
+    scorer = QualityScorer().fit([([row["instruction"] for row in ROWS], [""] * len(ROWS))])
+    row = json.loads(scored.read_text())
+    assert row["quality"] == scorer.score(row["instruction"], row["response"])["quality"]
+
+
+def test_counts_of_another_version_are_refused(data, tmp_path):
+    counts = tmp_path / "counts.json"
+    counts.write_text(json.dumps(QualityScorer().to_dict() | {"scorer_version": 1}))
+    done = run(data, "--fit", counts)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "version 1" in done.stderr
+    counts.write_text("{}")
+    assert "holds no fit statistics" in run(data, "--fit", counts).stderr
+
+
+def test_another_kind_of_file_is_refused_before_anything_is_read(tmp_path):
+    done = run(tmp_path / "missing.jsonl", "--output", tmp_path / "scored.csv")
+    assert done.returncode == 2 and ".jsonl or .parquet" in done.stderr
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    path = scored_rows_path(str(tmp_path / "scored.parquet"))
+    with pytest.raises(UserError, match="No space left"):
+        write_scored_rows(path, pyarrow.table({"a": [1]}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_scores_do_not_depend_on_how_rows_are_handed_over(data, monkeypatch):
+    monkeypatch.setattr(quality_scorer, "BATCH_ROWS", 3)
+    instructions, responses = ([row[name] for row in ROWS] for name in ("instruction", "response"))
+    responses = [response.replace("\ud800", "") for response in responses]
+    scorer = QualityScorer()
+    from_lists = quality_scorer.score_rows(scorer, instructions, responses)["quality"]
+    arrow = [pyarrow.chunked_array([column[:1], column[1:]]) for column in (instructions, responses)]
+    for num_proc in (1, 2):
+        assert (quality_scorer.score_rows(scorer, *arrow, num_proc)["quality"] == from_lists).all()
