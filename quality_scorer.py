@@ -79,8 +79,9 @@ class QualityScorer:
     def fit(self, batches) -> "QualityScorer":
         """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
         for instructions, _responses in batches:
+            instructions = list(instructions)  # a pandas Series is cut by its labels
             for start in range(0, len(instructions), CHUNK_ROWS):
-                self.count(list(instructions[start : start + CHUNK_ROWS]))
+                self.count(instructions[start : start + CHUNK_ROWS])
         return self
 
     def count(self, instructions: list[str]) -> None:
@@ -141,14 +142,18 @@ class QualityScorer:
         content = content_words(asks, self.rarity)
         parts = answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
         parts["template"], parts["topic"] = self.freshness(asks, content)
+        return {name: values[:-1] for name, values in (self.totals(parts, answers.words > 0) | parts).items()}
+
+    def totals(self, parts: dict[str, np.ndarray], has_words: np.ndarray) -> dict[str, np.ndarray]:
+        """The five scores from the sub-scores; an answer without a word has neither diversity nor complexity."""
         scores = {
             "clarity": clarity(parts),
             "response_quality": response_quality(parts),
-            "diversity": diversity(parts) * (answers.words > 0),
-            "complexity": complexity(parts) * (answers.words > 0),
+            "diversity": diversity(parts) * has_words,
+            "complexity": complexity(parts) * has_words,
         }
         total = sum([self.weights[name] * scores[name] for name in DIMENSIONS]) / sum(self.weights.values())
-        return {name: values[:-1] for name, values in ({"quality": clamp(total)} | scores | parts).items()}
+        return {"quality": clamp(total)} | scores
 
     def rarity(self, stem: str) -> int:
         """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count

@@ -387,3 +387,18 @@ def test_noise_shows_in_a_short_answer_to_an_english_ask_only():
     assert spelling("What is the mood of this review?", "pxsitive") < 0.5
     assert spelling("Translate 'bread' to Polish.", "chleb") == 1.0
     assert spelling("Who wrote this?\n\nThe log names user qwertz17x.", "qwertz17x") == 1.0
+
+
+def test_a_data_frame_and_a_dataset_are_scored_as_the_readme_says():
+    import datasets
+    import pandas
+
+    readme = (REPOSITORY / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0].replace("\n  ", "\n").strip()
+    frame = pandas.DataFrame(PAIRS, columns=["instruction", "response"], index=[0.5 * n for n in range(len(PAIRS))])
+    names = {"data": frame, "frame": frame, "dataset": datasets.Dataset.from_pandas(frame, preserve_index=False)}
+    exec(code, names)
+    scorer = QualityScorer().fit([tuple(zip(*PAIRS, strict=True))])
+    expected = scorer.score_batch(*zip(*PAIRS, strict=True))
+    for key in SCORE_KEYS:
+        assert names["frame"][key].tolist() == names["dataset"][key][:] == expected[key].tolist()

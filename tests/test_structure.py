@@ -22,12 +22,20 @@ FLOORS = [
     ["scorer_validation", "instruction_difficulty"],
     ["quality_scorer", "topic_spread"],
     ["subset_rules"],
-    ["subset_selection", "subset_report", "benchmark"],
+    ["subset_selection", "subset_report", "benchmark", "scorer_ablation"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-SCRIPTS = [*FLOORS[-2], *FLOORS[-1], "quality_scorer", "benchmark", "verifiable_tasks", "update_readme"]
+SCRIPTS = [
+    *FLOORS[-2],
+    *FLOORS[-1],
+    "quality_scorer",
+    "benchmark",
+    "verifiable_tasks",
+    "update_readme",
+    "scorer_ablation",
+]
 SCRIPTS += ["instruction_difficulty"]
 
 

@@ -1,0 +1,151 @@
+"""What each sub-score adds to the quality score: hold it at its mean, and see what the evidence loses.
+
+A sub-score that costs nothing to hold has no reason to exist but one that is written beside it. Prints the table as
+Markdown: changes of preference accuracy (any pair of PAIRS, those of like length), of the mean over corruption kinds
+of FILE's rows, of the rank correlation with words of the response, and the kinds that move by 0.01 or more.
+
+Reads  preference pairs (instruction, chosen, rejected) and instruction data
+Writes <results>/scorer/ablation.json
+
+    python scorer_ablation.py PAIRS FILE [--max_samples 2000] [--seed 0]
+"""
+
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+
+from common import (
+    UserError,
+    add_results_dir,
+    argument_parser,
+    hash_path,
+    provenance,
+    require_writable,
+    run_main,
+    write_json,
+)
+from dataset_readers import read_rows
+from quality_scorer import SCORER_VERSION, QualityScorer
+from scorecard import ranks
+from scorer_validation import CORRUPTIONS, LIKE_LENGTH, read_pairs, word_counts
+
+CHUNK_ROWS = 1_000
+MOVED = 0.01
+
+
+class Measured:
+    """Sub-scores of some answers, and the total with one of them held at its mean."""
+
+    def __init__(self, scorer: QualityScorer, instructions: list[str], responses: list[str]):
+        pairs = list(zip(instructions, responses, strict=True))
+        chunks = [scorer.sub_scores(pairs[start : start + CHUNK_ROWS]) for start in range(0, len(pairs), CHUNK_ROWS)]
+        self.scorer, self.has_words = scorer, np.array([bool(response.strip()) for response in responses])
+        self.parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+    def total(self, held: str | None, mean: float = 0.0) -> np.ndarray:
+        parts = self.parts | ({held: np.full(len(self.has_words), mean)} if held else {})
+        return self.scorer.totals(parts, self.has_words)["quality"]
+
+
+def win_rate(better: np.ndarray, worse: np.ndarray) -> float:
+    """Share of pairs in which the first scores higher, ties half."""
+    return float(((better > worse) + 0.5 * (better == worse)).mean())
+
+
+def measure(scorer: QualityScorer, pairs: dict, instructions: list[str], responses: list[str], seed: int) -> dict:
+    """All that an ablation needs, sub-scores worked out once."""
+    ratio = (word_counts(pairs["chosen"]) + 1e-9) / (word_counts(pairs["rejected"]) + 1e-9)
+    copies = {}
+    for corrupt in CORRUPTIONS:
+        rng = random.Random(f"{seed} {corrupt.__name__}")
+        copies[corrupt.__name__] = [corrupt(response, rng, responses) for response in responses]
+    return {
+        "chosen": Measured(scorer, pairs["instruction"], pairs["chosen"]),
+        "rejected": Measured(scorer, pairs["instruction"], pairs["rejected"]),
+        "like_length": (ratio >= LIKE_LENGTH[0]) & (ratio <= LIKE_LENGTH[1]),
+        "original": Measured(scorer, instructions, responses),
+        "copies": {name: Measured(scorer, instructions, texts) for name, texts in copies.items()},
+        "changed": {
+            name: np.array([one != two for one, two in zip(texts, responses, strict=True)])
+            for name, texts in copies.items()
+        },
+        "words": word_counts(responses),
+    }
+
+
+def evidence(measured: dict, held: str | None = None) -> dict:
+    """The evidence with one sub-score held at its mean over the original answers of each set."""
+    means = {name: float(measured[name].parts[held].mean()) if held else 0.0 for name in ("chosen", "original")}
+    chosen, rejected = (measured[name].total(held, means["chosen"]) for name in ("chosen", "rejected"))
+    original, like = measured["original"].total(held, means["original"]), measured["like_length"]
+    kinds = {}
+    for name, copies in measured["copies"].items():
+        changed = measured["changed"][name]
+        if changed.any():
+            kinds[name] = win_rate(original[changed], copies.total(held, means["original"])[changed])
+    return {
+        "any_pair": win_rate(chosen, rejected),
+        "like_length": win_rate(chosen[like], rejected[like]) if like.any() else None,
+        "corruptions": float(np.mean(list(kinds.values()))),
+        "length_correlation": float(np.corrcoef(ranks(original), ranks(measured["words"]))[0, 1]),
+        "kinds": kinds,
+    }
+
+
+COLUMNS = ["any_pair", "like_length", "corruptions", "length_correlation"]
+
+
+def table_lines(full: dict, held: dict[str, dict]) -> list[str]:
+    """The table as Markdown."""
+    numbers = " | ".join("-" if full[name] is None else f"{full[name]:.3f}" for name in COLUMNS)
+    lines = [
+        "| held at its mean | any pair | like length | corruptions | length | kinds |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines.append(f"| (none) | {numbers} | |")
+    for name, result in held.items():
+        changes = ["-" if full[key] is None else f"{result[key] - full[key]:+.3f}" for key in COLUMNS]
+        moves = {kind: rate - full["kinds"][kind] for kind, rate in result["kinds"].items()}
+        moved = [f"{kind.replace('_', ' ')} {move:+.3f}" for kind, move in moves.items() if abs(move) >= MOVED]
+        lines.append(f"| {name} | {' | '.join(changes)} | {', '.join(moved)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("pairs", metavar="PAIRS", help="columns instruction, chosen, rejected")
+    parser.add_argument("file", metavar="FILE", help="instruction data whose answers are corrupted")
+    parser.add_argument("--max_samples", type=int, default=2_000, help="rows of FILE (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample and the corruptions (default: 0)")
+    add_results_dir(parser)
+    arguments = parser.parse_args()
+    if arguments.max_samples < 2 or arguments.seed < 0:
+        parser.error("--max_samples must be at least 2, --seed at least 0")
+    report(arguments)
+
+
+def report(arguments) -> None:
+    """Print and keep the table."""
+    started = time.time()
+    folder = require_writable(Path(arguments.results_dir) / "scorer")
+    pairs = read_pairs(arguments.pairs)
+    table, _ledger = read_rows([arguments.file], arguments.max_samples, arguments.seed)
+    if table.num_rows < 2:
+        raise UserError(f"{arguments.file} has fewer than two rows that can be scored")
+    instructions, responses = table["instruction"].to_pylist(), table["response"].to_pylist()
+    scorer = QualityScorer().fit([(instructions, responses)])
+    measured = measure(scorer, pairs, instructions, responses, arguments.seed)
+    full = evidence(measured)
+    names = [name for name in measured["original"].parts if name not in scorer.score("", "")]
+    held = {name: evidence(measured, name) for name in names}
+    config = {"scorer_version": SCORER_VERSION, "max_samples": arguments.max_samples, "seed": arguments.seed}
+    inputs = {file: hash_path(file) for file in (arguments.pairs, arguments.file) if Path(file).exists()}
+    facts = {"config": config, "provenance": provenance(started, inputs), "full": full, "held": held}
+    write_json(folder / "ablation.json", facts)
+    print("\n".join(table_lines(full, held)))
+
+
+if __name__ == "__main__":
+    run_main(main)
