@@ -1,17 +1,18 @@
 """Rows that hold what a benchmark asks or answers, found by word 8-grams.
 
 A row is contaminated by a benchmark's item where at least half of the words of the item's question, or of its answer,
-stand in the row within word 8-grams that the two share (`overlap`). So an item copied into a longer row is found, and
-one phrase in common is not. This is the rule of Tulu 3 (Lambert et al. 2024, arXiv:2411.15124, section 3.2: 8-grams,
-more than half of an item's tokens covered by one training row) on words in place of tokens. One shared 13-gram, the rule of
-GPT-3 (Brown et al. 2020, appendix C), misses items of fewer words and takes a task's standing phrases for leaks.
+and at least 13 of them (all, where there are fewer), stand in the row within word 8-grams that the two share
+(`overlap`). So an item copied into a longer row is found, and a phrase in common is not. Half the item in 8-grams with
+one and the same row is the rule of Tulu 3 (Lambert et al. 2024, arXiv:2411.15124), there in tokens; 13 words are the
+evidence that GPT-3 asked for (Brown et al. 2020, appendix C). Without them, short templated questions are found in
+every row of their template; with one shared 13-gram alone, long items are found by a standing phrase.
 
 Words are runs of letters and digits: case, punctuation and spacing do not count. Two kinds of text say too little:
 
 - *Templates.* An n-gram that more than MAX_ITEMS items of one benchmark share is its wording, not its content, and does
   not count: neither as found nor among the words to be found.
-- *Short texts.* What has fewer than 8 words, or nothing but template, is compared as a whole, and only a question with
-  a row's whole instruction: "What is 2 + 2?" inside a longer text is no leak.
+- *Short texts.* A question of fewer than 8 words, or of nothing but template, is compared with a row's instruction as a
+  whole: "What is 2 + 2?" inside a longer text is no leak. An answer of that kind is not looked for.
 
 Pure functions of the text over numpy arrays: `build_index` once, then `overlap` for any batch of rows, in any process.
 Paraphrases and translations are not found. Reads and writes no files.
@@ -212,10 +213,12 @@ def _changes(values: np.ndarray) -> np.ndarray:
 
 def _covered_words(groups: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(each group, words that its n-grams cover); sorted by group and then by place, no place twice."""
+    if not len(groups):
+        return groups, places
     starts = np.flatnonzero(_changes(groups))
     steps = np.minimum(np.diff(places, append=0), NGRAM_WORDS)
     steps[np.append(starts[1:], len(groups)) - 1] = NGRAM_WORDS
-    return groups[starts], np.add.reduceat(steps, starts) if len(starts) else steps
+    return groups[starts], np.add.reduceat(steps, starts)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -278,16 +281,43 @@ def _ngram_hits(hashes: Hashes, index: Index) -> tuple[np.ndarray, np.ndarray, n
     return rows, index.text_item[text], words / index.text_words[text]
 
 
-def shared_ngram(row: str, item: tuple[str, str]) -> str:
+def find_hits(batches: Iterable[tuple[list[str], list[str]]], index: Index) -> Hits:
+    """`overlap` of batch after batch (instructions, responses), rows numbered through."""
+    found, rows = [Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))], 0
+    for instructions, responses in batches:
+        hits = overlap(instructions, responses, index)
+        found.append(hits._replace(row=hits.row + rows))
+        rows += len(instructions)
+    return Hits(*map(np.concatenate, zip(*found, strict=True)))
+
+
+def without_standing_texts(hits: Hits) -> Hits:
+    """The hits without those of items that more than MAX_ITEMS rows hold: what so many rows say is no leak.
+
+    For items that are rows of the same pool. A benchmark's item stays one however often it leaked.
+    """
+    many = np.bincount(hits.item, minlength=1)[hits.item] > MAX_ITEMS
+    return Hits(*(values[~many] for values in hits))
+
+
+def rows_by_benchmark(hits: Hits, index: Index, rows: int) -> dict[str, np.ndarray]:
+    """For each benchmark, which of `rows` rows hold one of its items: bool[rows]."""
+    masks = {name: np.zeros(rows, bool) for name in index.benchmarks}
+    for number, mask in enumerate(masks.values()):
+        mask[hits.row[index.item_benchmark[hits.item] == number]] = True
+    return masks
+
+
+def shared_ngram(row: tuple[str, str], item: tuple[str, str]) -> str:
     """The first n-gram of the item that stands in the row, for a reader; the question where it is compared whole."""
-    words = _words(row)
-    there = {tuple(words[place : place + NGRAM_WORDS]) for place in range(len(words) - NGRAM_WORDS + 1)}
-    for text in item:
-        words = _words(text)
-        for place in range(len(words) - NGRAM_WORDS + 1):
-            if tuple(words[place : place + NGRAM_WORDS]) in there:
-                return " ".join(words[place : place + NGRAM_WORDS])
-    return " ".join(_words(item[0]))
+    there = {ngram for text in row for ngram in _ngrams(text)}
+    shared = (ngram for text in item for ngram in _ngrams(text) if ngram in there)
+    return next(shared, " ".join(_words(item[0])))
+
+
+def _ngrams(text: str) -> list[str]:
+    words = _words(text)
+    return [" ".join(words[place : place + NGRAM_WORDS]) for place in range(len(words) - NGRAM_WORDS + 1)]
 
 
 def _words(text: str) -> list[str]:

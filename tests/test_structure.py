@@ -16,7 +16,7 @@ FLOORS = [
     ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
     ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme"],
     ["training_loop", "demo_corpus", "pair_features"],
-    ["verifiable_tasks", "near_duplicates"],
+    ["verifiable_tasks", "near_duplicates", "decontamination"],
     ["dataset_files"],
     ["dataset_readers"],
     ["scorer_validation"],
