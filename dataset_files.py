@@ -316,7 +316,7 @@ def _csv_chunks(path: Path) -> Iterable[Chunk]:
                 yield _list_chunk(batch, first)
                 first += len(batch)
         except csv.Error as error:
-            raise UserError(f"{path}:{rows.line_num}: not CSV ({error})") from error
+            raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
 
 
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
@@ -350,8 +350,19 @@ def _row_place(first: int, offset: int) -> str:
     return f", row {first + offset}"
 
 
-def _take_from_batch(batch, wanted: np.ndarray) -> list[dict]:
-    return (batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))).to_pylist()
+def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
+    rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
+    try:
+        return rows.to_pylist()
+    except UnicodeDecodeError:  # Arrow does not look at what it is given as text
+        return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
+
+
+def _row_of(batch) -> dict | str:
+    try:
+        return batch.to_pylist()[0]
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.object[error.start]:#x})"
 
 
 def _used_columns(names: list[str], columns: set[str]) -> list[str]:
@@ -378,15 +389,30 @@ def hub_chunks(entry: str, splits: list[str], columns: set[str]) -> Iterable[Chu
     """One split of a hub id: from the library's cache, or streamed where it is large. Raises UserError."""
     builder = hub_builder(entry)
     with _hub_errors(entry):
-        if (builder.info.dataset_size or builder.info.download_size or 0) > MAX_CACHED_BYTES:
+        if hub_bytes(entry, builder.info) > MAX_CACHED_BYTES:
             streams = builder.as_streaming_dataset()
             stream = streams[_first_split(entry, splits, list(streams))].with_format("arrow")
             yield from _batch_chunks(batch for table in stream.iter(CHUNK_ROWS) for batch in _narrow(table, columns))
         else:
             builder.download_and_prepare()
             # A split may also be an expression, such as train[:10%], that only the library understands.
-            split = next((name for name in splits if name in builder.info.splits), splits[0])
+            is_name = re.fullmatch(r"\w+", splits[0])
+            split = _first_split(entry, splits, list(builder.info.splits)) if is_name else splits[0]
             yield from _table_chunks(builder.as_dataset(split=split).data.table, columns)
+
+
+def hub_bytes(entry: str, info) -> int:
+    """The size of a hub data set: what its card says, else of the files of its repository; 0 where neither tells."""
+    if info.dataset_size or info.download_size:
+        return info.dataset_size or info.download_size
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        files = HfApi().dataset_info(entry.partition(":")[0], files_metadata=True).siblings or []
+    except (OSError, HTTPError):  # without a network, what is read is in the cache already
+        return 0
+    return sum(file.size or 0 for file in files)
 
 
 def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:

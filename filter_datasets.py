@@ -10,6 +10,7 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
 
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
+    python filter_datasets.py --export messages --format parquet --subset ultra_10k
     python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name --decontaminate openai/gsm8k:main
 """
 
@@ -37,6 +38,7 @@ from common import (
     write_arrow,
     write_json,
 )
+from dataset_export import FORMATS, STYLES, export_subsets
 from dataset_files import hash_input, source_name
 from dataset_readers import parse_columns, read_benchmark, read_rows
 from decontamination import (
@@ -84,6 +86,9 @@ EVALUATION_SUITES = [
 def main() -> None:
     arguments = parse_arguments()
     results = require_writable(arguments.results_dir)
+    if arguments.dataset is None and arguments.export and (results / "scores.json").exists():
+        return export(results, arguments)  # what is there, whatever it was made from
+    arguments.dataset = arguments.dataset or DEFAULT_DATASETS
     config = stage_config(arguments)
     inputs = {entry: hash_input(entry) for entry in [*arguments.dataset, *arguments.decontaminate]}
     heldout = results / "subsets" / "heldout.json"
@@ -93,16 +98,24 @@ def main() -> None:
         make_scores(results, config, inputs, arguments.num_proc)
     scores = make_subsets(results, arguments.force)
     print_report(results, scores)
+    if arguments.export:
+        export(results, arguments)
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
     folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
     print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
+
+
+def export(results: Path, arguments) -> None:
+    export_subsets(
+        results, arguments.export, arguments.format, arguments.subset, arguments.license, arguments.force
+    )  # fmt: skip
 
 
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
     parser.add_argument(
-        "--dataset", nargs="+", default=DEFAULT_DATASETS, metavar="X",
+        "--dataset", nargs="+", metavar="X",
         help=f"local files or folders, hub ids (owner/name or owner/name:config), demo (default: {DEFAULT_DATASETS})",
     )  # fmt: skip
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
@@ -121,6 +134,13 @@ def parse_arguments():
     parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
     parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
+    parser.add_argument(
+        "--export", choices=STYLES,
+        help="write subsets under exports/ in this style; without --dataset, of what the results folder holds",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="of the export (default: jsonl)")
+    parser.add_argument("--subset", nargs="+", metavar="NAME", help="to export (default: all but heldout)")
+    parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
     for option in ("max_samples", "num_proc"):

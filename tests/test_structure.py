@@ -21,7 +21,7 @@ FLOORS = [
     ["dataset_readers"],
     ["scorer_validation"],
     ["quality_scorer"],
-    ["subset_selection", "benchmark"],
+    ["subset_selection", "dataset_export", "benchmark"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
