@@ -257,17 +257,19 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
     # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     source = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     text = source.read(CHUNK_BYTES)
-    place = text.index("[") + 1
-    delimiter = "]" if text[place:].lstrip().startswith("]") else ","
-    for row in itertools.count():
-        if delimiter == "]":
-            return
+    place = SPACES.match(text, text.index("[") + 1).end()
+    row, delimiter = 0, "]" if text[place : place + 1] == "]" else ","
+    place += delimiter == "]"
+    while delimiter == ",":
         try:
             element, delimiter, size, text, place = _decode_element(source, text, place)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
             raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
         yield element, size
+        row += 1
+    if (text[place:] + source.read(CHUNK_BYTES)).strip():
+        raise UserError(f"{path} goes on after its JSON array of {row} rows: make it one array, or JSON lines")
 
 
 def _decode_element(source: io.TextIOBase, text: str, place: int) -> tuple[object, str, int, str, int]:

@@ -77,7 +77,7 @@ def test_the_card_can_be_read_by_the_hub_and_by_people(results):
     export(results, "alpaca", "parquet", license_id="cc-by-4.0")
     card = (results / "exports" / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n") and '- "n<1K"\nconfigs:' in card
-    line = "| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t 50% | `iiiiiiiiiiiiiiii` |"
+    line = f"| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t 50% | `{'i' * 16}` |"
     made = "From `rows.jsonl`, `owner/name`: 9 rows read, 4 of them cleaned and scored, 2 of these held out"
     for told in (line, made, "- clean: too_long, 5 rows", "python filter_datasets.py --dataset rows.jsonl\n"):
         assert told in card

@@ -31,9 +31,9 @@ def read(*paths, **options):
 # JSON in pieces
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 7, 64, 10_000])
+@pytest.mark.parametrize("chunk_bytes", [8, 64, 10_000])
 def test_an_array_is_the_same_in_any_pieces(tmp_path, monkeypatch, chunk_bytes):
-    rows = [{**row, "response": f'{row["response"]} é"]},\\ [ 😀'} for row in pairs(40)]
+    rows = [{**row, "response": row["response"] + ' é"]},\\ [ 😀'} for row in pairs(40)]
     (tmp_path / "d.json").write_text(" \n[ " + " ,\n".join(json.dumps(row, indent=1) for row in rows) + "\n ] \n")
     monkeypatch.setattr(dataset_files, "CHUNK_BYTES", chunk_bytes)
     assert read(tmp_path / "d.json")[0] == rows
@@ -53,6 +53,13 @@ def test_a_damaged_array_says_from_where(tmp_path, content, message):
     (tmp_path / "d.json").write_text(content)
     with pytest.raises(UserError, match=f"holds no whole JSON array, {message}"):
         read(tmp_path / "d.json")
+
+
+def test_what_follows_an_array_is_not_lost(tmp_path):
+    for first, rows in (("[]", 0), (json.dumps(pairs(2)), 2)):
+        (tmp_path / "d.json").write_text(f"{first}\n{json.dumps(pairs(1))}")
+        with pytest.raises(UserError, match=f"goes on after its JSON array of {rows} rows"):
+            read(tmp_path / "d.json")
 
 
 def test_an_array_in_memory_is_a_chunk(tmp_path, monkeypatch):
@@ -117,9 +124,17 @@ def test_lines_of_another_encoding_are_counted_or_stop(tmp_path):
 
 def test_cells_that_are_not_utf8_are_counted(tmp_path):
     texts = pyarrow.array([b"ask"] * 200 + [b"caf\xe9"]).view(pyarrow.string())
-    pyarrow.parquet.write_table(pyarrow.table({"instruction": texts, "response": ["yes"] * 201}), tmp_path / "d.parquet")
+    table = pyarrow.table({"instruction": texts, "response": ["yes"] * 201})
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
     found, ledger = read(tmp_path / "d.parquet")
-    assert len(found) == 200 and ledger["examples"]["unreadable"] == [f"{tmp_path}/d.parquet, row 200: not UTF-8 (byte 0xe9)"]
+    assert len(found) == 200
+    assert ledger["examples"]["unreadable"] == [f"{tmp_path}/d.parquet, row 200: not UTF-8 (byte 0xe9)"]
+
+
+def test_bytes_of_an_array_that_are_not_utf8_are_replaced_and_counted(tmp_path):
+    (tmp_path / "d.json").write_bytes(b'[{"instruction": "caf\xe9", "response": "yes"}]')
+    found, ledger = read(tmp_path / "d.json")
+    assert found[0]["instruction"] == "caf\ufffd" and ledger["modified"] == {"lone_surrogates_replaced": 1}
 
 
 @pytest.mark.parametrize("name", ["d.jsonl.gz", "d.jsonl.zst"])
@@ -169,7 +184,8 @@ def test_twenty_examples_of_each_reason_are_kept(tmp_path):
 def test_a_folder_is_read_to_its_depth_and_by_its_split(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / ".cache").mkdir()
-    for name in ("data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl", "data/test.jsonl", "more_test.jsonl"):
+    shards = ["data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl"]
+    for name in (*shards, "data/test.jsonl", "more_test.jsonl"):
         (tmp_path / name).write_text(lines([{"instruction": name, "response": "yes"}]))
     for name in (".cache/x.jsonl", "dataset_infos.json"):
         (tmp_path / name).write_text("{}")
