@@ -233,8 +233,10 @@ def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
 def drop_contaminated(table, rows: np.ndarray, entries: list[str], ledger: "Ledger") -> np.ndarray:
     """The rows that hold no item of an evaluation suite or of the benchmarks `entries`."""
     prompts = [(task["prompt"], "") for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
-    names = [source_name(Path(entry)) if Path(entry).exists() else entry for entry in entries]
-    benchmarks = {"evaluation_suite": prompts, **dict(zip(names, map(read_benchmark, entries), strict=True))}
+    benchmarks = {"evaluation_suite": prompts}
+    for entry in entries:
+        name = source_name(Path(entry)) if Path(entry).exists() else entry
+        benchmarks[entry if name in benchmarks else name] = read_benchmark(entry)
     index = build_index(benchmarks)
     hits = find_hits(batches_of(table, rows), index)
     items = [item for benchmark in benchmarks.values() for item in distinct_items(benchmark)]

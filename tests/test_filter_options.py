@@ -53,7 +53,7 @@ def test_benchmarks_columns_and_turns_together(tmp_path, capsys):
     leaked = dropped.pop("holds_heldout_response")
     assert dropped == {"empty_instruction": {"flat": 1}, "in_bench": {"chats": 1, "flat": 2}}
     assert leaked.keys() == {"chats"} and ledger["rows"] == 236 - leaked["chats"]
-    assert ledger["examples"]["empty_instruction"] == ["flat-11:  "]
+    assert ledger["examples"]["empty_instruction"] == ["flat-11: "]
     found = ledger["contamination"]["bench"]
     assert (found["items"], found["rows"], found["rows_by_source"]) == (6, 3, {"chats": 1, "flat": 2})
     hits = {example["id"]: (example["item"], example["coverage"]) for example in found["examples"]}
