@@ -176,13 +176,14 @@ def stage_config(arguments) -> dict:
 def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> None:
     """Write scores/, subsets/heldout/ and, last, scores.json."""
     started = time.time()
+    benchmarks = read_benchmarks(config["decontaminate"])
     table, read_ledger = read_rows(
         *(config[name] for name in ("dataset", "max_samples", "seed", "split", "columns", "turns"))
     )
     table = table.combine_chunks()  # rows are taken by number from here on, which is quick from one chunk only
     require_disk(results, disk_bytes(table), "scores and subsets")
     ledger = Ledger(table, read_ledger)
-    rows, scores, scorer = filter_rows(table, config, num_proc, ledger)
+    rows, scores, scorer = filter_rows(table, config, benchmarks, num_proc, ledger)
     heldout, rows_kept = reserve_heldout(table, rows, config["seed"], ledger)
     if len(rows_kept) == len(heldout):
         raise UserError(f"too few usable rows, none is left beside the held-out ones: {ledger.one_line()}")
@@ -211,7 +212,7 @@ def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> Non
     write_json(results / "scores.json", facts)
 
 
-def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
+def filter_rows(table, config: dict, benchmarks: dict, num_proc: int, ledger: "Ledger"):
     """Rows that are clean, no duplicates and in no evaluation suite: their numbers, their scores, the fitted scorer."""
     rows = ledger.drop("clean", np.arange(table.num_rows), cleaning_masks(table))
     digests = [text_digest(*pair) for batch in batches_of(table, rows) for pair in zip(*batch, strict=True)]
@@ -225,18 +226,23 @@ def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
     )
     masks = {"near_duplicate": ~best_of_each(clusters, order)}
     kept = ledger.drop("near-duplicates", rows, masks)
-    kept = drop_contaminated(table, kept, config["decontaminate"], ledger)
+    kept = drop_contaminated(table, kept, benchmarks, ledger)
     chosen = np.isin(rows, kept)
     return kept, {key: values[chosen] for key, values in scores.items()}, scorer
 
 
-def drop_contaminated(table, rows: np.ndarray, entries: list[str], ledger: "Ledger") -> np.ndarray:
-    """The rows that hold no item of an evaluation suite or of the benchmarks `entries`."""
+def read_benchmarks(entries: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The items, (question, answer), that no row may hold: of the evaluation suites, and of each of `entries`."""
     prompts = [(task["prompt"], "") for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
     benchmarks = {"evaluation_suite": prompts}
     for entry in entries:
         name = source_name(Path(entry)) if Path(entry).exists() else entry
         benchmarks[entry if name in benchmarks else name] = read_benchmark(entry)
+    return benchmarks
+
+
+def drop_contaminated(table, rows: np.ndarray, benchmarks: dict, ledger: "Ledger") -> np.ndarray:
+    """The rows that hold no item of `read_benchmarks`."""
     index = build_index(benchmarks)
     hits = find_hits(batches_of(table, rows), index)
     items = [item for benchmark in benchmarks.values() for item in distinct_items(benchmark)]
