@@ -12,7 +12,6 @@ import csv
 import functools
 import gzip
 import io
-import itertools
 import json
 import re
 import zlib
@@ -30,7 +29,7 @@ DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096
-CHUNK_BYTES = 8 * 2**20  # of JSON text
+CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
 MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
@@ -314,7 +313,7 @@ def _csv_chunks(path: Path) -> Iterable[Chunk]:
         rows = csv.DictReader(file)
         try:
             first = 0
-            while batch := list(itertools.islice(rows, CHUNK_ROWS)):
+            for batch in _batched((row, sum(map(len, filter(None, row.values())))) for row in rows):
                 yield _list_chunk(batch, first)
                 first += len(batch)
         except csv.Error as error:
@@ -324,9 +323,12 @@ def _csv_chunks(path: Path) -> Iterable[Chunk]:
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     import pyarrow.parquet as parquet
 
-    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+    # Pre-buffering holds on to every row group that was read: memory would grow with the file.
+    with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         names = _used_columns(file.schema_arrow.names, columns)
-        yield from _batch_chunks(file.iter_batches(CHUNK_ROWS, columns=names))
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        rows = _rows_at_once(file.metadata.num_rows, sum(group.total_byte_size for group in groups))
+        yield from _batch_chunks(file.iter_batches(rows, columns=names))
 
 
 def _read_arrow_file(path: Path) -> pyarrow.Table:
@@ -339,6 +341,16 @@ def _read_arrow_file(path: Path) -> pyarrow.Table:
 
 def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
     return _batch_chunks(_narrow(table, columns))
+
+
+def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:
+    table = table.select(_used_columns(table.column_names, columns))
+    return table.to_batches(_rows_at_once(table.num_rows, table.nbytes))
+
+
+def _rows_at_once(rows: int, size: int) -> int:
+    """How many rows make a chunk of a table of `rows` rows and `size` bytes: fewer where they are long."""
+    return max(1, min(CHUNK_ROWS, 8 * CHUNK_BYTES * rows // max(size, 1)))
 
 
 def _batch_chunks(batches: Iterable[pyarrow.RecordBatch]) -> Iterable[Chunk]:
@@ -415,10 +427,6 @@ def hub_bytes(entry: str, info) -> int:
     except (OSError, HTTPError):  # without a network, what is read is in the cache already
         return 0
     return sum(file.size or 0 for file in files)
-
-
-def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:
-    return table.select(_used_columns(table.column_names, columns)).to_batches(CHUNK_ROWS)
 
 
 @contextlib.contextmanager

@@ -90,8 +90,17 @@ def test_rows_too_long_to_hold_are_counted_and_the_rest_is_read(tmp_path, monkey
 
 def test_chunks_of_long_rows_are_few_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
-    (tmp_path / "d.jsonl").write_text(lines([{"instruction": "a", "response": "b" * 600}] * 9))
-    assert [chunk.rows for chunk in open_file(tmp_path / "d.jsonl", set())] == [2, 2, 2, 2, 1]
+    rows = [{"instruction": "a", "response": str(number) * 600} for number in range(9)]
+    (tmp_path / "d.jsonl").write_text(lines(rows))
+    (tmp_path / "d.csv").write_text("instruction,response\n" + "".join(f"a,{row['response']}\n" for row in rows))
+    for name in ("d.jsonl", "d.csv"):
+        assert [chunk.rows for chunk in open_file(tmp_path / name, set())] == [2, 2, 2, 2, 1]
+    table = pyarrow.Table.from_pylist([{**row, "response": row["response"] * 4} for row in rows])
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet", use_dictionary=False)
+    with pyarrow.ipc.new_file(tmp_path / "d.arrow", table.schema) as file:
+        file.write_table(table)
+    for name in ("d.parquet", "d.arrow"):  # of 8,000 bytes
+        assert [chunk.rows for chunk in open_file(tmp_path / name, set())] in ([3, 3, 3], [2, 2, 2, 2, 1])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
