@@ -34,6 +34,7 @@ BATCH_ROWS = 10_000
 LARGEST_SOURCES = 5  # that the card names
 SIZE_CATEGORIES = {  # of the hub -> rows below which it holds
     "n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7, "10M<n<100M": 10**8,
+    "100M<n<1B": 10**9,
 }  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def make_card(results: Path, folder: Path, license_id: str) -> str:
 
 def size_category(rows: int) -> str:
     """The hub's word for so many rows."""
-    return next((name for name, below in SIZE_CATEGORIES.items() if rows < below), "100M<n<1B")
+    return next(name for name, below in SIZE_CATEGORIES.items() if rows < below)
 
 
 def _front_matter(exports: list[dict], license_id: str) -> list[str]:
