@@ -1,19 +1,19 @@
 """Open data sets as chunks of rows that are not parsed yet: local files, folders, hub ids, the embedded corpus.
 
 One entry of `--dataset` becomes one or more `Part`s, one for a file; a part yields `Chunk`s, whose rows are parsed only
-when asked for. JSON lines, Parquet and Arrow are streamed, a JSON array is read whole. A local entry never touches the
+when asked for. Everything is streamed, so that memory is that of a chunk whatever the size of a file. A hub data set is
+kept in the library's cache, or streamed where it is larger than MAX_CACHED_BYTES; a local entry never touches the
 network. What a row means is for `dataset_readers.py`.
 """
 
+import codecs
 import contextlib
 import csv
 import functools
 import gzip
 import io
-import itertools
 import json
 import re
-import sys
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,9 +29,17 @@ DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096
+CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
+MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
+MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
 DATA_SUFFIXES = [".json", ".jsonl", ".csv", ".parquet", ".arrow"]
 COMPRESSED_SUFFIXES = [".gz", ".zst"]  # of .json, .jsonl and .csv
+SPACES = re.compile(r"[ \t\r\n]*")
+SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
+SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
+EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
+NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
 FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .zst"
 
 
@@ -40,10 +48,11 @@ FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .z
 
 
 class Chunk(NamedTuple):
-    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a sentence on why it is none."""
+    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a phrase on why it is none."""
 
     rows: int
     take: Callable[[np.ndarray], list[dict | str]]
+    place: Callable[[int], str]  # where the row of an offset is in its file: ":12" by line, ", row 12" by row
 
 
 class Part(NamedTuple):
@@ -54,15 +63,18 @@ class Part(NamedTuple):
     chunks: Iterable[Chunk]
 
 
-def open_dataset(entry: str, split: str, columns: set[str]) -> Iterable[Part]:
-    """The parts of one `--dataset` entry; of tables only `columns`, in any case. Raises UserError where it is none."""
+def open_dataset(entry: str, splits: list[str], columns: set[str]) -> Iterable[Part]:
+    """The parts of one `--dataset` entry: of what has splits the first of `splits` that is there.
+
+    Tables are read by their `columns` alone, whose names are small letters and match any. Raises UserError.
+    """
     if entry == "demo":
         return [Part("demo", "demo", _list_chunks(make_demo()))]
     if is_hub_id(entry):
-        return [Part(entry, entry, _table_chunks(load_from_hub(entry, split), columns))]
+        return [Part(entry, entry, hub_chunks(entry, splits, columns))]
     path = Path(entry).expanduser()
     if path.is_dir():
-        return _open_folder(path, split, columns)
+        return _open_folder(path, splits, columns)
     return [Part(source_name(path), str(path), open_file(path, columns))]
 
 
@@ -99,18 +111,41 @@ def source_name(path: Path) -> str:
     return name
 
 
-def _open_folder(folder: Path, split: str, columns: set[str]) -> Iterable[Part]:
+def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable[Part]:
     if (folder / "dataset_dict.json").exists():
-        splits = common.read_json(folder / "dataset_dict.json")["splits"]
-        if split not in splits:
-            raise UserError(f"{folder} has no split {split!r}; --split takes one of {', '.join(splits)}")
-        return [Part(folder.name, str(folder / split), _table_chunks(common.read_arrow(folder / split), columns))]
+        split = _first_split(folder, splits, common.read_json(folder / "dataset_dict.json")["splits"])
+        return [Part(folder.name, str(folder / split), _saved_chunks(folder / split, columns))]
     if (folder / "state.json").exists():
-        return [Part(folder.name, str(folder), _table_chunks(common.read_arrow(folder), columns))]
-    files = sorted(path for path in folder.iterdir() if path.is_file() and data_suffix(path))
+        return [Part(folder.name, str(folder), _saved_chunks(folder, columns))]
+    files = _data_files(folder)
     if not files:
         raise UserError(f"{folder} holds no data file; understood: {FORMATS}")
-    return [Part(source_name(path), str(path), open_file(path, columns)) for path in files]
+    split_of = {path: match[1] for path in files if (match := SPLIT_FILE.fullmatch(source_name(path)))}
+    if split_of:
+        split = _first_split(folder, splits, list(dict.fromkeys(split_of.values())))
+        files = [path for path in files if split_of.get(path, split) == split]
+    names = [folder.name if path in split_of else source_name(path) for path in files]
+    return [Part(name, str(path), open_file(path, columns)) for name, path in zip(names, files, strict=True)]
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """All data files under a folder in the order of their names, hidden ones and what describes a data set left out."""
+    paths = sorted(path for path in folder.rglob("*") if data_suffix(path) and path.name not in NO_DATA)
+    return [path for path in paths if path.is_file() and not any(
+        part.startswith(".") for part in path.relative_to(folder).parts
+    )]  # fmt: skip
+
+
+def _first_split(where, wanted: list[str], found: list[str]) -> str:
+    split = next((name for name in wanted if name in found), None)
+    if split is None:
+        raise UserError(f"{where} has no split {wanted[0]!r}; --split takes one of {', '.join(found)}")
+    return split
+
+
+def _saved_chunks(folder: Path, columns: set[str]) -> Iterable[Chunk]:
+    """The rows of a folder of `datasets.save_to_disk`, opened when they are asked for."""
+    yield from _table_chunks(common.read_arrow(folder), columns)
 
 
 def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
@@ -126,81 +161,174 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
         else:
             yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
     except EOFError as error:
-        raise UserError(f"{path} ends in the middle of its gzip stream: fetch the file again") from error
+        raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
     except (OSError, zlib.error, pyarrow.ArrowException) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from error
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
+    """The bytes of a text file, decompressed; UTF-16, which its first two bytes tell, comes as UTF-8."""
     if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rb")
-    if path.suffix.lower() == ".zst":
-        return io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
-    return open(path, "rb")
+        file = gzip.open(path, "rb")
+    elif path.suffix.lower() == ".zst":
+        file = io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
+    else:
+        file = open(path, "rb")
+    if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return io.BufferedReader(_FromUtf16(file))
+    return file
+
+
+class _FromUtf16(io.RawIOBase):
+    """A file of UTF-16 read as UTF-8."""
+
+    def __init__(self, file):
+        self.text, self.waiting = io.TextIOWrapper(file, "utf-16", errors="replace", newline=""), b""
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.waiting = self.waiting or self.text.read(CHUNK_ROWS).encode()
+        size = min(len(buffer), len(self.waiting))
+        buffer[:size], self.waiting = self.waiting[:size], self.waiting[size:]
+        return size
 
 
 def _json_chunks(path: Path) -> Iterable[Chunk]:
-    """A JSON array, which is read whole, or one JSON object a line, streamed."""
+    """A JSON array, or one JSON object a line."""
     with _open_bytes(path) as file:
-        head = file.peek(64)[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-        if head.startswith(b"["):
-            yield from _list_chunks(_load_array(path, file.read()))
-            return
-        lines = ((number, line) for number, line in enumerate(file, start=1) if not line.isspace())
-        while batch := list(itertools.islice(lines, CHUNK_ROWS)):
-            yield Chunk(len(batch), functools.partial(_parse_lines, path, batch))
+        if file.peek(64)[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            first = 0
+            for rows in _batched(_read_array(path, file)):
+                yield _list_chunk(rows, first)
+                first += len(rows)
+        else:
+            lines = enumerate(_read_lines(file), start=1)
+            for batch in _batched((line, len(line[1])) for line in lines if not line[1].isspace()):
+                yield _lines_chunk(batch)
 
 
-def _load_array(path: Path, content: bytes) -> list:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} holds no whole JSON array: {error}") from error
+def _batched(sized: Iterable[tuple]) -> Iterable[list]:
+    """Lists of the values of (value, bytes), of at most CHUNK_ROWS and about CHUNK_BYTES."""
+    batch, total = [], 0
+    for value, size in sized:
+        batch.append(value)
+        total += size
+        if len(batch) == CHUNK_ROWS or total >= CHUNK_BYTES:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
-def _parse_lines(path: Path, lines: list[tuple[int, bytes]], wanted) -> list:
-    return [_parse_line(path, *lines[offset]) for offset in wanted]
+def _read_lines(file) -> Iterable[bytes]:
+    """The lines of a file; of one of more than MAX_ROW_BYTES nothing is held, and it comes as b""."""
+    while line := file.readline(MAX_ROW_BYTES):
+        if len(line) < MAX_ROW_BYTES or line.endswith(b"\n"):
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(CHUNK_BYTES)
+        yield b""
 
 
-def _parse_line(path: Path, number: int, line: bytes):
+def _lines_chunk(lines: list[tuple[int, bytes]]) -> Chunk:
+    def take(wanted):
+        return [_parse_line(lines[offset][1]) for offset in wanted]
+
+    return Chunk(len(lines), take, lambda offset: f":{lines[offset][0]}")
+
+
+def _parse_line(line: bytes) -> dict | str:
     try:
         record = json.loads(line)
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.object[error.start]:#x}); convert the file, as with iconv -f latin1 -t utf-8"
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
-        return f"{path}:{number}: not JSON ({reason})"
-    return record if isinstance(record, dict) else f"{path}:{number}: not a JSON object"
+        return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
+    return record if isinstance(record, dict) else "not a JSON object"
+
+
+def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
+    """The elements of a JSON array and the length of their texts, decoded from some CHUNK_BYTES of text at a time."""
+    # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
+    source = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+    text = source.read(CHUNK_BYTES)
+    place = SPACES.match(text, text.index("[") + 1).end()
+    row, delimiter = 0, "]" if text[place : place + 1] == "]" else ","
+    place += delimiter == "]"
+    while delimiter == ",":
+        try:
+            element, delimiter, size, text, place = _decode_element(source, text, place)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
+            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
+        yield element, size
+        row += 1
+    if (text[place:] + source.read(CHUNK_BYTES)).strip():
+        raise UserError(f"{path} goes on after its JSON array of {row} rows: make it one array, or JSON lines")
+
+
+def _decode_element(source: io.TextIOBase, text: str, place: int) -> tuple[object, str, int, str, int]:
+    """(element at `place`, what delimits it, its length, the text that was read on to see it all, the place after it).
+
+    What cannot be decoded may only be cut off: it is tried again with twice the text, up to MAX_ROW_BYTES.
+    """
+    more = CHUNK_BYTES
+    while True:
+        try:
+            element, end = json.JSONDecoder().raw_decode(text, SPACES.match(text, place).end())
+            end = SPACES.match(text, end).end()
+            if text[end : end + 1] in (",", "]"):
+                return element, text[end], end - place, text, end + 1
+            problem = json.JSONDecodeError("Expecting ',' delimiter", "", 0)
+        except json.JSONDecodeError as error:
+            problem = error
+        if len(text) - place > MAX_ROW_BYTES:
+            raise ValueError(f"{problem.msg}, within {MAX_ROW_BYTES / 2**20:.0f} MiB")
+        added = source.read(more)
+        if not added:
+            raise problem
+        text, place, more = text[place:] + added, 0, 2 * more
 
 
 def _list_chunks(rows: list) -> Iterable[Chunk]:
     for start in range(0, len(rows), CHUNK_ROWS):
-        part = rows[start : start + CHUNK_ROWS]
-        yield Chunk(len(part), functools.partial(_take_from_list, part, start))
+        yield _list_chunk(rows[start : start + CHUNK_ROWS], start)
 
 
-def _take_from_list(rows: list, start: int, wanted) -> list:
-    taken = [(offset, rows[offset]) for offset in wanted]
-    return [row if isinstance(row, dict) else f"row {start + offset}: not an object" for offset, row in taken]
+def _list_chunk(rows: list, first: int) -> Chunk:
+    def take(wanted):
+        return [row if isinstance(row := rows[offset], dict) else "not an object" for offset in wanted]
+
+    return Chunk(len(rows), take, functools.partial(_row_place, first))
 
 
 def _csv_chunks(path: Path) -> Iterable[Chunk]:
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(MAX_ROW_BYTES)  # a quote that is never closed takes in all that follows
     # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     with io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.DictReader(file)
         try:
-            while batch := list(itertools.islice(rows, CHUNK_ROWS)):
-                yield from _list_chunks(batch)
+            first = 0
+            for batch in _batched((row, sum(map(len, filter(None, row.values())))) for row in rows):
+                yield _list_chunk(batch, first)
+                first += len(batch)
         except csv.Error as error:
-            raise UserError(f"{path}:{rows.line_num}: not CSV ({error})") from error
+            raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
 
 
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     import pyarrow.parquet as parquet
 
-    with parquet.ParquetFile(path) as file:
+    # Pre-buffering holds on to every row group that was read: memory would grow with the file.
+    with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         names = _used_columns(file.schema_arrow.names, columns)
-        for batch in file.iter_batches(CHUNK_ROWS, columns=names):
-            yield Chunk(batch.num_rows, functools.partial(_take_from_batch, batch))
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        rows = _rows_at_once(file.metadata.num_rows, sum(group.total_byte_size for group in groups))
+        yield from _batch_chunks(file.iter_batches(rows, columns=names))
 
 
 def _read_arrow_file(path: Path) -> pyarrow.Table:
@@ -212,12 +340,43 @@ def _read_arrow_file(path: Path) -> pyarrow.Table:
 
 
 def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
-    for batch in table.select(_used_columns(table.column_names, columns)).to_batches(CHUNK_ROWS):
-        yield Chunk(batch.num_rows, functools.partial(_take_from_batch, batch))
+    return _batch_chunks(_narrow(table, columns))
 
 
-def _take_from_batch(batch, wanted: np.ndarray) -> list[dict]:
-    return (batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))).to_pylist()
+def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:
+    table = table.select(_used_columns(table.column_names, columns))
+    return table.to_batches(_rows_at_once(table.num_rows, table.nbytes))
+
+
+def _rows_at_once(rows: int, size: int) -> int:
+    """How many rows make a chunk of a table of `rows` rows and `size` bytes: fewer where they are long."""
+    return max(1, min(CHUNK_ROWS, 8 * CHUNK_BYTES * rows // max(size, 1)))
+
+
+def _batch_chunks(batches: Iterable[pyarrow.RecordBatch]) -> Iterable[Chunk]:
+    first = 0
+    for batch in batches:
+        yield Chunk(batch.num_rows, functools.partial(_take_from_batch, batch), functools.partial(_row_place, first))
+        first += batch.num_rows
+
+
+def _row_place(first: int, offset: int) -> str:
+    return f", row {first + offset}"
+
+
+def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
+    rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
+    try:
+        return rows.to_pylist()
+    except UnicodeDecodeError:  # Arrow does not look at what it is given as text
+        return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
+
+
+def _row_of(batch) -> dict | str:
+    try:
+        return batch.to_pylist()[0]
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.object[error.start]:#x})"
 
 
 def _used_columns(names: list[str], columns: set[str]) -> list[str]:
@@ -240,12 +399,34 @@ def hub_builder(entry: str):
         return datasets.load_dataset_builder(name, config or None)
 
 
-def load_from_hub(entry: str, split: str) -> pyarrow.Table:
-    """One split of a hub id as an Arrow table, memory-mapped from the library's cache. Raises UserError."""
+def hub_chunks(entry: str, splits: list[str], columns: set[str]) -> Iterable[Chunk]:
+    """One split of a hub id: from the library's cache, or streamed where it is large. Raises UserError."""
     builder = hub_builder(entry)
     with _hub_errors(entry):
-        builder.download_and_prepare()
-        return builder.as_dataset(split=split).data.table
+        if hub_bytes(entry, builder.info) > MAX_CACHED_BYTES:
+            streams = builder.as_streaming_dataset()
+            stream = streams[_first_split(entry, splits, list(streams))].with_format("arrow")
+            yield from _batch_chunks(batch for table in stream.iter(CHUNK_ROWS) for batch in _narrow(table, columns))
+        else:
+            builder.download_and_prepare()
+            # A split may also be an expression, such as train[:10%], that only the library understands.
+            is_name = re.fullmatch(r"\w+", splits[0])
+            split = _first_split(entry, splits, list(builder.info.splits)) if is_name else splits[0]
+            yield from _table_chunks(builder.as_dataset(split=split).data.table, columns)
+
+
+def hub_bytes(entry: str, info) -> int:
+    """The size of a hub data set: what its card says, else of the files of its repository; 0 where neither tells."""
+    if info.dataset_size or info.download_size:
+        return info.dataset_size or info.download_size
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        files = HfApi().dataset_info(entry.partition(":")[0], files_metadata=True).siblings or []
+    except (OSError, HTTPError):  # without a network, what is read is in the cache already
+        return 0
+    return sum(file.size or 0 for file in files)
 
 
 @contextlib.contextmanager
@@ -256,7 +437,9 @@ def _hub_errors(entry: str):
 
     try:
         yield
-    except (OSError, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
+    except UserError:
+        raise
+    except (OSError, EOFError, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
         raise UserError(
             f"cannot load {entry!r} from the Hugging Face hub ({_first_line(error)}); check the id and the network, or "
             "use --dataset demo, or --dataset with a local file or folder"

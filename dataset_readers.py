@@ -2,14 +2,26 @@
 
 `read_rows` takes local files (.json, .jsonl, .csv, .parquet, .arrow), folders of such files or of
 `datasets.save_to_disk`, hub ids ("owner/name", or "owner/name:config") and "demo", the embedded corpus. What the
-columns mean is found from their names, row by row (`find_layout`). Text is kept as it is, except that end-marker
-literals at the end of a response go, and that lone surrogates, which UTF-8 cannot hold, become U+FFFD: both counted.
+columns mean is found from their names, row by row (`find_layout`), or said by `columns`. Text is kept as it is, except
+that end-marker literals at the end of a response go, and that lone surrogates, which UTF-8 cannot hold, become U+FFFD:
+both counted.
 
-Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
+Of a dialogue the first exchange is read; with `turns="all"` every answer is a row, `<id>#1`, `<id>#2` and so on. The
+instruction of a later one is the dialogue so far: the system text, then every turn under its name, blank lines between:
+
+    User: Name a river.
+
+    Assistant: The Nile.
+
+    User: And a longer one?
+
+A turn that calls a tool is no answer: it stands in the history as its text and its calls in JSON, what the tool gave as
+"Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
 """
 
 import functools
 import itertools
+import json
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -19,14 +31,15 @@ import pyarrow
 import pyarrow.compute
 
 from common import UserError
-from dataset_files import CHUNK_ROWS, Part, open_dataset
+from dataset_files import CHUNK_BYTES, CHUNK_ROWS, EVALUATION_SPLITS, Part, open_dataset
 
 COLUMNS = ["id", "source", "instruction", "response"]
 # 64-bit offsets: a table of more than 2 GiB of text cannot be reordered with Arrow's plain strings.
 SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
-UNREADABLE_EXAMPLES = 5
+EXAMPLES = 20  # of each reason to drop a row, kept for a look
+EXAMPLE_CHARACTERS = 100
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
 INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input"]
@@ -36,6 +49,10 @@ SYSTEM_COLUMNS = ["system", "system_prompt"]
 USED_COLUMNS = {
     *("id", "source"), *TURN_COLUMNS, *INSTRUCTION_COLUMNS, *RESPONSE_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS
 }  # fmt: skip
+NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
+# Of a benchmark that is no instruction data; its answers are often single letters, which say nothing.
+QUESTION_COLUMNS = [*INSTRUCTION_COLUMNS, "problem", "text", "goal", "ctx", "sentence"]
+ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "solution", "target"]
 UNDERSTOOD = (
     "instruction/response, instruction/input/output, prompt/completion, prompt/response, question/answer, "
     "instruction/context/response, prompt/chosen, messages [{role, content}] or conversations [{from, value}]"
@@ -44,58 +61,128 @@ ROLES = {
     **dict.fromkeys(["user", "human", "prompter"], "user"),
     **dict.fromkeys(["assistant", "gpt", "model", "bot", "chatgpt"], "assistant"),
     **dict.fromkeys(["system", "developer"], "system"),
+    **dict.fromkeys(["tool", "function", "observation", "ipython", "function_response", "tool_response"], "tool"),
+    **dict.fromkeys(["function_call", "tool_call"], "call"),
 }
+SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
 END_MARKERS = ("<|endoftext|>", "</s>", "<|im_end|>", "<|eot_id|>")
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def read_rows(datasets: list[str], max_samples: int | None, seed: int, split: str = "train"):
+def read_rows(
+    datasets: list[str],
+    max_samples: int | None,
+    seed: int,
+    split: str = "train",
+    columns: dict[str, str] | None = None,
+    turns: str = "first",
+):
     """All rows of `datasets`, or a seeded sample of `max_samples` of the usable ones: (pyarrow Table, ledger).
 
-    The table's columns are COLUMNS, its ids are unique and its rows in the order of the input. The ledger holds
-    rows_read, kept, dropped {reason: {source: rows}}, modified {reason: rows}, unreadable_examples, sampled.
-    Raises UserError for what cannot be read.
+    The table's columns are COLUMNS, its ids are unique and its rows in the order of the input. `columns` says which
+    column of the input is what (`parse_columns`); `turns` is "first" or "all". The ledger holds rows_read, rows_added
+    (by turns="all"), kept, dropped {reason: {source: rows}}, modified {reason: rows}, examples {reason: [text]},
+    sampled. Raises UserError for what cannot be read.
     """
     from tqdm import tqdm
 
-    collector = RowCollector(max_samples, seed)
+    collector = RowCollector(max_samples, seed, columns or {}, turns)
+    used = USED_COLUMNS | {name.split(".")[0].strip().lower() for name in collector.columns.values()} | {
+        name.strip().lower() for name in collector.columns.values()
+    }  # fmt: skip
     with tqdm(desc="read", unit=" rows", unit_scale=True, delay=2) as bar:
         for entry in datasets:
             index = 0  # of a row in its data set: part of the id of a row that has none
-            for part in open_dataset(entry, split, USED_COLUMNS):
+            for part in open_dataset(entry, [split], used):
                 index = _read_part(part, index, collector, bar)
+    if collector.columns and not collector.renamed:
+        raise UserError(f"no row has the columns {', '.join(collector.columns.values())} that --columns names")
     table = collector.table()
     return table, collector.ledger(table.num_rows)
 
 
+def parse_columns(text: str) -> dict[str, str]:
+    """The columns of an option such as "instruction=a,response=b.text", by what they are. Raises UserError.
+
+    A dot leads into a nested column. Rows that lack one of them are read by the names of their columns.
+    """
+    named = dict(part.strip().split("=", 1) for part in text.split(",") if "=" in part)
+    wrong = [name for name in named if name not in NAMEABLE]
+    if wrong or len(named) != len(text.split(",")) or not all(named.values()):
+        wrong = f"{wrong[0]!r} is not among {', '.join(NAMEABLE)}" if wrong else "it takes instruction=a,response=b"
+        raise UserError(f"--columns {text}: {wrong}")
+    if "messages" not in named and not {"instruction", "response"} <= set(named):
+        raise UserError(f"--columns {text}: name an instruction and a response, or messages")
+    return named
+
+
 def _read_part(part: Part, index: int, collector: "RowCollector", bar) -> int:
     """Read one file, or one data set of the hub, into the collector; the index of the next row."""
-    rows = parsed = 0
-    problems, found_columns, usable = [], None, False
+    rows = parsed = problems = 0
+    first_problem, found_columns, usable = None, None, False
     for chunk in part.chunks:
         wanted = collector.draw(chunk.rows, part.name)
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
-                problems.append(record)
+                problem = f"{part.path}{chunk.place(offset)}: {record}"
+                first_problem = first_problem or problem
+                collector.drop("unreadable", part.name, example=problem)
+                problems += 1
                 continue
+            record = collector.rename(record)
             found_columns = found_columns or list(record)
             usable |= find_layout(tuple(record)) is not None
-            collector.add(offset, record, part.name, index + rows + offset)
+            reason = collector.add(offset, record, part.name, index + rows + offset)
+            if reason and collector.wants_example(reason):
+                collector.add_example(reason, f"{part.path}{chunk.place(offset)}", record)
         rows += chunk.rows
         parsed += len(wanted)
         collector.prune()
         bar.update(chunk.rows)
     if not rows:
         raise UserError(f"{part.path} is empty: no rows in it")
-    if len(problems) > MAX_UNREADABLE_FRACTION * parsed:
-        many = f"{len(problems)} of {parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
-        raise UserError(f"{problems[0]}; {many}")
+    if problems > MAX_UNREADABLE_FRACTION * parsed:
+        many = f"{problems} of {parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
+        raise UserError(f"{first_problem}; {many}")
     if found_columns and not usable:
         found = ", ".join(map(str, found_columns))
-        raise UserError(f"{part.path} has no usable columns: found {found}; understood: {UNDERSTOOD}")
-    collector.drop("unreadable", part.name, len(problems))
-    collector.unreadable_examples += problems[: UNREADABLE_EXAMPLES - len(collector.unreadable_examples)]
+        raise UserError(
+            f"{part.path} has no usable columns: found {found}; understood: {UNDERSTOOD}; --columns names others"
+        )
     return index + rows
+
+
+def read_benchmark(entry: str) -> list[tuple[str, str]]:
+    """(question, answer) of every item of a benchmark: any input of `read_rows`, or one with questions alone.
+
+    Of what has splits it is test, else validation, else train. "" where there is no answer. Raises UserError.
+    """
+    items, used = [], {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
+    for part in open_dataset(entry, EVALUATION_SPLITS, used):
+        for chunk in part.chunks:
+            for record in chunk.take(np.arange(chunk.rows)):
+                if isinstance(record, dict):
+                    items.append(_question_and_answer(record))
+    items = [item for item in items if any(item)]
+    if not items:
+        raise UserError(f"--decontaminate {entry}: no row has a text under {', '.join(QUESTION_COLUMNS)}, messages")
+    return items
+
+
+def _question_and_answer(record: dict) -> tuple[str, str]:
+    layout = find_layout(tuple(record))
+    if layout:
+        try:
+            return exchanges(record, layout, "first")[0]
+        except Unusable:
+            pass  # its question may still be read
+    names = {column.strip().lower(): column for column in record if isinstance(column, str)}
+
+    def first_text(candidates: list[str]) -> str:
+        texts = (record[names[name]] for name in candidates if name in names)
+        return next((text for text in texts if isinstance(text, str)), "")
+
+    return first_text(QUESTION_COLUMNS), first_text(ANSWER_COLUMNS)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -135,31 +222,63 @@ def find_layout(columns: tuple) -> Layout | None:
     return Layout(turns, instruction, extra, first(SYSTEM_COLUMNS), response, names.get("id"), names.get("source"))
 
 
-def instruction_and_response(record: dict, layout: Layout) -> tuple[str, str]:
-    """The pair of one row; of several turns the first exchange. Raises Unusable."""
+def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]:
+    """The pair of one row; of a dialogue its first, or with turns="all" one for each answer. Raises Unusable."""
     system = text_of(record[layout.system]) if layout.system else ""
     if layout.turns:
-        return first_exchange(record[layout.turns], system)
+        return dialogue_exchanges(record[layout.turns], system, turns)
     prompt, response = record[layout.instruction], record[layout.response]
     if isinstance(prompt, list) or isinstance(response, list):
-        return first_exchange(_joined_turns(prompt, response), system)
+        return dialogue_exchanges(_joined_turns(prompt, response), system, turns)
     extra = text_of(record[layout.extra]) if layout.extra else ""
-    return join_paragraphs(system, text_of(prompt), extra), text_of(response)
+    return [(join_paragraphs(system, text_of(prompt), extra), text_of(response))]
 
 
-def first_exchange(turns, system: str = "") -> tuple[str, str]:
-    """System text and first user turn, and the assistant's turn right after it. Raises Unusable."""
+def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
+    """System text and first user turn, and the answer right after it; or every answer and what led to it.
+
+    Raises Unusable.
+    """
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise Unusable("no_dialogue")
-    roles = [ROLES.get(str(turn.get("role") or turn.get("from")).lower()) for turn in turns]
+    roles = [_role_of(turn) for turn in turns]
     if "user" not in roles:
         raise Unusable("no_user_turn")
     user = roles.index("user")
-    if roles[user + 1 : user + 2] != ["assistant"]:
-        raise Unusable("no_answer_after_user_turn")
-    texts = [text_of(turn.get("content", turn.get("value"))) for turn in turns[: user + 2]]
+    end = len(turns) if which == "all" else user + 2
+    texts = [_turn_text(turn) for turn in turns[:end]]
     systems = [text for text, role in zip(texts[:user], roles, strict=False) if role == "system"]
-    return join_paragraphs(*(systems or [system]), texts[user]), texts[user + 1]
+    system = join_paragraphs(*(systems or [system]))
+    if which == "first":
+        if roles[user + 1 : end] == ["call"]:
+            raise Unusable("answer_calls_a_tool")
+        answers = [user + 1] if roles[user + 1 : end] == ["assistant"] else []
+    else:
+        asked = [None, *roles]
+        answers = [n for n in range(user + 1, end) if roles[n] == "assistant" and asked[n] in ("user", "tool")]
+    if not answers:
+        raise Unusable("no_answer_after_user_turn")
+    return [(_instruction(system, roles[:answer], texts, user), texts[answer]) for answer in answers]
+
+
+def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> str:
+    """What leads to an answer: the system text and the question, or the dialogue so far."""
+    if user == len(roles) - 1 and set(roles[:user]) <= {"system", None, "assistant"}:
+        return join_paragraphs(system, texts[user])
+    spoken = [(role, text) for role, text in zip(roles, texts, strict=False) if role in SPEAKERS and text.strip()]
+    return join_paragraphs(system, *(f"{SPEAKERS[role]}{text}" for role, text in spoken))
+
+
+def _role_of(turn: dict) -> str | None:
+    role = ROLES.get(str(turn.get("role") or turn.get("from")).lower())
+    return "call" if role == "assistant" and (turn.get("tool_calls") or turn.get("function_call")) else role
+
+
+def _turn_text(turn: dict) -> str:
+    content = turn.get("content")
+    text = text_of(turn.get("value") if content is None else content)
+    calls = turn.get("tool_calls") or turn.get("function_call")
+    return join_paragraphs(text, json.dumps(calls, ensure_ascii=False, default=str)) if calls else text
 
 
 def _joined_turns(prompt, response) -> list:
@@ -172,7 +291,7 @@ def _joined_turns(prompt, response) -> list:
 
 
 def _is_user(turn: dict) -> bool:
-    return ROLES.get(str(turn.get("role") or turn.get("from")).lower()) == "user"
+    return _role_of(turn) == "user"
 
 
 def text_of(value) -> str:
@@ -215,17 +334,19 @@ class RowCollector:
     `max_samples` smallest stay. So memory is bounded by the sample, and most other rows need not even be parsed.
     """
 
-    def __init__(self, max_samples: int | None, seed: int):
-        self.max_samples = max_samples
+    def __init__(self, max_samples: int | None, seed: int, columns: dict[str, str], turns: str):
+        self.max_samples, self.columns, self.turns = max_samples, columns, turns
         self.rng = np.random.default_rng(seed)
         self.threshold = 1.0
         self.keys = np.empty(0)
-        self.rows_read = 0
+        self.rows_read = self.rows_added = 0
+        self.renamed = False
+        self.characters = 0  # of `rows`
         self.rows: list[tuple] = []  # (random number, position, data set, id or None, source, instruction, response)
         self.batches: list = []
         self.dropped: dict[str, Counter] = {}
         self.modified: Counter = Counter()
-        self.unreadable_examples: list[str] = []
+        self.examples: dict[str, list[str]] = {}
 
     def draw(self, rows: int, name: str) -> np.ndarray:
         """Which of the next rows to parse, as offsets."""
@@ -233,12 +354,23 @@ class RowCollector:
         if self.max_samples is None:
             return np.arange(rows)
         self.keys = self.rng.random(rows)
-        wanted = np.flatnonzero(self.keys < self.threshold)
+        wanted = np.flatnonzero(self.keys <= self.threshold)
         self.drop("not_sampled", name, rows - len(wanted))
         return wanted
 
-    def add(self, offset: int, record: dict, name: str, index: int) -> None:
-        """Take one row, or drop it with its reason. `index`: its place in the data set `name`."""
+    def rename(self, record: dict) -> dict:
+        """The row under the names that `columns` gives; as it is where it lacks one of them."""
+        if not self.columns:
+            return record
+        try:
+            renamed = {role: _cell(record, name) for role, name in self.columns.items()}
+        except KeyError:
+            return record
+        self.renamed = True
+        return {**{name: record[name] for name in ("id", "source") if name in record}, **renamed}
+
+    def add(self, offset: int, record: dict, name: str, index: int) -> str | None:
+        """Take one row, or drop it and return the reason. `index`: its place in the data set `name`."""
         layout = find_layout(tuple(record))
         if layout is None:
             return self.drop("no_usable_columns", name)
@@ -247,21 +379,39 @@ class RowCollector:
         identity = record[layout.id] if layout.id else None
         identity = f"{source}-{index}" if identity is None or identity == "" else str(identity)
         try:
-            pair = instruction_and_response(record, layout)
+            pairs = exchanges(record, layout, self.turns)
         except Unusable as reason:
             return self.drop(str(reason), source)
         key = self.keys[offset] if self.max_samples is not None else 0.0
-        self.rows.append((key, name, identity, source, *pair))
+        if self.turns == "first" or not (layout.turns or len(pairs) > 1):
+            self.rows.append((key, name, identity, source, *pairs[0]))
+        else:
+            self.rows += [(key, name, f"{identity}#{turn}", source, *pair) for turn, pair in enumerate(pairs, start=1)]
+            self.rows_added += len(pairs) - 1
+        self.characters += sum(map(len, pairs[0]))
+        return None
 
-    def drop(self, reason: str, source: str, rows: int = 1) -> None:
-        """Count `rows` rows of a source as dropped."""
+    def drop(self, reason: str, source: str, rows: int = 1, example: str | None = None) -> str:
+        """Count `rows` rows of a source as dropped; the reason."""
         if rows:
             self.dropped.setdefault(reason, Counter())[LONE_SURROGATES.sub("\ufffd", source)] += rows
+        if example and self.wants_example(reason):
+            self.examples.setdefault(reason, []).append(LONE_SURROGATES.sub("\ufffd", example))
+        return reason
+
+    def wants_example(self, reason: str) -> bool:
+        return len(self.examples.get(reason, [])) < EXAMPLES
+
+    def add_example(self, reason: str, where: str, record: dict) -> None:
+        """Keep where a dropped row is and how it begins, for a look."""
+        shown = ", ".join(f"{name}: {str(value)[:EXAMPLE_CHARACTERS]!r}" for name, value in record.items())
+        text = f"{where}: {shown[: 2 * EXAMPLE_CHARACTERS]}"
+        self.examples.setdefault(reason, []).append(LONE_SURROGATES.sub("\ufffd", text))
 
     def prune(self) -> None:
         """Move full batches to Arrow; with a sample, forget the rows that cannot be in it any more."""
         if self.max_samples is None:
-            if len(self.rows) >= CHUNK_ROWS:
+            if len(self.rows) >= CHUNK_ROWS or self.characters >= CHUNK_BYTES:
                 self._flush()
         elif len(self.rows) > 2 * self.max_samples + CHUNK_ROWS:
             self._keep_smallest()
@@ -270,18 +420,18 @@ class RowCollector:
         if len(self.rows) <= self.max_samples:
             return
         keys = np.array([row[0] for row in self.rows])
-        self.threshold = float(np.partition(keys, self.max_samples)[self.max_samples])
-        for row in self.rows:
-            if row[0] >= self.threshold:
-                self.drop("not_sampled", row[1])
-        self.rows = [row for row in self.rows if row[0] < self.threshold]
+        order = np.argsort(keys, kind="stable")  # of the turns of one dialogue the first ones
+        self.threshold = float(keys[order[self.max_samples - 1]])
+        for place in order[self.max_samples :].tolist():
+            self.drop("not_sampled", self.rows[place][1])
+        self.rows = [self.rows[place] for place in np.sort(order[: self.max_samples]).tolist()]
 
     def _flush(self) -> None:
         columns = [[self._clean_text(value) for value in column] for column in list(zip(*self.rows, strict=True))[2:5]]
         responses = [self._clean_response(row[5]) for row in self.rows]
         arrays = [pyarrow.array(column, pyarrow.large_string()) for column in [*columns, responses]]
         self.batches.append(pyarrow.record_batch(arrays, schema=SCHEMA))
-        self.rows = []
+        self.rows, self.characters = [], 0
 
     def _clean_text(self, text: str) -> str:
         if text.isascii() or not LONE_SURROGATES.search(text):
@@ -311,15 +461,26 @@ class RowCollector:
     def ledger(self, kept: int) -> dict:
         dropped = {reason: dict(sorted(sources.items())) for reason, sources in sorted(self.dropped.items())}
         total = sum(rows for sources in dropped.values() for rows in sources.values())
-        assert self.rows_read == kept + total, f"{self.rows_read} rows read, {kept} kept, {total} dropped"
+        rows = self.rows_read + self.rows_added
+        assert rows == kept + total, f"{rows} rows read or added, {kept} kept, {total} dropped"
         return {
             "rows_read": self.rows_read,
+            "rows_added": self.rows_added,
             "kept": kept,
             "dropped": dropped,
             "modified": {reason: rows for reason, rows in sorted(self.modified.items()) if rows},
-            "unreadable_examples": self.unreadable_examples,
+            "examples": dict(sorted(self.examples.items())),
             "sampled": "all rows" if self.max_samples is None else "seeded sample over the whole input",
         }
+
+
+def _cell(record: dict, name: str):
+    """The cell of a column, or of one nested in others where the name has dots. Raises KeyError."""
+    if name in record:
+        return record[name]
+    for part in name.split("."):
+        record = record[part] if isinstance(record, dict) else {}[part]
+    return record
 
 
 def unique_ids(ids) -> list[str] | None:

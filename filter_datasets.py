@@ -1,9 +1,9 @@
 """Any instruction data -> clean, deduplicated, scored rows, and the subsets that the study compares.
 
 Read, clean, drop exact duplicates, score, drop near-duplicates (the best-scored row of each cluster stays), drop what
-an evaluation suite asks, reserve the held-out rows, cut the subsets of `training_configs.SUBSETS`. Every row that does
-not arrive is in the ledger, by reason and source. A pool of fewer than FULL_SCALE_ROWS rows shrinks every subset by one
-factor, the scale.
+holds an item of an evaluation suite or a benchmark, reserve the held-out rows, cut the subsets of
+`training_configs.SUBSETS`. Every row that does not arrive is in the ledger, by reason and source. A pool of fewer than
+FULL_SCALE_ROWS rows shrinks every subset by one factor, the scale.
 
 Reads  what --dataset names: local files or folders, hub ids, or "demo", the embedded corpus (no network)
 Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json,
@@ -11,8 +11,9 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
 
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
-    python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name
+    python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name --decontaminate openai/gsm8k:main
     python filter_datasets.py --max_samples 2000 --ifd MODEL     a column ifd more: instruction-following difficulty
+    python filter_datasets.py --export messages --format parquet --subset ultra_10k
 """
 
 import os
@@ -39,8 +40,17 @@ from common import (
     write_arrow,
     write_json,
 )
-from dataset_files import hash_input
-from dataset_readers import read_rows
+from dataset_export import FORMATS, STYLES, export_subsets
+from dataset_files import hash_input, source_name
+from dataset_readers import parse_columns, read_benchmark, read_rows
+from decontamination import (
+    build_index,
+    distinct_items,
+    find_hits,
+    rows_by_benchmark,
+    shared_ngram,
+    without_standing_texts,
+)
 from near_duplicates import best_of_each, first_of_each, near_duplicates, text_digest
 from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
@@ -66,6 +76,8 @@ from training_configs import (
 from verifiable_tasks import make_suite
 
 BATCH_ROWS = 2_000
+EXAMPLES = 20  # of each reason to drop a row, kept for a look
+EXAMPLE_CHARACTERS = 100
 
 # The suites that models are evaluated on: no row may ask what they ask.
 EVALUATION_SUITES = [
@@ -77,8 +89,11 @@ EVALUATION_SUITES = [
 def main() -> None:
     arguments = parse_arguments()
     results = require_writable(arguments.results_dir)
+    if arguments.dataset is None and arguments.export and (results / "scores.json").exists():
+        return export(results, arguments)  # what is there, whatever it was made from
+    arguments.dataset = arguments.dataset or DEFAULT_DATASETS
     config = stage_config(arguments)
-    inputs = {entry: hash_input(entry) for entry in arguments.dataset}
+    inputs = {entry: hash_input(entry) for entry in [*arguments.dataset, *arguments.decontaminate]}
     heldout = results / "subsets" / "heldout.json"
     if is_done(results / "scores.json", config, inputs, arguments.force) and heldout.exists():
         print(f"skipped: {results / 'scores.json'} is already done")
@@ -91,19 +106,39 @@ def main() -> None:
         draw_subsets(results, scores)
     print(f"figure: {figure[0]}")
     print(refresh_scorecard(results, scores))
+    if arguments.export:
+        export(results, arguments)
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
     folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
     print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
+
+
+def export(results: Path, arguments) -> None:
+    export_subsets(
+        results, arguments.export, arguments.format, arguments.subset, arguments.license, arguments.force
+    )  # fmt: skip
 
 
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
     parser.add_argument(
-        "--dataset", nargs="+", default=DEFAULT_DATASETS, metavar="X",
+        "--dataset", nargs="+", metavar="X",
         help=f"local files or folders, hub ids (owner/name or owner/name:config), demo (default: {DEFAULT_DATASETS})",
     )  # fmt: skip
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
+    parser.add_argument(
+        "--columns", type=parse_columns, metavar="instruction=A,response=B",
+        help="what the columns are, where their names do not tell; also input, system, messages, id, source; A.B nests",
+    )  # fmt: skip
+    parser.add_argument(
+        "--turns", choices=["first", "all"], default="first",
+        help="of a dialogue the first exchange, or a row for every answer with what led to it (default: first)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decontaminate", nargs="+", default=[], metavar="X",
+        help="benchmarks, files or hub ids as in --dataset: rows that hold one of their items are dropped",
+    )  # fmt: skip
     parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
     parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument(
@@ -112,6 +147,13 @@ def parse_arguments():
     )  # fmt: skip
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
     parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
+    parser.add_argument(
+        "--export", choices=STYLES,
+        help="write subsets under exports/ in this style; without --dataset, of what the results folder holds",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="of the export (default: jsonl)")
+    parser.add_argument("--subset", nargs="+", metavar="NAME", help="to export (default: all but heldout)")
+    parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
     for option in ("max_samples", "num_proc"):
@@ -127,6 +169,9 @@ def stage_config(arguments) -> dict:
     config = {
         "dataset": arguments.dataset,
         "split": arguments.split,
+        "columns": arguments.columns,
+        "turns": arguments.turns,
+        "decontaminate": arguments.decontaminate,
         "max_samples": arguments.max_samples,
         "seed": arguments.seed,
         "cleaning": CLEANING,
@@ -145,11 +190,14 @@ def stage_config(arguments) -> dict:
 def make_scores(results: Path, config: dict, inputs: dict, num_proc: int, ifd_model: str | None) -> None:
     """Write scores/, subsets/heldout/ and, last, scores.json."""
     started = time.time()
-    table, read_ledger = read_rows(config["dataset"], config["max_samples"], config["seed"], config["split"])
+    benchmarks = read_benchmarks(config["decontaminate"])
+    table, read_ledger = read_rows(
+        *(config[name] for name in ("dataset", "max_samples", "seed", "split", "columns", "turns"))
+    )
     table = table.combine_chunks()  # rows are taken by number from here on, which is quick from one chunk only
     require_disk(results, disk_bytes(table), "scores and subsets")
     ledger = Ledger(table, read_ledger)
-    rows, scores, scorer = filter_rows(table, config, num_proc, ledger)
+    rows, scores, scorer = filter_rows(table, config, benchmarks, num_proc, ledger)
     heldout, rows_kept = reserve_heldout(table, rows, config["seed"], ledger)
     if len(rows_kept) == len(heldout):
         raise UserError(f"too few usable rows, none is left beside the held-out ones: {ledger.one_line()}")
@@ -192,7 +240,7 @@ def add_difficulty(scored, model: str | None) -> tuple[pyarrow.Table, dict]:
     return scored.append_column("ifd", column), {"ifd": facts | {"distribution": distribution}}
 
 
-def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
+def filter_rows(table, config: dict, benchmarks: dict, num_proc: int, ledger: "Ledger"):
     """Rows that are clean, no duplicates and in no evaluation suite: their numbers, their scores, the fitted scorer."""
     rows = ledger.drop("clean", np.arange(table.num_rows), cleaning_masks(table))
     digests = [text_digest(*pair) for batch in batches_of(table, rows) for pair in zip(*batch, strict=True)]
@@ -206,11 +254,43 @@ def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
     )
     masks = {"near_duplicate": ~best_of_each(clusters, order)}
     kept = ledger.drop("near-duplicates", rows, masks)
-    prompts = [text_digest(task["prompt"]) for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
-    in_suite = np.isin(instruction_digests(table, kept), np.array(prompts, "V16"))
-    kept = ledger.drop("evaluation suites", kept, {"in_evaluation_suite": in_suite})
+    kept = drop_contaminated(table, kept, benchmarks, ledger)
     chosen = np.isin(rows, kept)
     return kept, {key: values[chosen] for key, values in scores.items()}, scorer
+
+
+def read_benchmarks(entries: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The items, (question, answer), that no row may hold: of the evaluation suites, and of each of `entries`."""
+    prompts = [(task["prompt"], "") for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
+    benchmarks = {"evaluation_suite": prompts}
+    for entry in entries:
+        name = source_name(Path(entry)) if Path(entry).exists() else entry
+        benchmarks[entry if name in benchmarks else name] = read_benchmark(entry)
+    return benchmarks
+
+
+def drop_contaminated(table, rows: np.ndarray, benchmarks: dict, ledger: "Ledger") -> np.ndarray:
+    """The rows that hold no item of `read_benchmarks`."""
+    index = build_index(benchmarks)
+    hits = find_hits(batches_of(table, rows), index)
+    items = [item for benchmark in benchmarks.values() for item in distinct_items(benchmark)]
+    for name, mask in rows_by_benchmark(hits, index, len(rows)).items():
+        ledger.add_hits(name, len(distinct_items(benchmarks[name])), rows[mask])
+    for row, item, coverage in zip(*(values.tolist() for values in hits), strict=True):
+        name = index.benchmarks[index.item_benchmark[item]]
+        ledger.add_hit_example(name, int(rows[row]), items[item], coverage)
+    masks = {f"in_{name}": mask for name, mask in rows_by_benchmark(hits, index, len(rows)).items()}
+    return ledger.drop("decontamination", rows, masks)
+
+
+def holds_heldout_response(table, rows: np.ndarray, heldout: np.ndarray) -> np.ndarray:
+    """Which rows hold the response of a held-out row: bool[rows].
+
+    Responses alone: half the rows of a templated source share a passage or a wording with some held-out instruction.
+    """
+    index = build_index({"heldout": [("", response) for response in table["response"].take(heldout).to_pylist()]})
+    hits = without_standing_texts(find_hits(batches_of(table, rows), index))
+    return rows_by_benchmark(hits, index, len(rows))["heldout"]
 
 
 def cleaning_masks(table) -> dict[str, np.ndarray]:
@@ -235,18 +315,21 @@ def reserve_heldout(table, rows: np.ndarray, seed: int, ledger: "Ledger") -> tup
     is_heldout = np.zeros(len(rows), bool)
     is_heldout[draw_stratified(sources, digests, count, np.random.default_rng([seed, 1]))] = True
     shares = np.isin(digests, digests[is_heldout]) & ~is_heldout
-    return rows[is_heldout], ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
+    holds = holds_heldout_response(table, rows, rows[is_heldout]) & ~is_heldout
+    masks = {"shares_heldout_instruction": shares, "holds_heldout_response": holds}
+    return rows[is_heldout], ledger.drop("held-out rows", rows, masks)
 
 
 class Ledger:
     """What became of every row, step by step, by reason and source."""
 
     def __init__(self, table, read_ledger: dict):
-        self.sources = table["source"]
-        self.rows_read = read_ledger["rows_read"]
+        self.table, self.sources = table, table["source"]
+        self.rows_read, self.rows_added = read_ledger["rows_read"], read_ledger["rows_added"]
         self.modified = read_ledger["modified"]
-        self.unreadable_examples = read_ledger["unreadable_examples"]
-        step = {"step": "read", "rows_in": self.rows_read, "rows_out": read_ledger["kept"]}
+        self.examples = dict(read_ledger["examples"])
+        self.contamination = {}
+        step = {"step": "read", "rows_in": self.rows_read + self.rows_added, "rows_out": read_ledger["kept"]}
         self.steps = [{**step, "dropped": read_ledger["dropped"]}]
 
     def drop(self, step: str, rows: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
@@ -257,21 +340,40 @@ class Ledger:
             if len(gone):
                 counts = Counter(self.sources.take(gone).to_pylist())
                 dropped[reason] = dict(sorted(counts.items()))
+                first = self.table.select(["id", "instruction"]).take(gone[:EXAMPLES]).to_pylist()
+                self.examples[reason] = [f"{row['id']}: {row['instruction'][:EXAMPLE_CHARACTERS]}" for row in first]
             stay &= ~mask
         self.steps.append({"step": step, "rows_in": len(rows), "rows_out": int(stay.sum()), "dropped": dropped})
         return rows[stay]
 
+    def add_hits(self, benchmark: str, items: int, rows: np.ndarray) -> None:
+        """Note which rows hold an item of a benchmark; a row may hold items of several."""
+        counts = dict(sorted(Counter(self.sources.take(rows).to_pylist()).items()))
+        self.contamination[benchmark] = {"items": items, "rows": len(rows), "rows_by_source": counts, "examples": []}
+
+    def add_hit_example(self, benchmark: str, row: int, item: tuple[str, str], coverage: float) -> None:
+        """Keep a hit for a look, where there is room."""
+        examples = self.contamination[benchmark]["examples"]
+        if len(examples) < EXAMPLES:
+            found = self.table.slice(row, 1).to_pylist()[0]
+            ngram = shared_ngram((found["instruction"], found["response"]), item)
+            text = next(filter(None, item))[:EXAMPLE_CHARACTERS]
+            examples.append({"id": found["id"], "ngram": ngram, "item": text, "coverage": round(coverage, 3)})
+
     def summary(self, rows: int) -> dict:
         """The ledger as JSON holds it: every row read is among the `rows` left, or dropped under one reason."""
         dropped = sum(count for step in self.steps for by in step["dropped"].values() for count in by.values())
-        assert self.rows_read == rows + dropped, f"{self.rows_read} rows read, {rows} left, {dropped} dropped"
+        came = self.rows_read + self.rows_added
+        assert came == rows + dropped, f"{came} rows read or added, {rows} left, {dropped} dropped"
         return {
             "rows_read": self.rows_read,
+            "rows_added": self.rows_added,
             "rows_dropped": dropped,
             "rows": rows,
             "steps": self.steps,
             "modified": self.modified,
-            "unreadable_examples": self.unreadable_examples,
+            "contamination": self.contamination,
+            "examples": self.examples,
         }
 
     def one_line(self) -> str:
@@ -405,7 +507,9 @@ def ledger_lines(ledger: dict) -> list[str]:
             more = f", {len(sources) - 4} more sources" if len(sources) > 4 else ""
             lines.append(f"  -{sum(by_source.values()):<9,} {step['step']}: {reason} ({shown}{more})")
     lines += [f"   {rows:<9,} changed: {reason}" for reason, rows in ledger["modified"].items()]
-    return lines + [f"   unreadable: {example}" for example in ledger["unreadable_examples"]]
+    for benchmark, facts in ledger["contamination"].items():
+        lines.append(f"   {facts['rows']:<9,} hold one of the {facts['items']:,} items of {benchmark}")
+    return lines + [f"   unreadable: {example}" for example in ledger["examples"].get("unreadable", [])[:5]]
 
 
 if __name__ == "__main__":

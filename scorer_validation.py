@@ -29,7 +29,7 @@ def word_counts(texts: list[str]) -> np.ndarray:
 def read_pairs(file: str) -> dict[str, list[str]]:
     """Columns instruction, chosen, rejected and kind ("" where the file has none). Raises UserError, says which row."""
     pairs = {name: [] for name in [*PAIR_COLUMNS, "kind"]}
-    for part in open_dataset(file, "train", {*pairs}):
+    for part in open_dataset(file, ["train"], {*pairs}):
         for chunk in part.chunks:
             for record in chunk.take(np.arange(chunk.rows)):
                 add_pair(pairs, record, f"{file}, row {len(pairs['kind']) + 1}")

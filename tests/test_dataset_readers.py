@@ -10,7 +10,15 @@ import pytest
 import dataset_files
 from common import UserError
 from dataset_files import hash_input, is_hub_id
-from dataset_readers import find_layout, join_paragraphs, read_rows, strip_end_markers, unique_ids
+from dataset_readers import (
+    find_layout,
+    join_paragraphs,
+    parse_columns,
+    read_benchmark,
+    read_rows,
+    strip_end_markers,
+    unique_ids,
+)
 
 
 def write_lines(path, rows):
@@ -70,6 +78,11 @@ def test_schemas(tmp_path, row, instruction, response):
         ({"messages": [USER, {"role": "tool", "content": "x"}]}, "no_answer_after_user_turn"),
         ({"messages": "Hi"}, "no_dialogue"),
         ({"messages": None}, "no_dialogue"),
+        ({"messages": [USER, {**BOT, "tool_calls": [{}]}]}, "answer_calls_a_tool"),
+        (
+            {"conversations": [{"from": "human", "value": "Hi"}, {"from": "function_call", "value": "f"}]},
+            "answer_calls_a_tool",
+        ),
         ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
         ({"instruction": True, "response": "Hello"}, "not_text"),
     ],
@@ -77,6 +90,122 @@ def test_schemas(tmp_path, row, instruction, response):
 def test_rows_without_a_pair_are_dropped_with_their_reason(tmp_path, row, reason):
     found, ledger = read_one(tmp_path, row)
     assert found == [] and ledger["dropped"] == {reason: {"data": 1}}
+    (example,) = ledger["examples"][reason]
+    assert example.startswith(f"{tmp_path}/data.jsonl:1: {next(iter(row))}: ")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Dialogues: every turn, tools
+
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "add", "arguments": "é"}}]}
+TOOL = {"role": "tool", "content": "3"}
+
+
+def read_turns(tmp_path, rows, max_samples=None):
+    path = write_lines(tmp_path / "data.jsonl", rows)
+    table, ledger = read_rows([path], max_samples, 0, turns="all")
+    assert ledger["rows_read"] == len(rows)
+    assert len(rows) + ledger["rows_added"] == table.num_rows + sum(
+        sum(by.values()) for by in ledger["dropped"].values()
+    )  # fmt: skip
+    return table.select(["id", "instruction", "response"]).to_pylist(), ledger
+
+
+def test_every_answer_is_a_row_with_what_led_to_it(tmp_path):
+    more, end = {"role": "user", "content": "More"}, {"role": "assistant", "content": "No</s>"}
+    rows, ledger = read_turns(tmp_path, [{"id": "x", "messages": [SYSTEM, USER, BOT, more, end]}, pairs(1)[0]])
+    assert rows == [
+        {"id": "x#1", "instruction": "Be kind.\n\nHi", "response": "Hello"},
+        {"id": "x#2", "instruction": "Be kind.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: More", "response": "No"},
+        {"id": "data-1", "instruction": "ask 0", "response": "answer 0"},
+    ]
+    assert ledger["rows_added"] == 1
+
+
+def test_a_call_of_a_tool_is_no_answer_and_stands_in_the_history(tmp_path):
+    rows, _ = read_turns(tmp_path, [{"messages": [USER, CALL, TOOL, BOT, USER, USER, BOT, BOT]}])
+    call = 'Assistant: [{"function": {"name": "add", "arguments": "é"}}]'
+    history = f"User: Hi\n\n{call}\n\nTool: 3"
+    assert [(row["id"], row["instruction"]) for row in rows] == [
+        ("data-0#1", history), ("data-0#2", f"{history}\n\nAssistant: Hello\n\nUser: Hi\n\nUser: Hi")
+    ]  # fmt: skip
+
+
+def test_a_dialogue_without_an_answer_is_dropped_once(tmp_path):
+    rows, ledger = read_turns(tmp_path, [{"messages": [USER, CALL, TOOL]}, {"messages": [BOT]}])
+    assert rows == [] and ledger["dropped"] == {"no_answer_after_user_turn": {"data": 1}, "no_user_turn": {"data": 1}}
+
+
+def test_a_sample_of_turns_has_its_size_and_goes_on_from_first_turns(tmp_path):
+    rows, ledger = read_turns(tmp_path, [{"messages": [USER, BOT] * 5} for _ in range(40)], max_samples=33)
+    assert len(rows) == 33 and ledger["dropped"] == {"not_sampled": {"data": 167}}
+    turns = [row["id"].split("#") for row in rows]
+    assert sorted(len({turn for name, turn in turns if name == other}) for other in {name for name, _ in turns}) == [
+        3, 5, 5, 5, 5, 5, 5
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Named columns, benchmarks
+
+
+def test_named_columns_nested_ones_too(tmp_path):
+    columns = parse_columns("instruction=ask.text, response=b.c")
+    rows = [
+        {"ask": {"text": "Hi"}, "b.c": "Hello", "id": 5, "prompt": "no", "response": "no"},
+        {"ask": {"text": "Hi"}, "b": {"c": "Hello"}},
+        {"ask": "flat", "b": {"c": "Hello"}, "question": "Which?", "answer": "This"},
+    ]
+    table, _ = read_rows([write_lines(tmp_path / "d.jsonl", rows)], None, 0, columns=columns)
+    found = [(row["id"], row["instruction"], row["response"]) for row in table.to_pylist()]
+    assert found == [("5", "Hi", "Hello"), ("d-1", "Hi", "Hello"), ("d-2", "Which?", "This")]
+
+
+def test_named_columns_of_a_table_are_read(tmp_path):
+    pyarrow.parquet.write_table(
+        pyarrow.table({"Ask": [{"x": "Hi", "y": 1}], "chat": ["Hello"], "z": [1]}), tmp_path / "d.parquet"
+    )
+    columns = {"instruction": "Ask.x", "response": "chat"}
+    assert read_rows([str(tmp_path / "d.parquet")], None, 0, columns=columns)[0]["instruction"].to_pylist() == ["Hi"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("instruction=a,answer=b", "'answer' is not among instruction, input, response"),
+        ("instruction=a", "name an instruction and a response, or messages"),
+        ("instruction=a,response", "it takes instruction=a,response=b"),
+        ("instruction=a,response=", "it takes instruction=a,response=b"),
+    ],
+)
+def test_columns_that_say_nothing(text, message):
+    with pytest.raises(UserError, match=message):
+        parse_columns(text)
+
+
+def test_named_columns_that_no_row_has(tmp_path):
+    path = write_lines(tmp_path / "d.jsonl", pairs(2))
+    with pytest.raises(UserError, match="no row has the columns a, b that --columns names"):
+        read_rows([path], None, 0, columns={"instruction": "a", "response": "b"})
+
+
+def test_benchmarks_with_and_without_answers(tmp_path):
+    rows = [
+        {"question": "Why?", "answer": "So."},
+        {"prompt": "Write", "key": 1, "canonical_solution": "code"},
+        {"text": "Some"},
+        {"messages": [USER, BOT]},
+        {"question": "Which?", "choices": ["a", "b"], "answer": 1},
+        {"label": 1},
+    ]
+    assert read_benchmark(write_lines(tmp_path / "b.jsonl", rows)) == [
+        ("Why?", "So."), ("Write", "code"), ("Some", ""), ("Hi", "Hello"), ("Which?", "1")
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="no row has a text under instruction, prompt"):
+        read_benchmark(write_lines(tmp_path / "b.jsonl", rows[-1:]))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_layout_is_none_without_both_sides():
@@ -259,7 +388,7 @@ def test_bad_lines_up_to_one_percent_are_skipped_and_counted(tmp_path):
     (tmp_path / "d.jsonl").write_text("\n\n".join(lines))
     table, ledger = read_rows([str(tmp_path / "d.jsonl")], None, 0)
     assert table.num_rows == 198 and ledger["dropped"] == {"unreadable": {"d": 2}} and ledger["rows_read"] == 200
-    first, second = ledger["unreadable_examples"]
+    first, second = ledger["examples"]["unreadable"]
     assert f"{tmp_path}/d.jsonl:13: not JSON (Expecting value)" in first and "d.jsonl:19: not a JSON object" in second
 
 
@@ -285,7 +414,7 @@ def test_truncated_gzip(tmp_path):
         ("d.jsonl", b"", r"d\.jsonl is empty"),
         ("d.json", b"[]", r"d\.json is empty"),
         ("d.csv", b"instruction,response\n", r"d\.csv is empty"),
-        ("d.json", b'[{"instruction": "a"', r"d\.json holds no whole JSON array: .*line 1"),
+        ("d.json", b'[{"instruction": "a"', r"d\.json holds no whole JSON array, from row 0 on: Expecting"),
         (
             "d.jsonl",
             b'{"text": "a", "label": 1}\n',

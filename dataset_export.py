@@ -1,0 +1,198 @@
+"""Subsets as files for other trainers, with a dataset card for the Hugging Face hub.
+
+Reads  <results>/subsets/<subset>/ + <subset>.json, scores.json
+Writes <results>/exports/<subset>_<style>.jsonl or .parquet, a JSON of the same name beside it, and README.md, the card
+       of all that stands there: the folder can be uploaded as it is, each file is a configuration of its own
+
+Styles: `alpaca` (instruction, input, output), `messages` (role, content) and `sharegpt` (from, value); every row keeps
+its id, source and quality. Read back by `dataset_readers.py`, each gives the same ids, instructions and responses.
+
+    python filter_datasets.py --export messages --format parquet --subset ultra_10k high_100k
+"""
+
+import json
+import os
+import shlex
+import time
+from pathlib import Path
+
+from common import (
+    UserError,
+    clear,
+    is_done,
+    provenance,
+    read_arrow,
+    read_json,
+    require_writable,
+    write_json,
+    write_text,
+)
+
+STYLES = ["alpaca", "messages", "sharegpt"]
+FORMATS = ["jsonl", "parquet"]
+BATCH_ROWS = 10_000
+LARGEST_SOURCES = 5  # that the card names
+SIZE_CATEGORIES = {  # of the hub -> rows below which it holds
+    "n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7, "10M<n<100M": 10**8,
+    "100M<n<1B": 10**9,
+}  # fmt: skip
+
+
+def export_subsets(
+    results: Path, style: str, file_format: str, subsets: list[str] | None, license_id: str, force: bool
+):
+    """Write the named subsets, or all but the held-out rows, and the card. Raises UserError where one is not there."""
+    there = sorted(path.stem for path in (results / "subsets").glob("*.json"))
+    names = subsets or [name for name in there if name != "heldout"]
+    for name in names:
+        if name not in there:
+            raise UserError(f"no subset {name!r} under {results / 'subsets'}; --subset takes of {', '.join(there)}")
+    folder = require_writable(results / "exports")
+    for name in names:
+        path = folder / f"{name}_{style}.{file_format}"
+        if export_subset(results, name, style, path, force):
+            print(f"wrote {path}")
+        else:
+            print(f"skipped: {path} is already done")
+    write_text(folder / "README.md", make_card(results, folder, license_id))
+
+
+def export_subset(results: Path, name: str, style: str, path: Path, force: bool) -> bool:
+    """Write one subset to `path`, then its JSON; False where that is done."""
+    started = time.time()
+    subset, marker = read_json(results / "subsets" / f"{name}.json"), path.with_name(f"{path.name}.json")
+    config = {"subset": name, "style": style, "format": path.suffix[1:]}
+    inputs = {"subset": subset["ids_hash"], **subset["provenance"]["inputs"]}
+    if is_done(marker, config, inputs, force):
+        return False
+    table = read_arrow(results / "subsets" / name, ["id", "source", "instruction", "response", "quality"])
+    clear(marker, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        (_write_jsonl if path.suffix == ".jsonl" else _write_parquet)(temporary, styled_batches(table, style))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    facts = {key: subset[key] for key in ("rule", "rows", "scale_label", "score", "source_mix", "ids_hash")}
+    write_json(marker, {"config": config, "provenance": provenance(started, inputs), "file": path.name, **facts})
+    return True
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rows
+
+
+def styled_batches(table, style: str):
+    """The rows in a style, BATCH_ROWS at a time, as lists of dicts."""
+    for batch in table.to_batches(BATCH_ROWS):
+        yield [styled_row(row, style) for row in batch.to_pylist()]
+
+
+def styled_row(row: dict, style: str) -> dict:
+    """One row as other trainers read it."""
+    asked, answered = row["instruction"], row["response"]
+    if style == "alpaca":
+        texts = {"instruction": asked, "input": "", "output": answered}
+    elif style == "messages":
+        texts = {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]}
+    else:
+        texts = {"conversations": [{"from": "human", "value": asked}, {"from": "gpt", "value": answered}]}
+    return {"id": row["id"], "source": row["source"], **texts, "quality": row["quality"]}
+
+
+def _write_jsonl(path: Path, batches) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        for rows in batches:
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+
+def _write_parquet(path: Path, batches) -> None:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    writer = None
+    try:
+        for rows in batches:
+            table = pyarrow.Table.from_pylist(rows)
+            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True)
+            writer.write_table(table)
+    finally:
+        if writer:
+            writer.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The card
+
+
+def make_card(results: Path, folder: Path, license_id: str) -> str:
+    """The dataset card, README.md, of all exports that are whole and of the scores as they stand."""
+    scores = read_json(results / "scores.json")
+    found = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    exports = [export for export in found if export["provenance"]["inputs"]["scores"] == scores["content_hash"]]
+    return "\n".join([*_front_matter(exports, license_id), *_files(exports), *_history(scores, exports), ""])
+
+
+def size_category(rows: int) -> str:
+    """The hub's word for so many rows."""
+    return next(name for name, below in SIZE_CATEGORIES.items() if rows < below)
+
+
+def _front_matter(exports: list[dict], license_id: str) -> list[str]:
+    lines = ["---", f"license: {license_id}", "task_categories:", "- text-generation", "tags:", "- instruction-tuning"]
+    sizes = sorted({size_category(export["rows"]) for export in exports}, key=[*SIZE_CATEGORIES].index)
+    lines += ["size_categories:", *(f"- {json.dumps(size)}" for size in sizes), "configs:"]
+    for export in exports:
+        name = export["file"].replace(".", "_")
+        lines += [f"- config_name: {name}", "  data_files:", "  - split: train", f"    path: {export['file']}"]
+    return [*lines, "---", ""]
+
+
+def _files(exports: list[dict]) -> list[str]:
+    heads = ["file", "rows", "picked by", "score, mean and range", "most from", "hash of the ids"]
+    lines = ["# Instruction data, scored and selected", "", _table_line(heads), _table_line(["---"] * len(heads))]
+    for export in exports:
+        score, mix = export["score"], list(export["source_mix"].items())
+        numbers = f"{score['mean']:.3f}, {score['min']:.3f} to {score['max']:.3f}" if export["rows"] else "-"
+        sources = ", ".join(f"{source} {rows / export['rows']:.0%}" for source, rows in mix[:LARGEST_SOURCES])
+        more = f" and {len(mix) - LARGEST_SOURCES} more" if len(mix) > LARGEST_SOURCES else ""
+        rule = f"{export['rule']}, scale {export['scale_label']}"
+        name, ids = f"`{export['file']}`", f"`{export['ids_hash'][:16]}`"
+        lines.append(_table_line([name, f"{export['rows']:,}", rule, numbers, sources + more, ids]))
+    return [*lines, ""]
+
+
+def _table_line(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _history(scores: dict, exports: list[dict]) -> list[str]:
+    ledger, made = scores["ledger"], scores["provenance"]
+    inputs = ", ".join(f"`{_shareable(entry)}`" for entry in scores["config"]["dataset"])
+    lines = [
+        "## How it was made",
+        "",
+        f"From {inputs}: {ledger['rows_read']:,} rows read, {ledger['rows']:,} of them cleaned and scored, "
+        f"{scores['heldout_rows']:,} of these held out for testing. What was dropped, by step:",
+        "",
+    ]
+    for step in ledger["steps"]:
+        lines += [
+            f"- {step['step']}: {reason}, {sum(rows.values()):,} rows" for reason, rows in step["dropped"].items()
+        ]
+    weights = ", ".join(f"{name} {weight}" for name, weight in scores["scorer"]["weights"].items())
+    lines += ["", f"Scores lie in [0, 1], of the text alone (version {scores['scorer']['version']}; {weights}).", ""]
+    commands = dict.fromkeys(_command(made["argv"]) for made in (made, *(export["provenance"] for export in exports)))
+    lines += ["```bash", *commands, "```", ""]
+    return [*lines, f"Commit `{made['git_commit']}`, {made['started']}. Each source keeps its own licence."]
+
+
+def _command(argv: list[str]) -> str:
+    return shlex.join(["python", *map(_shareable, argv)])
+
+
+def _shareable(path: str) -> str:
+    """An absolute path by its name alone: the card is for others."""
+    return Path(path).name if Path(path).is_absolute() else path

@@ -1,0 +1,277 @@
+"""Opening: what is large is streamed, what is damaged is named, hub data sets by a local stand-in. No network."""
+
+import json
+import types
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import dataset_files
+from common import UserError
+from dataset_files import open_file, source_name
+from dataset_readers import EXAMPLES, read_rows
+
+
+def pairs(rows):
+    return [{"instruction": f"ask {number}", "response": f"answer {number}"} for number in range(rows)]
+
+
+def lines(rows):
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def read(*paths, **options):
+    table, ledger = read_rows([str(path) for path in paths], options.pop("max_samples", None), 0, **options)
+    return table.select(["instruction", "response"]).to_pylist(), ledger
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# JSON in pieces
+
+
+@pytest.mark.parametrize("chunk_bytes", [8, 64, 10_000])
+def test_an_array_is_the_same_in_any_pieces(tmp_path, monkeypatch, chunk_bytes):
+    rows = [{**row, "response": row["response"] + ' é"]},\\ [ 😀'} for row in pairs(40)]
+    (tmp_path / "d.json").write_text(" \n[ " + " ,\n".join(json.dumps(row, indent=1) for row in rows) + "\n ] \n")
+    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", chunk_bytes)
+    assert read(tmp_path / "d.json")[0] == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"instruction": "a", "response": "b"}', "from row 0 on: Expecting ',' delimiter"),
+        ('[{"instruction": "a", "response": "b"},', "from row 1 on: Expecting value"),
+        ('[{"instruction": "a", "response": "b"} {}]', "from row 0 on: Expecting ',' delimiter"),
+        ('[{"instruction": "a", "resp', "from row 0 on: Unterminated string"),
+        ("[" * 100_000, "from row 0 on: maximum recursion depth"),
+    ],
+)
+def test_a_damaged_array_says_from_where(tmp_path, content, message):
+    (tmp_path / "d.json").write_text(content)
+    with pytest.raises(UserError, match=f"holds no whole JSON array, {message}"):
+        read(tmp_path / "d.json")
+
+
+def test_what_follows_an_array_is_not_lost(tmp_path):
+    for first, rows in (("[]", 0), (json.dumps(pairs(2)), 2)):
+        (tmp_path / "d.json").write_text(f"{first}\n{json.dumps(pairs(1))}")
+        with pytest.raises(UserError, match=f"goes on after its JSON array of {rows} rows"):
+            read(tmp_path / "d.json")
+
+
+def test_an_array_in_memory_is_a_chunk(tmp_path, monkeypatch):
+    """100 chunks are read; the most text held at once is that of two."""
+    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
+    rows = [{"instruction": "a", "response": "b" * 950}] * 100
+    (tmp_path / "d.json").write_text(json.dumps(rows))
+    held = []
+    decode = dataset_files._decode_element
+    monkeypatch.setattr(dataset_files, "_decode_element", lambda *a: held.append(len(a[1])) or decode(*a))
+    assert len(list(open_file(tmp_path / "d.json", set()))) == 50 and max(held) <= 2_000
+
+
+def test_rows_too_long_to_hold_are_counted_and_the_rest_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_files, "MAX_ROW_BYTES", 1_000)
+    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 300)
+    long = json.dumps({"instruction": "x", "response": "y" * 5_000})
+    (tmp_path / "d.jsonl").write_text(f"{lines(pairs(150))}{long}\n\n{lines(pairs(150))}{long}")
+    found, ledger = read(tmp_path / "d.jsonl")
+    assert found == pairs(150) * 2 and ledger["dropped"] == {"unreadable": {"d": 2}}
+    assert ledger["examples"]["unreadable"] == [
+        f"{tmp_path}/d.jsonl:{line}: longer than 0 MiB" for line in (151, 303)
+    ]  # fmt: skip
+    (tmp_path / "d.json").write_text(f"[{json.dumps(pairs(1)[0])}, {long}]")
+    with pytest.raises(UserError, match="from row 1 on: Unterminated string starting at, within 0 MiB"):
+        read(tmp_path / "d.json")
+
+
+def test_chunks_of_long_rows_are_few_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
+    rows = [{"instruction": "a", "response": str(number) * 600} for number in range(9)]
+    (tmp_path / "d.jsonl").write_text(lines(rows))
+    (tmp_path / "d.csv").write_text("instruction,response\n" + "".join(f"a,{row['response']}\n" for row in rows))
+    for name in ("d.jsonl", "d.csv"):
+        assert [chunk.rows for chunk in open_file(tmp_path / name, set())] == [2, 2, 2, 2, 1]
+    table = pyarrow.Table.from_pylist([{**row, "response": row["response"] * 4} for row in rows])
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet", use_dictionary=False)
+    with pyarrow.ipc.new_file(tmp_path / "d.arrow", table.schema) as file:
+        file.write_table(table)
+    for name in ("d.parquet", "d.arrow"):  # of 8,000 bytes
+        assert [chunk.rows for chunk in open_file(tmp_path / name, set())] in ([3, 3, 3], [2, 2, 2, 2, 1])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Encodings and damage
+
+ACCENTS = [{"instruction": "café 山 😀", "response": f"naïve {number}"} for number in range(40)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.csv"])
+def test_encodings_that_tell_themselves(tmp_path, encoding, name):
+    text = {"d.jsonl": lines(ACCENTS), "d.json": json.dumps(ACCENTS, ensure_ascii=False)}.get(
+        name, "instruction,response\n" + "".join(f"{row['instruction']},{row['response']}\n" for row in ACCENTS)
+    )
+    text = f"\ufeff{text}" if encoding == "utf-16-be" else text
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    found, ledger = read(tmp_path / name)
+    assert found == ACCENTS and ledger["modified"] == {}
+
+
+def test_lines_of_another_encoding_are_counted_or_stop(tmp_path):
+    latin = lines(ACCENTS[:1]).replace("山 😀", "").encode("latin-1")
+    (tmp_path / "d.jsonl").write_bytes(lines(pairs(100)).encode() + latin)
+    found, ledger = read(tmp_path / "d.jsonl")
+    assert found == pairs(100) and "d.jsonl:101: not UTF-8 (byte 0xe9); convert" in ledger["examples"]["unreadable"][0]
+    (tmp_path / "d.jsonl").write_bytes(latin * 3)
+    with pytest.raises(UserError, match=r"d\.jsonl:1: not UTF-8 .*; 3 of 3 rows cannot be read"):
+        read(tmp_path / "d.jsonl")
+
+
+def test_cells_that_are_not_utf8_are_counted(tmp_path):
+    texts = pyarrow.array([b"ask"] * 200 + [b"caf\xe9"]).view(pyarrow.string())
+    table = pyarrow.table({"instruction": texts, "response": ["yes"] * 201})
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
+    found, ledger = read(tmp_path / "d.parquet")
+    assert len(found) == 200
+    assert ledger["examples"]["unreadable"] == [f"{tmp_path}/d.parquet, row 200: not UTF-8 (byte 0xe9)"]
+
+
+def test_bytes_of_an_array_that_are_not_utf8_are_replaced_and_counted(tmp_path):
+    (tmp_path / "d.json").write_bytes(b'[{"instruction": "caf\xe9", "response": "yes"}]')
+    found, ledger = read(tmp_path / "d.json")
+    assert found[0]["instruction"] == "caf\ufffd" and ledger["modified"] == {"lone_surrogates_replaced": 1}
+
+
+@pytest.mark.parametrize("name", ["d.jsonl.gz", "d.jsonl.zst"])
+def test_a_truncated_stream_is_named(tmp_path, name):
+    rng = np.random.default_rng(0)
+    with pyarrow.CompressedOutputStream(str(tmp_path / name), "gzip" if name.endswith("gz") else "zstd") as file:
+        file.write(lines([{"instruction": str(n), "response": str(rng.random())} for n in range(9_000)]).encode())
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"(ends in the middle of its gz stream|cannot be read: Truncated compressed)"):
+        read(tmp_path / name)
+
+
+def test_a_bad_page_is_named(tmp_path):
+    path = tmp_path / "d.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(pairs(3_000)), path, write_page_checksum=True)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0x55
+    path.write_bytes(bytes(content))
+    with pytest.raises(UserError, match=r"d\.parquet cannot be read: .*CRC checksum") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_quote_that_is_never_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_files, "MAX_ROW_BYTES", 1_000)
+    (tmp_path / "d.csv").write_text('instruction,response\na,b\n"c,' + "d e\n" * 999)
+    with pytest.raises(UserError, match=r"d\.csv:\d+: not CSV \(field larger.*is a quote never closed"):
+        read(tmp_path / "d.csv")
+
+
+def test_twenty_examples_of_each_reason_are_kept(tmp_path):
+    rows = [{"instruction": "Hi", "response": {"nested": "x" * 900}}, {"messages": None}] * 30
+    (tmp_path / "d.jsonl").write_text(lines([*rows, *pairs(1)]))
+    _, ledger = read(tmp_path / "d.jsonl")
+    assert ledger["dropped"] == {"not_text": {"d": 30}, "no_dialogue": {"d": 30}}
+    assert {reason: len(examples) for reason, examples in ledger["examples"].items()} == {
+        "not_text": EXAMPLES, "no_dialogue": EXAMPLES
+    }  # fmt: skip
+    assert max(map(len, ledger["examples"]["not_text"])) < 300 + len(str(tmp_path))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Folders and the hub
+
+
+def test_a_folder_is_read_to_its_depth_and_by_its_split(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / ".cache").mkdir()
+    shards = ["data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl"]
+    for name in (*shards, "data/test.jsonl", "more_test.jsonl"):
+        (tmp_path / name).write_text(lines([{"instruction": name, "response": "yes"}]))
+    for name in (".cache/x.jsonl", "dataset_infos.json"):
+        (tmp_path / name).write_text("{}")
+    table, _ = read_rows([str(tmp_path)], None, 0)
+    assert [name[-8:] for name in table["instruction"].to_pylist()] == ["02.jsonl", "02.jsonl", "st.jsonl"]
+    assert table["source"].to_pylist() == [tmp_path.name, tmp_path.name, "more_test"]
+    found, _ = read(tmp_path, split="test")
+    assert [row["instruction"] for row in found] == ["data/test.jsonl", "more_test.jsonl"]
+    with pytest.raises(UserError, match="no split 'dev'; --split takes one of test, train"):
+        read(tmp_path, split="dev")
+
+
+def test_names_of_sources(tmp_path):
+    assert [source_name(tmp_path / name) for name in ("a.jsonl.gz", "b.c.parquet")] == ["a", "b.c"]
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub data set of two splits, built by the library from local files."""
+    import datasets
+
+    files = {}
+    for split, rows in (("train", 5_000), ("test", 30)):
+        files[split] = str(tmp_path / f"{split}.jsonl")
+        (tmp_path / f"{split}.jsonl").write_text(lines([{**row, "extra": [1]} for row in pairs(rows)]))
+    builder = datasets.load_dataset_builder("json", data_files=files, cache_dir=str(tmp_path / "cache"))
+    monkeypatch.setattr(dataset_files, "hub_builder", lambda entry: builder)
+    monkeypatch.setattr(dataset_files, "hub_bytes", lambda entry, info: 1_000)
+
+
+@pytest.mark.parametrize("largest_cached", [10**9, 0])
+def test_a_hub_data_set_reads_the_same_cached_or_streamed(hub, monkeypatch, largest_cached):
+    monkeypatch.setattr(dataset_files, "MAX_CACHED_BYTES", largest_cached)
+    found, ledger = read("owner/name")
+    assert found == pairs(5_000) and ledger["rows_read"] == 5_000
+    sample, ledger = read("owner/name", max_samples=100)
+    assert len(sample) == 100 and ledger["dropped"] == {"not_sampled": {"owner/name": 4_900}}
+    assert [row["instruction"] for row in sample[:3]] == ["ask 3", "ask 11", "ask 92"]
+    assert len(read("owner/name", split="test")[0]) == 30
+    with pytest.raises(UserError, match="owner/name has no split 'dev'; --split takes one of train, test"):
+        read("owner/name", split="dev")
+
+
+def test_an_interrupted_download_is_one_line(monkeypatch):
+    from huggingface_hub.errors import HTTPError
+
+    class Stream:
+        def with_format(self, name):
+            return self
+
+        def iter(self, rows):
+            yield pyarrow.Table.from_pylist(pairs(2))
+            raise HTTPError("peer closed connection\nwithout sending the complete message body")
+
+    builder = types.SimpleNamespace(
+        info=types.SimpleNamespace(dataset_size=10**12, download_size=None),
+        as_streaming_dataset=lambda: {"train": Stream()},
+    )
+    monkeypatch.setattr(dataset_files, "hub_builder", lambda entry: builder)
+    with pytest.raises(UserError, match=r"cannot load 'owner/name' .*\(peer closed connection\)") as caught:
+        read("owner/name")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_size_of_a_hub_data_set(monkeypatch):
+    import huggingface_hub
+
+    info = types.SimpleNamespace(dataset_size=None, download_size=7)
+    assert dataset_files.hub_bytes("owner/name", info) == 7
+    info.download_size = None
+    files = [types.SimpleNamespace(size=3), types.SimpleNamespace(size=None), types.SimpleNamespace(size=4)]
+
+    def dataset_info(api, name, files_metadata):
+        assert name == "owner/name" and files_metadata
+        return types.SimpleNamespace(siblings=files)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", dataset_info)
+    assert dataset_files.hub_bytes("owner/name:main", info) == 7
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *a, **b: open("/no/such/file"))
+    assert dataset_files.hub_bytes("owner/name", info) == 0

@@ -1,0 +1,98 @@
+"""The filter stage's options on what is read and what may not stay: columns, turns, benchmarks, held-out responses."""
+
+import json
+import sys
+
+import numpy as np
+import pyarrow
+import pytest
+
+import filter_datasets
+from common import UserError, read_arrow, read_json
+from filter_datasets import Ledger, holds_heldout_response
+
+
+def run(folder, *options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
+        filter_datasets.main()
+    return read_json(folder / "scores.json")
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def words(rng, count):
+    return " ".join(f"w{number}" for number in rng.integers(0, 5_000, count))
+
+
+def test_benchmarks_columns_and_turns_together(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    questions = [words(rng, 25) for _ in range(6)]
+    bench = write_lines(tmp_path / "bench.jsonl", [{"question": text, "answer": "7"} for text in questions])
+    flat = [{"source": "flat", "a": {"b": words(rng, 12)}, "c": words(rng, 30)} for _ in range(120)]
+    flat[5]["a"]["b"] = f"Please: {questions[2].upper()}! {words(rng, 9)}"
+    flat[9]["c"] = f"{words(rng, 9)} {questions[3]}"
+    flat[11]["a"]["b"] = " "
+    chats = []
+    for number in range(60):
+        turns = [{"from": speaker, "value": words(rng, 20)} for speaker in ("human", "gpt", "human", "gpt")]
+        chats.append({"id": f"chat{number}", "conversations": turns})
+    chats[4]["conversations"][2]["value"] = questions[0]
+    data = [write_lines(tmp_path / "flat.jsonl", flat), write_lines(tmp_path / "chats.jsonl", chats)]
+    facts = run(
+        tmp_path / "results", "--dataset", *data, "--columns", "instruction=a.b,response=c", "--turns", "all",
+        "--decontaminate", bench,
+    )  # fmt: skip
+    ledger = facts["ledger"]
+    assert (ledger["rows_read"], ledger["rows_added"]) == (180, 60)
+    dropped = {reason: by for step in ledger["steps"] for reason, by in step["dropped"].items()}
+    # The first answer of a dialogue stands in the instruction of its second row: where one is held out the other goes.
+    leaked = dropped.pop("holds_heldout_response")
+    assert dropped == {"empty_instruction": {"flat": 1}, "in_bench": {"chats": 1, "flat": 2}}
+    assert leaked.keys() == {"chats"} and ledger["rows"] == 236 - leaked["chats"]
+    assert ledger["examples"]["empty_instruction"] == ["flat-11: "]
+    found = ledger["contamination"]["bench"]
+    assert (found["items"], found["rows"], found["rows_by_source"]) == (6, 3, {"chats": 1, "flat": 2})
+    hits = {example["id"]: (example["item"], example["coverage"]) for example in found["examples"]}
+    assert hits == {
+        "flat-5": (questions[2][:100], 1.0), "flat-9": (questions[3][:100], 1.0), "chat4#2": (questions[0][:100], 1.0)
+    }  # fmt: skip
+    assert all(example["ngram"] in " ".join(questions) for example in found["examples"])
+    ids = set(read_arrow(tmp_path / "results" / "scores")["id"].to_pylist())
+    assert not ids & {"flat-5", "flat-9", "flat-11", "chat4#2"}
+    assert facts["provenance"]["inputs"].keys() == {*data, bench}
+    assert "hold one of the 6 items of bench" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_changed_is_no_longer_done(tmp_path):
+    rng = np.random.default_rng(1)
+    data = write_lines(
+        tmp_path / "d.jsonl", [{"prompt": words(rng, 9), "response": words(rng, 9)} for _ in range(60)]
+    )  # fmt: skip
+    bench = write_lines(tmp_path / "b.jsonl", [{"prompt": "one"}])
+    run(tmp_path / "results", "--dataset", data, "--decontaminate", bench)
+    write_lines(tmp_path / "b.jsonl", [{"prompt": "two"}])
+    with pytest.raises(UserError, match=r"input .*b\.jsonl.*--force rebuilds it"):
+        run(tmp_path / "results", "--dataset", data, "--decontaminate", bench)
+
+
+def test_rows_that_hold_a_heldout_response(tmp_path):
+    rng = np.random.default_rng(2)
+    answer, standing = words(rng, 20), words(rng, 9)
+    texts = [("Ask", answer), (f"Shorten: {answer}", "Yes"), (words(rng, 9), words(rng, 20))]
+    texts += [("Say", standing), *((f"Other {n}", standing) for n in range(12))]
+    table = pyarrow.table({"instruction": [text[0] for text in texts], "response": [text[1] for text in texts]})
+    holds = holds_heldout_response(table, np.arange(1, 16), np.array([0, 3]))
+    assert np.flatnonzero(holds).tolist() == [0]  # row 1; what 13 rows answer alike is no leak
+
+
+def test_the_ledger_keeps_twenty_examples_of_a_reason():
+    table = pyarrow.table({"id": [str(n) for n in range(30)], "source": ["s"] * 30, "instruction": ["x" * 500] * 30})
+    read = {"rows_read": 30, "rows_added": 0, "kept": 30, "dropped": {}, "modified": {}, "examples": {}}
+    ledger = Ledger(table, read)
+    left = ledger.drop("clean", np.arange(30), {"too_long": np.arange(30) > 4})
+    assert left.tolist() == [0, 1, 2, 3, 4]
+    assert len(ledger.examples["too_long"]) == 20 and ledger.examples["too_long"][0] == f"5: {'x' * 100}"
