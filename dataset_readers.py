@@ -19,7 +19,7 @@ import pyarrow
 import pyarrow.compute
 
 from common import UserError
-from dataset_files import CHUNK_ROWS, Part, open_dataset
+from dataset_files import CHUNK_ROWS, Chunk, Part, open_dataset
 
 COLUMNS = ["id", "source", "instruction", "response"]
 # 64-bit offsets: a table of more than 2 GiB of text cannot be reordered with Arrow's plain strings.
@@ -70,32 +70,140 @@ def read_rows(datasets: list[str], max_samples: int | None, seed: int, split: st
 
 def _read_part(part: Part, index: int, collector: "RowCollector", bar) -> int:
     """Read one file, or one data set of the hub, into the collector; the index of the next row."""
-    rows = parsed = 0
-    problems, found_columns, usable = [], None, False
+    rows, report = 0, PartReport(part.name, part.path)
     for chunk in part.chunks:
         wanted = collector.draw(chunk.rows, part.name)
+        report.read(chunk, wanted, index + rows, collector)
+        rows += chunk.rows
+        collector.prune()
+        bar.update(chunk.rows)
+    report.check()
+    return index + rows
+
+
+class PartReport:
+    """What was found in a part, or in some chunks of it: whether it can be used is for the whole part to say."""
+
+    def __init__(self, name: str, path: str):
+        self.name, self.path = name, path
+        self.rows = self.parsed = self.problems = 0
+        self.first_problem, self.found_columns, self.usable = None, None, False
+
+    def read(self, chunk, wanted: np.ndarray, index: int, collector: "RowCollector") -> None:
+        """Parse the wanted rows of a chunk into the collector; `index`: that of its first row in the data set."""
+        problems = []
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
                 problems.append(record)
                 continue
-            found_columns = found_columns or list(record)
-            usable |= find_layout(tuple(record)) is not None
-            collector.add(offset, record, part.name, index + rows + offset)
-        rows += chunk.rows
-        parsed += len(wanted)
-        collector.prune()
-        bar.update(chunk.rows)
-    if not rows:
-        raise UserError(f"{part.path} is empty: no rows in it")
-    if len(problems) > MAX_UNREADABLE_FRACTION * parsed:
-        many = f"{len(problems)} of {parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
-        raise UserError(f"{problems[0]}; {many}")
-    if found_columns and not usable:
-        found = ", ".join(map(str, found_columns))
-        raise UserError(f"{part.path} has no usable columns: found {found}; understood: {UNDERSTOOD}")
-    collector.drop("unreadable", part.name, len(problems))
-    collector.unreadable_examples += problems[: UNREADABLE_EXAMPLES - len(collector.unreadable_examples)]
-    return index + rows
+            self.found_columns = self.found_columns or list(record)
+            self.usable |= find_layout(tuple(record)) is not None
+            collector.add(offset, record, self.name, index + offset)
+        self.rows += chunk.rows
+        self.parsed += len(wanted)
+        self.problems += len(problems)
+        self.first_problem = self.first_problem or next(iter(problems), None)
+        collector.drop("unreadable", self.name, len(problems))
+        collector.unreadable_examples += problems[: UNREADABLE_EXAMPLES - len(collector.unreadable_examples)]
+
+    def add(self, later: dict) -> None:
+        """Take in the report on further chunks of the same part, as a dict of its attributes."""
+        for name in ("rows", "parsed", "problems"):
+            setattr(self, name, getattr(self, name) + later[name])
+        self.first_problem = self.first_problem or later["first_problem"]
+        self.found_columns = self.found_columns or later["found_columns"]
+        self.usable |= later["usable"]
+
+    def check(self) -> None:
+        """Raises UserError where the part is empty, damaged or holds nothing that is understood."""
+        if not self.rows:
+            raise UserError(f"{self.path} is empty: no rows in it")
+        if self.problems > MAX_UNREADABLE_FRACTION * self.parsed:
+            many = f"{self.problems} of {self.parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
+            raise UserError(f"{self.first_problem}; {many}")
+        if self.found_columns and not self.usable:
+            found = ", ".join(map(str, self.found_columns))
+            raise UserError(f"{self.path} has no usable columns: found {found}; understood: {UNDERSTOOD}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The same in shards, each parsed by itself in any process
+
+
+class Segment(NamedTuple):
+    """One chunk of a part, not parsed yet: the part's place in the input, its name and path, its row's first index."""
+
+    part: int
+    name: str
+    path: str
+    index: int
+    chunk: Chunk
+
+
+def shards_of_input(datasets: list[str], split: str, shard_rows: int):
+    """The whole input as lists of segments of at least `shard_rows` rows each, the last one apart; not parsed yet."""
+    segments, rows = [], 0
+    for segment in _segments_of_input(datasets, split):
+        segments.append(segment)
+        rows += segment.chunk.rows
+        if rows >= shard_rows:
+            yield segments
+            segments, rows = [], 0
+    if segments:
+        yield segments
+
+
+def _segments_of_input(datasets: list[str], split: str):
+    number = 0
+    for entry in datasets:
+        index = 0
+        for part in open_dataset(entry, split, USED_COLUMNS):
+            before = index
+            for chunk in part.chunks:
+                yield Segment(number, part.name, part.path, index, chunk)
+                index += chunk.rows
+            if index == before:
+                PartReport(part.name, part.path).check()
+            number += 1
+
+
+def read_shard(segments: list[Segment]):
+    """Parse one shard: (pyarrow Table whose ids may recur, ledger, {part's number: its PartReport as a dict})."""
+    collector, reports = RowCollector(None, 0), {}
+    for segment in segments:
+        report = reports.setdefault(segment.part, PartReport(segment.name, segment.path))
+        wanted = collector.draw(segment.chunk.rows, segment.name)
+        report.read(segment.chunk, wanted, segment.index, collector)
+    table = collector.table(unique=False)
+    return table, collector.ledger(table.num_rows), {part: vars(report) for part, report in reports.items()}
+
+
+def check_parts(reports: list[dict]) -> None:
+    """Raises UserError for the first part that cannot be used; `reports`: those of the shards, in their order."""
+    parts = {}
+    for part, found in (item for report in reports for item in report.items()):
+        parts.setdefault(part, PartReport(found["name"], found["path"])).add(found)
+    for report in parts.values():
+        report.check()
+
+
+def merge_ledgers(ledgers: list[dict]) -> dict:
+    """The ledger of all shards, from those of each."""
+    dropped: dict[str, Counter] = {}
+    for ledger in ledgers:
+        for reason, sources in ledger["dropped"].items():
+            dropped.setdefault(reason, Counter()).update(sources)
+    modified = sum((Counter(ledger["modified"]) for ledger in ledgers), Counter())
+    return {
+        "rows_read": sum(ledger["rows_read"] for ledger in ledgers),
+        "kept": sum(ledger["kept"] for ledger in ledgers),
+        "dropped": {reason: dict(sorted(sources.items())) for reason, sources in sorted(dropped.items())},
+        "modified": dict(sorted(modified.items())),
+        "unreadable_examples": [line for ledger in ledgers for line in ledger["unreadable_examples"]][
+            :UNREADABLE_EXAMPLES
+        ],
+        "sampled": ledgers[0]["sampled"],
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -294,19 +402,16 @@ class RowCollector:
         self.modified["end_marker_stripped"] += bare != text
         return self._clean_text(bare)
 
-    def table(self):
-        """The rows taken, ids made unique."""
+    def table(self, unique: bool = True):
+        """The rows taken; ids are made unique, unless that is left to the caller."""
         if self.max_samples is not None:
             self._keep_smallest()
         if self.rows:
             self._flush()
         table = pyarrow.Table.from_batches(self.batches, SCHEMA)
-        ids = unique_ids(table["id"])
-        if ids is None:
-            return table
-        changed = sum(before != after for before, after in zip(table["id"].to_pylist(), ids, strict=True))
-        self.modified["duplicate_id_suffixed"] += changed
-        return table.set_column(0, "id", pyarrow.array(ids, pyarrow.large_string()))
+        renamed = renamed_ids(table["id"]) if unique else {}
+        self.modified["duplicate_id_suffixed"] += len(renamed)
+        return table.set_column(0, "id", replace_values(table["id"], renamed)) if renamed else table
 
     def ledger(self, kept: int) -> dict:
         dropped = {reason: dict(sorted(sources.items())) for reason, sources in sorted(self.dropped.items())}
@@ -322,17 +427,27 @@ class RowCollector:
         }
 
 
-def unique_ids(ids) -> list[str] | None:
-    """The ids with "#2", "#3", ... after the later ones of each; None where they are unique as they are."""
+def renamed_ids(ids) -> dict[int, str]:
+    """New ids, with "#2", "#3", ... after them, for the rows whose id an earlier row has. `ids`: a chunked array."""
     if pyarrow.compute.count_distinct(ids).as_py() == len(ids):
-        return None
-    ids = ids.to_pylist()
-    taken, seen, unique = set(ids), Counter(), []
-    for identity in ids:
+        return {}
+    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    is_first = np.zeros(len(codes), bool)
+    is_first[np.unique(codes, return_index=True)[1]] = True
+    later = np.flatnonzero(~is_first)
+    taken = set(ids.filter(pyarrow.compute.match_substring(ids, "#")).to_pylist())  # all that a new id could meet
+    seen, renamed = Counter(), {}
+    for row, identity in zip(later.tolist(), ids.take(later).to_pylist(), strict=True):
         seen[identity] += 1
-        name = identity
-        if seen[identity] > 1:
-            name = next(name for n in itertools.count(seen[identity]) if (name := f"{identity}#{n}") not in taken)
-            taken.add(name)
-        unique.append(name)
-    return unique
+        counts = itertools.count(seen[identity] + 1)
+        renamed[row] = next(name for n in counts if (name := f"{identity}#{n}") not in taken)
+        taken.add(renamed[row])
+    return renamed
+
+
+def replace_values(column, values: dict[int, str]):
+    """A chunked array of strings with other values in some rows."""
+    mask = np.zeros(len(column), bool)
+    mask[list(values)] = True
+    others = pyarrow.array([values[row] for row in sorted(values)], column.type)
+    return pyarrow.compute.replace_with_mask(column.combine_chunks(), pyarrow.array(mask), others)

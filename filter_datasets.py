@@ -6,7 +6,8 @@ not arrive is in the ledger, by reason and source. A pool of fewer than FULL_SCA
 factor, the scale.
 
 Reads  what --dataset names: local files or folders, hub ids, or "demo", the embedded corpus (no network)
-Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json
+Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subsets/<subset>/ + <subset>.json;
+       until it is done <results>/.filter_work/, from which the same command goes on after a kill
 
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
@@ -14,32 +15,43 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
 """
 
 import os
+import shutil
 import time
-from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow
-import pyarrow.compute
 
 from common import (
     UserError,
     add_results_dir,
     argument_parser,
     clear,
-    hash_strings,
+    hash_json,
+    hash_path,
     is_done,
+    locked,
     provenance,
     read_json,
     require_disk,
     require_writable,
     run_main,
-    write_arrow,
     write_json,
 )
+from corpus_shards import Job, ShardedRows, describe_folder
 from dataset_files import hash_input
-from dataset_readers import read_rows
-from near_duplicates import best_of_each, first_of_each, near_duplicates, text_digest
+from filter_steps import (
+    SHARD_ROWS,
+    Corpus,
+    count_rows,
+    distinct_rows,
+    near_duplicate_clusters,
+    read_corpus,
+    score_rows,
+    write_scores,
+)
+from near_duplicates import best_of_each, text_digest
 from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
 from subset_selection import (
     best_first,
@@ -62,7 +74,12 @@ from training_configs import (
 )
 from verifiable_tasks import make_suite
 
-BATCH_ROWS = 2_000
+WORK_FOLDER = ".filter_work"
+# Work left by a killed run is of use only to the same code: these modules decide what is in it.
+CODE = [
+    "filter_datasets", "filter_steps", "corpus_shards", "near_duplicates", "dataset_files", "dataset_readers",
+    "quality_scorer", "pair_features", "text_features", "word_facts", "training_configs",
+]  # fmt: skip
 
 # The suites that models are evaluated on: no row may ask what they ask.
 EVALUATION_SUITES = [
@@ -74,18 +91,25 @@ EVALUATION_SUITES = [
 def main() -> None:
     arguments = parse_arguments()
     results = require_writable(arguments.results_dir)
+    with locked(results):
+        scores = filter_and_cut(results, arguments)
+    print_report(results, scores)
+    experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
+    folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
+    print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
+
+
+def filter_and_cut(results: Path, arguments) -> dict:
+    """Make what is not done of scores and subsets. The content of scores.json."""
     config = stage_config(arguments)
     inputs = {entry: hash_input(entry) for entry in arguments.dataset}
     heldout = results / "subsets" / "heldout.json"
     if is_done(results / "scores.json", config, inputs, arguments.force) and heldout.exists():
         print(f"skipped: {results / 'scores.json'} is already done")
+        shutil.rmtree(results / WORK_FOLDER, ignore_errors=True)
     else:
         make_scores(results, config, inputs, arguments.num_proc)
-    scores = make_subsets(results, arguments.force)
-    print_report(results, scores)
-    experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
-    folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
-    print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
+    return make_subsets(results, arguments.force, arguments.num_proc)
 
 
 def parse_arguments():
@@ -98,7 +122,7 @@ def parse_arguments():
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
     parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
     parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
-    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="scoring processes (default: all cores)")
+    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="processes (default: all cores)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
     for option in ("max_samples", "num_proc"):
@@ -131,208 +155,101 @@ def stage_config(arguments) -> dict:
 def make_scores(results: Path, config: dict, inputs: dict, num_proc: int) -> None:
     """Write scores/, subsets/heldout/ and, last, scores.json."""
     started = time.time()
-    table, read_ledger = read_rows(config["dataset"], config["max_samples"], config["seed"], config["split"])
-    table = table.combine_chunks()  # rows are taken by number from here on, which is quick from one chunk only
-    require_disk(results, disk_bytes(table), "scores and subsets")
-    ledger = Ledger(table, read_ledger)
-    rows, scores, scorer = filter_rows(table, config, num_proc, ledger)
-    heldout, rows_kept = reserve_heldout(table, rows, config["seed"], ledger)
-    if len(rows_kept) == len(heldout):
-        raise UserError(f"too few usable rows, none is left beside the held-out ones: {ledger.one_line()}")
-    chosen = np.isin(rows, rows_kept)
-    scored = table.take(rows_kept)
-    for key in SCORE_KEYS:
-        scored = scored.append_column(key, pyarrow.array(scores[key][chosen]))
-
-    remove_old(results)
-    content_hash = hash_content(scored)
-    write_arrow(results / "scores", scored)
-    write_json(results / "scores_statistics.json", scorer.to_dict())
-    write_heldout(results, scored, np.isin(rows_kept, heldout), config["seed"], content_hash)
+    job = Job(work_folder(results, config, inputs), num_proc)
+    corpus = read_corpus(job, config)
+    require_room(results, corpus)
+    rows, scores, scorer = filter_rows(job, corpus, config)
+    heldout, kept = reserve_heldout(corpus, rows, config["seed"])
+    if len(kept) == len(heldout):
+        refuse(results, f"too few usable rows, none is left beside the held-out ones: {corpus.ledger.one_line()}")
+    scores = scores[:, np.isin(rows, kept)]
+    files, content_hash = write_scores(job, corpus, kept, scores)
+    with job.timed("held-out rows, files"):
+        remove_old(results)
+        place_folder(job.folder / "scores", files, results / "scores")
+        write_json(results / "scores_statistics.json", scorer.to_dict())
+        is_heldout = np.isin(kept, heldout)
+        write_heldout(results, ShardedRows.of_folder(results / "scores"), is_heldout, config["seed"], content_hash)
     facts = {
         "config": config,
         "provenance": provenance(started, inputs),
-        "rows": scored.num_rows,
+        "rows": len(kept),
         "heldout_rows": len(heldout),
-        "pool_rows": scored.num_rows - len(heldout),
-        **scale_facts(scored.num_rows - len(heldout)),
+        "pool_rows": len(kept) - len(heldout),
+        **scale_facts(len(kept) - len(heldout)),
         "content_hash": content_hash,
-        "ledger": ledger.summary(scored.num_rows),
-        "distribution": {key: describe(scored[key].to_numpy()) for key in SCORE_KEYS},
+        "ledger": corpus.ledger.summary(len(kept)),
+        "distribution": {key: describe(values) for key, values in zip(SCORE_KEYS, scores, strict=True)},
         "scorer": {"version": SCORER_VERSION, "weights": scorer.weights, "statistics": "scores_statistics.json"},
+        "steps": job.steps,
     }
     write_json(results / "scores.json", facts)
+    shutil.rmtree(results / WORK_FOLDER)
 
 
-def filter_rows(table, config: dict, num_proc: int, ledger: "Ledger"):
+def filter_rows(job: Job, corpus: Corpus, config: dict) -> tuple[np.ndarray, np.ndarray, QualityScorer]:
     """Rows that are clean, no duplicates and in no evaluation suite: their numbers, their scores, the fitted scorer."""
-    rows = ledger.drop("clean", np.arange(table.num_rows), cleaning_masks(table))
-    digests = [text_digest(*pair) for batch in batches_of(table, rows) for pair in zip(*batch, strict=True)]
-    rows = ledger.drop("exact duplicates", rows, {"exact_duplicate": ~first_of_each(digests)})
+    rows = distinct_rows(corpus)
     if not len(rows):
-        raise UserError(f"no usable row: {ledger.one_line()}")
-    scorer, scores = score_rows(table, rows, num_proc)
-    order = best_first(scores["quality"], table["id"].take(rows))
-    clusters = near_duplicates(
-        len(rows), lambda some: texts_of(table, rows[some]), config["cleaning"]["near_duplicate_jaccard"]
-    )
-    masks = {"near_duplicate": ~best_of_each(clusters, order)}
-    kept = ledger.drop("near-duplicates", rows, masks)
+        refuse(job.folder.parent.parent, f"no usable row: {corpus.ledger.one_line()}")
+    scorer = count_rows(job, corpus, rows)
+    clusters = near_duplicate_clusters(job, corpus, rows, config["cleaning"]["near_duplicate_jaccard"])
+    scores = score_rows(job, corpus, rows, scorer)
+    order = best_first(scores[SCORE_KEYS.index("quality")], corpus.ids.take(pyarrow.array(rows)))
+    kept = corpus.ledger.drop("near-duplicates", rows, {"near_duplicate": ~best_of_each(clusters, order)})
     prompts = [text_digest(task["prompt"]) for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
-    in_suite = np.isin(instruction_digests(table, kept), np.array(prompts, "V16"))
-    kept = ledger.drop("evaluation suites", kept, {"in_evaluation_suite": in_suite})
-    chosen = np.isin(rows, kept)
-    return kept, {key: values[chosen] for key, values in scores.items()}, scorer
+    in_suite = np.isin(corpus.asked[kept], np.array(prompts, "V16"))
+    kept = corpus.ledger.drop("evaluation suites", kept, {"in_evaluation_suite": in_suite})
+    return kept, scores[:, np.isin(rows, kept)], scorer
 
 
-def cleaning_masks(table) -> dict[str, np.ndarray]:
-    """Which rows go, by reason."""
-    lengths = {}
-    for name in ("instruction", "response"):
-        trimmed = pyarrow.compute.utf8_trim_whitespace(table[name])
-        lengths[name] = pyarrow.compute.utf8_length(trimmed).to_numpy()
-    return {
-        "empty_instruction": lengths["instruction"] == 0,
-        "empty_response": lengths["response"] == 0,
-        "response_too_short": lengths["response"] < CLEANING["min_response_characters"],
-        "too_long": lengths["instruction"] + lengths["response"] > CLEANING["max_characters"],
-    }
-
-
-def reserve_heldout(table, rows: np.ndarray, seed: int, ledger: "Ledger") -> tuple[np.ndarray, np.ndarray]:
+def reserve_heldout(corpus: Corpus, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The held-out rows, and all rows that stay: none but held-out ones asks what a held-out row asks."""
-    sources = np.array(table["source"].take(rows).to_pylist())
-    digests = instruction_digests(table, rows)
-    count = heldout_rows(len(rows))
+    digests = corpus.asked[rows]
     is_heldout = np.zeros(len(rows), bool)
-    is_heldout[draw_stratified(sources, digests, count, np.random.default_rng([seed, 1]))] = True
+    rng = np.random.default_rng([seed, 1])
+    is_heldout[draw_stratified(corpus.sources[rows], digests, heldout_rows(len(rows)), rng)] = True
     shares = np.isin(digests, digests[is_heldout]) & ~is_heldout
-    return rows[is_heldout], ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
-
-
-class Ledger:
-    """What became of every row, step by step, by reason and source."""
-
-    def __init__(self, table, read_ledger: dict):
-        self.sources = table["source"]
-        self.rows_read = read_ledger["rows_read"]
-        self.modified = read_ledger["modified"]
-        self.unreadable_examples = read_ledger["unreadable_examples"]
-        step = {"step": "read", "rows_in": self.rows_read, "rows_out": read_ledger["kept"]}
-        self.steps = [{**step, "dropped": read_ledger["dropped"]}]
-
-    def drop(self, step: str, rows: np.ndarray, masks: dict[str, np.ndarray]) -> np.ndarray:
-        """The rows under none of the masks; a row under several counts under the first."""
-        stay, dropped = np.ones(len(rows), bool), {}
-        for reason, mask in masks.items():
-            gone = rows[mask & stay]
-            if len(gone):
-                counts = Counter(self.sources.take(gone).to_pylist())
-                dropped[reason] = dict(sorted(counts.items()))
-            stay &= ~mask
-        self.steps.append({"step": step, "rows_in": len(rows), "rows_out": int(stay.sum()), "dropped": dropped})
-        return rows[stay]
-
-    def summary(self, rows: int) -> dict:
-        """The ledger as JSON holds it: every row read is among the `rows` left, or dropped under one reason."""
-        dropped = sum(count for step in self.steps for by in step["dropped"].values() for count in by.values())
-        assert self.rows_read == rows + dropped, f"{self.rows_read} rows read, {rows} left, {dropped} dropped"
-        return {
-            "rows_read": self.rows_read,
-            "rows_dropped": dropped,
-            "rows": rows,
-            "steps": self.steps,
-            "modified": self.modified,
-            "unreadable_examples": self.unreadable_examples,
-        }
-
-    def one_line(self) -> str:
-        """Rows read, and the reasons of those dropped."""
-        reasons = {reason: sum(by.values()) for step in self.steps for reason, by in step["dropped"].items()}
-        return ", ".join([f"{self.rows_read} read", *(f"{count} {reason}" for reason, count in reasons.items())])
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Rows in batches, scored by several processes
-
-
-def texts_of(table, rows: np.ndarray) -> tuple[list[str], list[str]]:
-    """Instructions and responses of the rows of these numbers."""
-    part = table.select(["instruction", "response"]).take(rows)
-    return part["instruction"].to_pylist(), part["response"].to_pylist()
-
-
-def batches_of(table, rows: np.ndarray):
-    """`texts_of` the rows, BATCH_ROWS at a time."""
-    for start in range(0, len(rows), BATCH_ROWS):
-        yield texts_of(table, rows[start : start + BATCH_ROWS])
-
-
-def instruction_digests(table, rows: np.ndarray) -> np.ndarray:
-    """16 bytes for each row, equal where the normalised instructions are."""
-    digests = [text_digest(instruction) for batch in batches_of(table, rows) for instruction in batch[0]]
-    return np.array(digests, "V16")
-
-
-def score_rows(table, rows: np.ndarray, num_proc: int) -> tuple[QualityScorer, dict[str, np.ndarray]]:
-    """Fit on all rows, then score them all: the same numbers for any `num_proc`."""
-    parts = [rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS)]
-    scorer = QualityScorer(SCORE_WEIGHTS).fit(_with_bar("fit", parts, (texts_of(table, part) for part in parts)))
-    scored = list(_with_bar("score", parts, _score_parts(scorer, table, parts, num_proc)))
-    scores = {key: np.concatenate([part[key] for part in scored]) for key in SCORE_KEYS}
-    assert all(np.isfinite(values).all() for values in scores.values()), "the scorer gave a score that is no number"
-    return scorer, scores
-
-
-def _with_bar(name: str, parts: list[np.ndarray], results):
-    """The results as they come, one for each part, under a bar that counts rows."""
-    from tqdm import tqdm
-
-    with tqdm(total=sum(map(len, parts)), desc=name, unit=" rows", unit_scale=True, delay=2) as bar:
-        for part, result in zip(parts, results, strict=True):
-            yield result
-            bar.update(len(part))
-
-
-def _score_parts(scorer: QualityScorer, table, parts: list[np.ndarray], num_proc: int):
-    if num_proc == 1 or len(parts) == 1:
-        yield from (scorer.score_batch(*texts_of(table, part)) for part in parts)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    pool = ProcessPoolExecutor(min(num_proc, len(parts)), initializer=_start_worker, initargs=(scorer, table))
-    try:
-        with pool:
-            yield from pool.map(_score_part, parts)
-    except BrokenProcessPool as error:
-        raise UserError(
-            "a scoring process was killed, for want of memory it may be: take a lower --num_proc"
-        ) from error
-
-
-_worker = {}
-
-
-def _start_worker(scorer: QualityScorer, table) -> None:
-    """Keep what a process scores with, and end the process once its parent is gone, however that ended."""
-    import threading
-
-    def watch(parent: int = os.getppid()) -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    _worker.update(scorer=scorer, table=table)
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _score_part(part: np.ndarray) -> dict[str, np.ndarray]:
-    return _worker["scorer"].score_batch(*texts_of(_worker["table"], part))
+    kept = corpus.ledger.drop("held-out instructions", rows, {"shares_heldout_instruction": shares})
+    return rows[is_heldout], kept
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Files
+
+
+def work_folder(results: Path, config: dict, inputs: dict) -> Path:
+    """Where this very job keeps its unfinished work; what another job, or other code, left there goes."""
+    code = {name: hash_path(Path(__file__).with_name(f"{name}.py")) for name in CODE}
+    folder = results / WORK_FOLDER / hash_json([config, inputs, code, SHARD_ROWS])[:16]
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other)
+    if folder.exists():
+        print(f"going on with the work of a run that did not end, in {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def refuse(results: Path, message: str) -> NoReturn:
+    """Leave nothing behind, and say why."""
+    shutil.rmtree(results / WORK_FOLDER)
+    raise UserError(message)
+
+
+def require_room(results: Path, corpus: Corpus) -> None:
+    """Raises UserError where the disk has no room for what these rows become."""
+    row_bytes = sum(Path(path).stat().st_size for path in corpus.texts.paths)
+    try:
+        require_disk(results, disk_bytes(row_bytes, corpus.texts.rows), "scores and subsets")
+    except UserError as error:
+        refuse(results, str(error))
+
+
+def place_folder(staged: Path, files: list[str], folder: Path) -> None:
+    """Put a folder of finished files in its place."""
+    describe_folder(staged, files)
+    os.replace(staged, folder)
 
 
 def remove_old(results: Path) -> None:
@@ -341,17 +258,6 @@ def remove_old(results: Path) -> None:
     for marker in (results / "subsets").glob("*.json"):
         clear(marker)
     clear(results / "scores_statistics.json", results / "scores", results / "subsets")
-
-
-def hash_content(table) -> str:
-    """SHA-256 of all cells, column by column."""
-    hashes = []
-    for name in table.column_names:
-        if name in SCORE_KEYS:
-            hashes.append(table[name].to_numpy().tobytes().hex())
-        else:
-            hashes.append(hash_strings(value for chunk in table[name].chunks for value in chunk.to_pylist()))
-    return hash_strings(hashes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ Reads  scores/, scores.json, subsets/heldout/
 Writes subsets/<subset>/ and <subset>.json. `python filter_datasets.py` is the command.
 """
 
+import hashlib
 import math
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow
@@ -25,9 +27,9 @@ from common import (
     read_arrow,
     read_json,
     require_writable,
-    write_arrow,
     write_json,
 )
+from corpus_shards import ShardedRows, run_tasks, write_folder
 from quality_scorer import SCORE_KEYS
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
 
@@ -35,6 +37,14 @@ PERCENTILES = [1, 5, 25, 50, 75, 95, 99]
 FRIENDLY_SCALES = [1, 2, 3, 4, 5, 6, 8] + [
     round(step * 10**power) for power in range(1, 7) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 ]
+
+
+class SubsetRows(NamedTuple):
+    """Rows of scores/ by number, in the order they are stored in, and `facts_of` them."""
+
+    source: ShardedRows
+    numbers: np.ndarray
+    facts: pyarrow.Table
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -77,11 +87,10 @@ def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np
     return np.sort(np.concatenate(drawn))
 
 
-def disk_bytes(table) -> float:
+def disk_bytes(text_bytes: float, rows: int) -> float:
     """What scores, held-out rows and subsets of these rows can take: no tier is larger than the pool."""
     subsets = sum(subset["rows"] for subset in SUBSETS.values()) / FULL_SCALE_ROWS
-    row_bytes = table.nbytes + 8 * len(SCORE_KEYS) * table.num_rows
-    return 1.1 * row_bytes * (1 + HELDOUT["max_fraction"] + subsets)
+    return 1.1 * (text_bytes + 8 * len(SCORE_KEYS) * rows) * (1 + HELDOUT["max_fraction"] + subsets)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -116,10 +125,34 @@ def pick_rows(rule: str, count: int, table, words: np.ndarray, seed: int) -> np.
     return {"top": order[:count], "bottom": order[-count:]}[rule]
 
 
-def count_words(column) -> np.ndarray:
-    """Words, by white space, of every text of a column."""
-    counts = [len(text.split()) for chunk in column.chunks for text in chunk.to_pylist()]
-    return np.array(counts, np.int64)
+# ---------------------------------------------------------------------------------------------------------------------
+# What rules and descriptions need of a row, in place of its text: some 60 bytes
+
+
+def row_facts(source: ShardedRows, num_proc: int = 1):
+    """`facts_of` all rows of scores/, as a Table; the texts are read in parts."""
+    parts = [np.arange(start, min(start + PART_ROWS, source.rows)) for start in range(0, source.rows, PART_ROWS)]
+    tables = run_tasks(_facts_of_part, source, parts, min(num_proc, max(len(parts), 1)))
+    return pyarrow.concat_tables(tables).combine_chunks()
+
+
+PART_ROWS = 20_000
+
+
+def _facts_of_part(source: ShardedRows, rows: np.ndarray):
+    return facts_of(source.take(rows, ["id", "source", "instruction", "response", "quality"]))
+
+
+def facts_of(table):
+    """id, source, quality, the words of the response by white space, and a digest of the instruction, of every row."""
+    words = [len(text.split()) for text in table["response"].to_pylist()]
+    asked = [
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        for text in table["instruction"].to_pylist()
+    ]
+    facts = table.select(["id", "source", "quality"])
+    facts = facts.append_column("words", pyarrow.array(words, pyarrow.int64()))
+    return facts.append_column("asked", pyarrow.array(asked, pyarrow.binary(16)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -135,14 +168,14 @@ def describe(values: np.ndarray) -> dict:
     return {name: float(number) for name, number in zip(names, numbers, strict=True)}
 
 
-def profile(table) -> dict:
+def profile(facts) -> dict:
     """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, length."""
-    mix = dict(sorted(Counter(table["source"].to_pylist()).items(), key=lambda item: (-item[1], item[0])))
-    score, words = describe(table["quality"].to_numpy()), describe(count_words(table["response"]))
-    shares = [rows / table.num_rows for rows in mix.values()]
+    mix = dict(sorted(Counter(facts["source"].to_pylist()).items(), key=lambda item: (-item[1], item[0])))
+    score, words = describe(facts["quality"].to_numpy()), describe(facts["words"].to_numpy())
+    shares = [rows / facts.num_rows for rows in mix.values()]
     return {
-        "ids_hash": hash_strings(table["id"].to_pylist()),
-        "distinct_instructions": len(pyarrow.compute.unique(table["instruction"])),
+        "ids_hash": hash_strings(facts["id"].to_pylist()),
+        "distinct_instructions": len(pyarrow.compute.unique(facts["asked"])),
         "score": {key: score[key] for key in ("min", "max", "mean")},
         "source_mix": mix,
         "source_entropy_bits": sum((-share * math.log2(share) for share in shares), 0.0),
@@ -154,39 +187,41 @@ def profile(table) -> dict:
 # Files
 
 
-def write_subset(results: Path, config: dict, inputs: dict, table, pool_rows: int, started: float) -> None:
+def write_subset(
+    results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, num_proc: int = 1
+) -> None:
     """Write one subset's rows, then its JSON."""
-    name = config["subset"]
+    started, name = time.time(), config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
     clear(marker, folder)
-    write_arrow(folder, table)
+    write_folder(folder, rows.source, rows.numbers, num_proc)
     scale = scale_facts(pool_rows)
     facts = {
         "config": config,
         "provenance": provenance(started, inputs),
         "subset": name,
         "rule": config["rule"],
-        "rows": table.num_rows,
+        "rows": len(rows.numbers),
         "full_scale_rows": config["rows"],
         "scale": scale["scale"],
         "scale_label": scale["scale_label"],
         "pool_rows": pool_rows,
-        "pool_fraction": table.num_rows / pool_rows,
-        **profile(table),
+        "pool_fraction": len(rows.numbers) / pool_rows,
+        **profile(rows.facts),
     }
     write_json(marker, facts)
 
 
-def write_heldout(results: Path, scored, is_heldout: np.ndarray, seed: int, content_hash: str) -> None:
-    """Write the rows that every experiment is tested on; `scored` are all rows, the mask says which of them."""
+def write_heldout(results: Path, source: ShardedRows, is_heldout: np.ndarray, seed: int, content_hash: str) -> None:
+    """Write the rows that every experiment is tested on; `source` has all rows, the mask says which of them."""
     config = {"subset": "heldout", "rule": "stratified by source", "rows": HELDOUT["max_rows"], "seed": seed}
-    table = scored.filter(pyarrow.array(is_heldout))
-    pool_rows = scored.num_rows - table.num_rows
-    write_subset(results, config, {"scores": content_hash}, table, pool_rows, time.time())
+    numbers = np.flatnonzero(is_heldout)
+    rows = SubsetRows(source, numbers, facts_of(source.take(numbers)))
+    write_subset(results, config, {"scores": content_hash}, rows, source.rows - len(numbers))
 
 
-def make_subsets(results: Path, force: bool) -> dict:
+def make_subsets(results: Path, force: bool, num_proc: int = 1) -> dict:
     """Write every subset that is not done. The content of scores.json, up to date with SUBSETS."""
     scores = read_json(results / "scores.json")
     facts, inputs, seed = scale_facts(scores["pool_rows"]), {"scores": scores["content_hash"]}, scores["config"]["seed"]
@@ -206,20 +241,22 @@ def make_subsets(results: Path, force: bool) -> dict:
     if len(wanted) < len(configs):
         print(f"skipped: {len(configs) - len(wanted)} subsets under {results / 'subsets'} are already done")
     if wanted:
-        cut_subsets(results, wanted, inputs, scores["scale"])
+        cut_subsets(results, wanted, inputs, scores["scale"], num_proc)
     return scores
 
 
-def cut_subsets(results: Path, configs: list[dict], inputs: dict, scale: int) -> None:
+def cut_subsets(results: Path, configs: list[dict], inputs: dict, scale: int, num_proc: int) -> None:
     """Pick and write subsets from the rows that are not held out."""
     from tqdm import tqdm
 
-    table = read_arrow(results / "scores")
+    source = ShardedRows.of_folder(results / "scores")
+    facts = row_facts(source, num_proc)
     heldout = read_arrow(results / "subsets" / "heldout", ["id"])["id"]
-    is_heldout = pyarrow.compute.is_in(table["id"], value_set=heldout)
-    pool = table.filter(pyarrow.compute.invert(is_heldout)).combine_chunks()
-    words = count_words(pool["response"])
+    is_heldout = pyarrow.compute.is_in(facts["id"], value_set=heldout).to_numpy()
+    pool = np.flatnonzero(~is_heldout)
+    pool_facts = facts.take(pyarrow.array(pool)).combine_chunks()
+    words = pool_facts["words"].to_numpy()
     for config in tqdm(configs, desc="subsets", unit=" subsets", delay=2):
-        started = time.time()
-        rows = pick_rows(config["rule"], config["rows"] // scale, pool, words, config["seed"])
-        write_subset(results, config, inputs, pool.take(rows), pool.num_rows, started)
+        picked = pick_rows(config["rule"], config["rows"] // scale, pool_facts, words, config["seed"])
+        rows = SubsetRows(source, pool[picked], pool_facts.take(pyarrow.array(picked)))
+        write_subset(results, config, inputs, rows, len(pool), num_proc)
