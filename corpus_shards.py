@@ -32,7 +32,7 @@ GATHER_ROWS = 20_000  # rows held at once while they are brought into order
 
 @contextlib.contextmanager
 def whole_file(path):
-    """A temporary path to write to, which becomes `path` if all goes well. Raises UserError where it cannot be written."""
+    """A path to write to, whose file becomes that of `path` if all goes well. Raises UserError where it cannot."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

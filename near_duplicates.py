@@ -21,6 +21,7 @@ import functools
 import hashlib
 import itertools
 import unicodedata
+from array import array
 from collections.abc import Callable
 
 import numpy as np
@@ -121,7 +122,13 @@ def shingles(texts: list[str], size: int = SHINGLE_WORDS) -> tuple[np.ndarray, n
 
     A text of fewer words has one shingle, of all it has; a text of none has none.
     """
-    words, offsets = word_hashes(texts)
+    return windows(*word_hashes(texts), size)
+
+
+def windows(words: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the words of some texts and their offsets."""
+    if size == 1:
+        return words, offsets
     counts = np.diff(offsets)
     padded = np.concatenate([words, np.zeros(size, np.uint64)])
     total = padded[: len(words)] * PLACES[0]
@@ -142,7 +149,8 @@ def signatures(texts: list[str]) -> np.ndarray:
     for start in range(0, len(texts), BATCH_ROWS):
         hashes, offsets = shingles(texts[start : start + BATCH_ROWS])
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), SLOTS, SIGNATURE_SEED)
-        table[start : start + BATCH_ROWS] = matrix.to_rows()
+        packed = b"".join([array("I", row).tobytes() for row in matrix.to_rows()])  # faster than numpy reads lists
+        table[start : start + BATCH_ROWS] = np.frombuffer(packed, np.uint32).reshape(-1, SLOTS)
     return table
 
 
@@ -222,12 +230,16 @@ def _bucket_pairs(keys: np.ndarray, next_keys: np.ndarray):
 
 
 class ShingleSets:
-    """The distinct word n-grams of some texts: for each a sorted array of hashes, their number and their sum."""
+    """The distinct word n-grams of some texts: for each a sorted array of hashes, their number and their sum.
 
-    def __init__(self, texts: list[str], size: int):
+    `parts` holds the words of the texts, batch by batch, as `word_hashes` gives them.
+    """
+
+    def __init__(self, parts: list[tuple[np.ndarray, np.ndarray]], size: int):
         self.sets = []
-        for start in range(0, len(texts), BATCH_ROWS):
-            hashes, offsets = shingles(texts[start : start + BATCH_ROWS], size)
+        for words, word_offsets in parts:
+            hashes, offsets = windows(words, word_offsets, size)
+            hashes = hashes.copy()
             for begin, end in itertools.pairwise(offsets.tolist()):
                 hashes[begin:end].sort()
             new = is_new(hashes)
@@ -244,7 +256,7 @@ class ShingleSets:
         return same_size & (self.sums[first] == self.sums[second]) & (self.counts[first] > 0)
 
     def possible(self, first: np.ndarray, second: np.ndarray, threshold: float) -> np.ndarray:
-        """Whether the sizes allow each pair the similarity: two different sets share at most the smaller, or all but 1."""
+        """Whether sizes allow each pair the similarity: two different sets share at most the smaller, or all but 1."""
         one, other = self.counts[first], self.counts[second]
         small, large = np.minimum(one, other), np.maximum(one, other)
         most = np.where(one == other, (one - 1) / (one + 1), small / np.maximum(large, 1))
@@ -281,15 +293,11 @@ def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, t
     first, second = places.reshape(-1, 2).T
     order = np.argsort(mismatches(sketch_of(rows), first, second), kind="stable")  # likest first
     first, second = first[order], second[order]
-    instructions, responses = pairs_of(rows)
-    answers = ShingleSets(responses, 1)
-    possible = answers.possible(first, second, threshold)
+    asks, answers = (words_of(texts) for texts in pairs_of(rows))
+    answer_words = ShingleSets(answers, 1)
+    possible = answer_words.possible(first, second, threshold)
     first, second = first[possible], second[possible]
-    needed = np.zeros(len(rows), bool)
-    needed[first] = needed[second] = True
-    whole = ShingleSets(
-        [f"{instructions[row]}\n{responses[row]}" if needed[row] else "" for row in range(len(rows))], SHINGLE_WORDS
-    )
+    whole_words = ShingleSets([joined_words(*pair) for pair in zip(asks, answers, strict=True)], SHINGLE_WORDS)
     cluster, linked, tried = np.arange(len(rows)), [np.empty((0, 2), np.int64)], 1
     while len(first):
         # The likeliest pairs of every cluster, in each round twice as many of one: most rows are linked by few.
@@ -299,7 +307,7 @@ def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, t
         now = np.zeros(len(first), bool)
         now[by_cluster[rank < tried]] = True
         one, other = first[now], second[now]
-        for sets in (answers, whole):
+        for sets in (answer_words, whole_words):
             alike = sets.alike(one, other, threshold)
             one, other = one[alike], other[alike]
         linked.append(np.stack([one, other], axis=1))
@@ -307,6 +315,21 @@ def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, t
         still = ~now & (cluster[first] != cluster[second])
         first, second, tried = first[still], second[still], 2 * tried
     return rows[np.concatenate(linked)]
+
+
+def words_of(texts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`word_hashes`, batch by batch."""
+    return [word_hashes(texts[start : start + BATCH_ROWS]) for start in range(0, len(texts), BATCH_ROWS)]
+
+
+def joined_words(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """The words and offsets of texts one after the other, text by text, from those of each."""
+    (one, one_offsets), (other, other_offsets) = first, second
+    offsets = one_offsets + other_offsets
+    words = np.empty(offsets[-1], np.uint64)
+    words[np.arange(len(one)) + np.repeat(other_offsets[:-1], np.diff(one_offsets))] = one
+    words[np.arange(len(other)) + np.repeat(one_offsets[1:], np.diff(other_offsets))] = other
+    return words, offsets
 
 
 def cluster_numbers(rows: int, links: np.ndarray) -> np.ndarray:
