@@ -237,9 +237,8 @@ def report_filter(arguments, folder: Path) -> None:
     }
     write_json(folder / "filter.json", facts)
     hardware = facts["provenance"]["hardware"]
-    print(
-        f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes, made of {arguments.data} in {made['rounds']} rounds"
-    )
+    size = f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes"
+    print(f"{size}, made of {arguments.data} in {made['rounds']} rounds")
     print(f"{hardware['cores']} cores ({hardware['cpu']}), load average {load:.1f} before\n")
     print("\n".join([*stage_lines(runs), "", *deduplicator_lines(deduplicators)]))
     print(f"\nwritten: {folder / 'filter.json'}")

@@ -108,6 +108,10 @@ class ShardedRows:
             chunks.append(pyarrow.concat_arrays(column.chunks) if column.num_chunks else pyarrow.array([], column.type))
         return pyarrow.chunked_array(chunks, chunks[0].type if chunks else pyarrow.large_string())
 
+    def take_all(self):
+        """All rows as they are stored, memory-mapped."""
+        return pyarrow.concat_tables([_open(path) for path in self.paths])
+
     def take(self, rows: np.ndarray, names: list[str] | None = None):
         """The rows of these numbers in this order, as a Table of one batch. Holds them twice."""
         order = np.argsort(rows, kind="stable")

@@ -17,7 +17,6 @@ Writes <results>/.filter_work/<hash>/, which `filter_datasets.py` removes at the
 
 import hashlib
 import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +50,7 @@ from training_configs import CLEANING
 
 SHARD_ROWS = 16_384  # of input to a shard: what a kill costs at most, for each process
 BATCH_ROWS = 2_000
+RANGES = 16  # parts of what is merged over all shards
 COUNTED = ["template_counts", "document_counts"]  # what the scorer counts over a corpus
 REASONS = ["empty_instruction", "empty_response", "response_too_short", "too_long"]  # a row goes under the first
 
@@ -233,8 +233,15 @@ def count_rows(job: Job, corpus: Corpus, rows: np.ndarray) -> QualityScorer:
     parts = corpus.local_rows(rows)
     tasks = ((job.path("fit", number, "arrow"), len(part), (number, part)) for number, part in enumerate(parts))
     job.run_step("count", count_task, (job, corpus.texts.paths), tasks, len(rows))
-    with job.timed("merge counts"):
-        return merge_counts([job.path("fit", number, "arrow") for number in range(len(parts))], len(rows))
+    tasks = ((job.path("counts", number, "arrow"), 1, number) for number in range(RANGES))
+    job.run_step("merge counts", merge_counts_task, (job, len(parts)), tasks, RANGES)
+    scorer = QualityScorer()
+    scorer.rows, scorer.unlisted = len(rows), 1
+    for number in range(RANGES):
+        columns = ShardedRows([job.path("counts", number, "arrow")]).take_all().to_pydict()
+        for kind, key, count in zip(columns["kind"], columns["key"], columns["rows_sum"], strict=True):
+            getattr(scorer, COUNTED[kind])[key.decode("utf-8", "surrogatepass")] = count
+    return scorer
 
 
 def count_task(context, task) -> None:
@@ -266,47 +273,39 @@ def _whole_texts(instructions: list[str], responses: list[str]) -> list[str]:
 
 
 def counts_table(counter: QualityScorer):
-    """What a scorer has counted, one line for each key, with a hash of it."""
+    """What a scorer has counted, one line for each key, in the order of a hash of the key."""
     kinds, keys, hashes, counts = [], [], [], []
     for kind, name in enumerate(COUNTED):
         for key, count in getattr(counter, name).items():
             kinds.append(kind)
-            keys.append(key)
-            data = f"{kind}{key}".encode("utf-8", "surrogatepass")
-            hashes.append(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"))
+            keys.append(key.encode("utf-8", "surrogatepass"))
+            hashes.append(int.from_bytes(hashlib.blake2b(keys[-1], digest_size=8).digest(), "little"))
             counts.append(count)
     columns = [
         pyarrow.array(kinds, pyarrow.int8()),
-        pyarrow.array([key.encode("utf-8", "surrogatepass") for key in keys], pyarrow.large_binary()),
+        pyarrow.array(keys, pyarrow.large_binary()),
         pyarrow.array(hashes, pyarrow.uint64()),
         pyarrow.array(counts, pyarrow.int64()),
     ]
-    return pyarrow.table(columns, ["kind", "key", "hash", "rows"])
+    return pyarrow.table(columns, ["kind", "key", "hash", "rows"]).sort_by("hash")
 
 
-def merge_counts(paths: list[Path], rows: int) -> QualityScorer:
-    """A scorer with the counts of all shards, less those of 1, which stand for most keys and most of the memory.
+def merge_counts_task(context, number: int) -> None:
+    """One range of the keys' hashes: the counts of all shards together, less those of 1.
 
-    Whatever the corpus holds was counted at least once, so a key that is not listed has a count of 1: the scores of
-    these rows are those of the full counts, whatever the shards were.
+    Keys counted once are most keys and most of the memory. Whatever the corpus holds was counted at least once, so one
+    that is not listed has a count of 1: the scores of these rows are those of the full counts, whatever the shards.
     """
-    tables = [ShardedRows([path]) for path in paths]
-    hashes = np.concatenate([table.column("hash").to_numpy() for table in tables])
-    counts = np.concatenate([table.column("rows").to_numpy() for table in tables])
-    order = np.argsort(hashes)
-    first = np.flatnonzero(near_duplicates.is_new(hashes[order]))
-    recurring = hashes[order][first[np.add.reduceat(counts[order], first) > 1]] if len(first) else hashes
-    scorer = QualityScorer()
-    merged = [Counter() for _ in COUNTED]
-    for table in tables:
-        keep = np.flatnonzero(np.isin(table.column("hash").to_numpy(), recurring))
-        columns = table.take(keep, ["kind", "key", "rows"]).to_pydict().values()
-        for kind, key, count in zip(*columns, strict=True):
-            merged[kind][key.decode("utf-8", "surrogatepass")] += count
-    for name, counter in zip(COUNTED, merged, strict=True):
-        setattr(scorer, name, Counter({key: counter[key] for key in sorted(counter) if counter[key] > 1}))
-    scorer.rows, scorer.unlisted = rows, 1
-    return scorer
+    job, shards = context
+    limits = np.array([number, number + 1], np.float64) / RANGES * 2.0**64
+    parts = []
+    for shard in range(shards):
+        table = ShardedRows([job.path("fit", shard, "arrow")]).take_all()
+        start, stop = np.searchsorted(table["hash"].to_numpy().astype(np.float64), limits)
+        parts.append(table.slice(start, stop - start if number + 1 < RANGES else None))
+    merged = pyarrow.concat_tables(parts).group_by(["kind", "key"]).aggregate([("rows", "sum")])
+    merged = merged.filter(pyarrow.compute.greater(merged["rows_sum"], 1))
+    write_table(job.path("counts", number, "arrow"), merged.sort_by([("kind", "ascending"), ("key", "ascending")]))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -319,9 +318,12 @@ def near_duplicate_clusters(job: Job, corpus: Corpus, rows: np.ndarray, threshol
     sketch = np.concatenate([np.load(job.path("sketch", number)) for number in shards])
     bands = range(near_duplicates.BANDS)
     context = (job, sketch, threshold, len(shards))
-    job.run_step("candidates", candidates_task, context, ((job.path("pairs", band), 1, band) for band in bands), 20)
-    with job.timed("merge candidates"):
-        blocks = near_duplicates.candidate_blocks([np.load(job.path("pairs", band)) for band in bands], len(rows))
+    tasks = ((job.path("pairs", band), 1, band) for band in bands)
+    job.run_step("candidates", candidates_task, context, tasks, len(bands))
+    tasks = ((job.path("distinct", number), 1, number) for number in range(RANGES))
+    job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES)
+    codes = np.concatenate([np.load(job.path("distinct", number)) for number in range(RANGES)])
+    blocks = near_duplicates.candidate_blocks(codes, len(rows))
     tasks = ((job.path("links", number), len(block), (number, block)) for number, block in enumerate(blocks))
     context = (job, corpus.texts, rows, sketch, threshold)
     job.run_step("verify", verify_task, context, tasks, sum(map(len, blocks)))
@@ -338,6 +340,17 @@ def candidates_task(context, band: int) -> None:
         for number in (band, (band + 1) % near_duplicates.BANDS)
     )
     write_array(job.path("pairs", band), near_duplicates.band_pairs(keys, next_keys, sketch, threshold))
+
+
+def merge_candidates_task(context, number: int) -> None:
+    """One range of first rows: the pairs that any band found, each once."""
+    job, rows = context
+    limits = np.array([number, number + 1]) * rows // RANGES * rows
+    parts = []
+    for band in range(near_duplicates.BANDS):
+        codes = np.load(job.path("pairs", band), mmap_mode="r")
+        parts.append(codes[slice(*np.searchsorted(codes, limits))])
+    write_array(job.path("distinct", number), near_duplicates.distinct_codes(parts))
 
 
 def verify_task(context, task) -> None:

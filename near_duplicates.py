@@ -357,15 +357,19 @@ def near_duplicates(rows: int, pairs_of: Callable, threshold: float) -> np.ndarr
         table = signatures([f"{ask}\n{answer}" for ask, answer in zip(*pairs_of(batch), strict=True)])
         keys[:, batch], sketch[batch] = band_keys(table), sketches(table)
     codes = [band_pairs(keys[band], keys[(band + 1) % BANDS], sketch, threshold) for band in range(BANDS)]
-    pairs = candidate_blocks(codes, rows)
+    pairs = candidate_blocks(distinct_codes(codes), rows)
     links = [verified_links(block, pairs_of, lambda some: sketch[some], threshold) for block in pairs]
     return cluster_numbers(rows, np.concatenate([np.empty((0, 2), np.int64), *links]))
 
 
-def candidate_blocks(codes: list[np.ndarray], rows: int) -> list[np.ndarray]:
-    """The distinct pairs of all bands' codes, in blocks of PAIRS_PER_BLOCK; pairs that hang together stand together."""
-    codes = np.sort(np.concatenate(codes))
-    codes = codes[is_new(codes)]
+def distinct_codes(parts: list[np.ndarray]) -> np.ndarray:
+    """The codes of several bands together, each once, sorted."""
+    codes = np.sort(np.concatenate(parts))
+    return codes[is_new(codes)]
+
+
+def candidate_blocks(codes: np.ndarray, rows: int) -> list[np.ndarray]:
+    """The pairs of distinct codes in blocks of PAIRS_PER_BLOCK; pairs that hang together stand together."""
     pairs = np.stack([codes // max(rows, 1), codes % max(rows, 1)], axis=1)
     pairs = pairs[np.argsort(cluster_numbers(rows, pairs)[pairs[:, 0]], kind="stable")]
     return [pairs[start : start + PAIRS_PER_BLOCK] for start in range(0, len(pairs), PAIRS_PER_BLOCK)]
