@@ -8,6 +8,7 @@ Reads and writes what it is told to. `filter_steps.py` holds the steps, `subset_
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -31,17 +32,29 @@ GATHER_ROWS = 20_000  # rows held at once while they are brought into order: who
 
 
 @contextlib.contextmanager
+def disk_errors(path):
+    """Within it, a disk that cannot be written to is a UserError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
+            reason = "the disk is full; make room and run the same command: it goes on from here"
+        else:
+            reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}") from error
+
+
+@contextlib.contextmanager
 def whole_file(path):
     """A path to write to, whose file becomes that of `path` if all goes well. Raises UserError where it cannot."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {os.strerror(error.errno) if error.errno else error}") from error
+        with disk_errors(path):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -205,15 +218,14 @@ def write_folder(folder, source: ShardedRows, rows: np.ndarray, num_proc: int = 
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir()
-        tasks = folder_files(temporary, rows)
-        for _ in run_tasks(write_rows, source, tasks, min(num_proc, len(tasks))):
-            pass
-        describe_folder(temporary, [path for _, path in tasks])
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+        with disk_errors(folder):
+            temporary.mkdir()
+            tasks = folder_files(temporary, rows)
+            for _ in run_tasks(write_rows, source, tasks, min(num_proc, len(tasks))):
+                pass
+            describe_folder(temporary, [path for _, path in tasks])
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -278,8 +290,8 @@ class Job:
         """The file that a step writes for one of its shards, or for all."""
         return self.folder / (f"{name}-{number:05d}.{suffix}" if number is not None else f"{name}.{suffix}")
 
-    def run_step(self, name: str, function: Callable, context, tasks: Iterable, total: int | None = None) -> None:
-        """`function(context, task)`, which writes `path`, for every (path, rows, task) whose file is not there yet."""
+    def run_step(self, name: str, function: Callable, context, tasks: Iterable, total=None, unit: str = "rows") -> None:
+        """`function(context, task)`, which writes `path`, for every (path, units, task) whose file is not there yet."""
         from tqdm import tqdm
 
         sizes: deque = deque()
@@ -292,7 +304,7 @@ class Job:
                     sizes.append(rows)
                     yield task
 
-        with self.timed(name), tqdm(total=total, desc=name, unit=" rows", unit_scale=True, delay=2) as bar:
+        with self.timed(name), tqdm(total=total, desc=name, unit=f" {unit}", unit_scale=True, delay=2) as bar:
             for _ in run_tasks(function, context, pending(), self.num_proc):
                 self.steps[name]["tasks"] += 1
                 bar.update(sizes.popleft())

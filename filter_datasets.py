@@ -39,7 +39,7 @@ from common import (
     run_main,
     write_json,
 )
-from corpus_shards import Job, ShardedRows, describe_folder
+from corpus_shards import Job, ShardedRows, describe_folder, disk_errors
 from dataset_files import hash_input
 from filter_steps import (
     SHARD_ROWS,
@@ -91,7 +91,7 @@ EVALUATION_SUITES = [
 def main() -> None:
     arguments = parse_arguments()
     results = require_writable(arguments.results_dir)
-    with locked(results):
+    with disk_errors(results), locked(results):
         scores = filter_and_cut(results, arguments)
     print_report(results, scores)
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"

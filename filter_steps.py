@@ -234,7 +234,7 @@ def count_rows(job: Job, corpus: Corpus, rows: np.ndarray) -> QualityScorer:
     tasks = ((job.path("fit", number, "arrow"), len(part), (number, part)) for number, part in enumerate(parts))
     job.run_step("count", count_task, (job, corpus.texts.paths), tasks, len(rows))
     tasks = ((job.path("counts", number, "arrow"), 1, number) for number in range(RANGES))
-    job.run_step("merge counts", merge_counts_task, (job, len(parts)), tasks, RANGES)
+    job.run_step("merge counts", merge_counts_task, (job, len(parts)), tasks, RANGES, "ranges")
     scorer = QualityScorer()
     scorer.rows, scorer.unlisted = len(rows), 1
     for number in range(RANGES):
@@ -319,14 +319,14 @@ def near_duplicate_clusters(job: Job, corpus: Corpus, rows: np.ndarray, threshol
     bands = range(near_duplicates.BANDS)
     context = (job, sketch, threshold, len(shards))
     tasks = ((job.path("pairs", band), 1, band) for band in bands)
-    job.run_step("candidates", candidates_task, context, tasks, len(bands))
+    job.run_step("candidates", candidates_task, context, tasks, len(bands), "bands")
     tasks = ((job.path("distinct", number), 1, number) for number in range(RANGES))
-    job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES)
+    job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES, "ranges")
     codes = np.concatenate([np.load(job.path("distinct", number)) for number in range(RANGES)])
     blocks = near_duplicates.candidate_blocks(codes, len(rows))
     tasks = ((job.path("links", number), len(block), (number, block)) for number, block in enumerate(blocks))
     context = (job, corpus.texts, rows, sketch, threshold)
-    job.run_step("verify", verify_task, context, tasks, sum(map(len, blocks)))
+    job.run_step("verify", verify_task, context, tasks, sum(map(len, blocks)), "pairs")
     links = [np.load(job.path("links", number)) for number in range(len(blocks))]
     return near_duplicates.cluster_numbers(len(rows), np.concatenate([np.empty((0, 2), np.int64), *links]))
 
@@ -403,7 +403,7 @@ def write_scores(job: Job, corpus: Corpus, rows: np.ndarray, scores: np.ndarray)
     names = ["id", "source", "instruction", "response"]
     paths = [path for _, path in files]
     tasks = ((job.path(f"hash-{name}", suffix="json"), len(rows), name) for name in names)
-    job.run_step("hash", hash_task, (job, paths), tasks, len(names) * len(rows))
+    job.run_step("hash", hash_task, (job, paths), tasks, len(names) * len(rows), "cells")
     hashes = [json.loads(job.path(f"hash-{name}", suffix="json").read_text()) for name in names]
     return paths, hash_strings([*hashes, *(values.tobytes().hex() for values in scores)])
 
