@@ -4,12 +4,14 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json
+Writes <results>/benchmark/scorer.json, filter.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
+    python benchmark.py filter --data my_rows.jsonl --rows 1000000
 """
 
+import os
 import re
 import sys
 import time
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
+from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
 from quality_scorer import SCORER_VERSION, QualityScorer
 
 DEMO_SAMPLES = 20_000
@@ -192,14 +195,17 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "filter"], help="what to measure")
+    parser.add_argument(
+        "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
+    )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
     parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     arguments = parser.parse_args()
-    for option in ("max_samples", "rounds", "num_proc"):
+    for option in ("max_samples", "rounds", "num_proc", "rows"):
         if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
             parser.error(f"--{option} must be at least 1")
     return arguments
@@ -207,8 +213,40 @@ def parse_arguments():
 
 def main() -> None:
     arguments = parse_arguments()
-    started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
+    {"scorer": report_scorer, "filter": report_filter}[arguments.stage](arguments, folder)
+
+
+def report_filter(arguments, folder: Path) -> None:
+    """The filter stage on many rows, and its near-duplicate search beside other libraries."""
+    os.environ["RAYON_NUM_THREADS"] = "1"  # one core for each library
+    started = time.time()
+    config = {"data": arguments.data, "rows": arguments.rows, "num_proc": arguments.num_proc, "seed": arguments.seed}
+    load = os.getloadavg()[0]
+    table, _ledger = read_rows([arguments.data], DEDUP_ROWS, arguments.seed)
+    pairs = list(zip(table["instruction"].to_pylist(), table["response"].to_pylist(), strict=True))
+    deduplicators = measure_deduplicators(pairs, arguments.seed)
+    made, runs = measure_stage(arguments.data, arguments.rows, arguments.seed, arguments.num_proc, folder)
+    facts = {
+        "config": config | {"scorer_version": SCORER_VERSION},
+        "provenance": provenance(started, {}),
+        "load_average_before": load,
+        "made": made,
+        "runs": runs,
+        "deduplicators": deduplicators,
+    }
+    write_json(folder / "filter.json", facts)
+    hardware = facts["provenance"]["hardware"]
+    size = f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes"
+    print(f"{size}, made of {arguments.data} in {made['rounds']} rounds")
+    print(f"{hardware['cores']} cores ({hardware['cpu']}), load average {load:.1f} before\n")
+    print("\n".join([*stage_lines(runs), "", *deduplicator_lines(deduplicators)]))
+    print(f"\nwritten: {folder / 'filter.json'}")
+
+
+def report_scorer(arguments, folder: Path) -> None:
+    """The scorer beside named references."""
+    started = time.time()
     data = arguments.data
     max_samples = arguments.max_samples or (DEMO_SAMPLES if data == "demo" else None)
     table, _ledger = read_rows([data], max_samples, arguments.seed)

@@ -5,6 +5,8 @@ removed before a rewrite, written last. So a stage killed at any instant leaves 
 """
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -80,6 +82,36 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
             f"not enough disk for {what}: {needed_bytes / 2**20:,.0f} MiB needed, {free / 2**20:,.0f} MiB free under "
             f"{folder}; free some, or choose another disk with --results_dir"
         )
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Within it, no other process that asks for the lock works in `folder`. Raises UserError at once, saying who does.
+
+    The system lets go of the lock when its holder ends, however it ends, so a killed run blocks nobody.
+    """
+    path = Path(folder) / ".lock"
+    while True:
+        file = open(path, "a+", encoding="utf-8")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another run"
+            raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another --results_dir") from error
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()  # its last holder removed it between our opening and our locking
+    file.truncate(0)
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    file.write(f"process {os.getpid()} on {platform.node()} since {since} ({command})\n")
+    file.flush()
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
 
 
 def write_text(path, text: str) -> None:

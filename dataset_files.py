@@ -48,7 +48,9 @@ FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .z
 
 
 class Chunk(NamedTuple):
-    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a phrase on why it is none."""
+    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a phrase on why it is none.
+
+    It can be sent to another process, which then parses it."""
 
     rows: int
     take: Callable[[np.ndarray], list[dict | str]]
@@ -234,10 +236,15 @@ def _read_lines(file) -> Iterable[bytes]:
 
 
 def _lines_chunk(lines: list[tuple[int, bytes]]) -> Chunk:
-    def take(wanted):
-        return [_parse_line(lines[offset][1]) for offset in wanted]
+    return Chunk(len(lines), functools.partial(_take_lines, lines), functools.partial(_line_place, lines))
 
-    return Chunk(len(lines), take, lambda offset: f":{lines[offset][0]}")
+
+def _take_lines(lines: list[tuple[int, bytes]], wanted: np.ndarray) -> list[dict | str]:
+    return [_parse_line(lines[offset][1]) for offset in wanted]
+
+
+def _line_place(lines: list[tuple[int, bytes]], offset: int) -> str:
+    return f":{lines[offset][0]}"
 
 
 def _parse_line(line: bytes) -> dict | str:
@@ -300,10 +307,11 @@ def _list_chunks(rows: list) -> Iterable[Chunk]:
 
 
 def _list_chunk(rows: list, first: int) -> Chunk:
-    def take(wanted):
-        return [row if isinstance(row := rows[offset], dict) else "not an object" for offset in wanted]
+    return Chunk(len(rows), functools.partial(_take_from_list, rows), functools.partial(_row_place, first))
 
-    return Chunk(len(rows), take, functools.partial(_row_place, first))
+
+def _take_from_list(rows: list, wanted: np.ndarray) -> list[dict | str]:
+    return [row if isinstance(row := rows[offset], dict) else "not an object" for offset in wanted]
 
 
 def _csv_chunks(path: Path) -> Iterable[Chunk]:
@@ -356,8 +364,28 @@ def _rows_at_once(rows: int, size: int) -> int:
 def _batch_chunks(batches: Iterable[pyarrow.RecordBatch]) -> Iterable[Chunk]:
     first = 0
     for batch in batches:
-        yield Chunk(batch.num_rows, functools.partial(_take_from_batch, batch), functools.partial(_row_place, first))
+        yield Chunk(batch.num_rows, TakeFromBatch(batch), functools.partial(_row_place, first))
         first += batch.num_rows
+
+
+class TakeFromBatch:
+    """The `take` of a chunk of a table; sent to another process, it takes none of the rows beside it along."""
+
+    def __init__(self, batch: pyarrow.RecordBatch):
+        self.batch = batch
+
+    def __call__(self, wanted: np.ndarray) -> list[dict | str]:
+        return _take_from_batch(self.batch, wanted)
+
+    def __reduce__(self):
+        sink = pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, self.batch.schema) as writer:
+            writer.write_batch(self.batch)  # unlike pickle, it writes of a slice the slice alone
+        return _received_batch, (sink.getvalue().to_pybytes(),)
+
+
+def _received_batch(content: bytes) -> TakeFromBatch:
+    return TakeFromBatch(pyarrow.ipc.open_stream(content).read_next_batch())
 
 
 def _row_place(first: int, offset: int) -> str:

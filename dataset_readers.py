@@ -31,7 +31,7 @@ import pyarrow
 import pyarrow.compute
 
 from common import UserError
-from dataset_files import CHUNK_BYTES, CHUNK_ROWS, EVALUATION_SPLITS, Part, open_dataset
+from dataset_files import CHUNK_BYTES, CHUNK_ROWS, EVALUATION_SPLITS, Chunk, open_dataset
 
 COLUMNS = ["id", "source", "instruction", "response"]
 # 64-bit offsets: a table of more than 2 GiB of text cannot be reordered with Arrow's plain strings.
@@ -87,18 +87,30 @@ def read_rows(
     from tqdm import tqdm
 
     collector = RowCollector(max_samples, seed, columns or {}, turns)
-    used = USED_COLUMNS | {name.split(".")[0].strip().lower() for name in collector.columns.values()} | {
-        name.strip().lower() for name in collector.columns.values()
-    }  # fmt: skip
     with tqdm(desc="read", unit=" rows", unit_scale=True, delay=2) as bar:
         for entry in datasets:
             index = 0  # of a row in its data set: part of the id of a row that has none
-            for part in open_dataset(entry, [split], used):
-                index = _read_part(part, index, collector, bar)
-    if collector.columns and not collector.renamed:
-        raise UserError(f"no row has the columns {', '.join(collector.columns.values())} that --columns names")
+            for part in open_dataset(entry, [split], used_columns(columns)):
+                report = PartReport(part.name, part.path)
+                for chunk in part.chunks:
+                    report.read(chunk, index + report.rows, collector)
+                    bar.update(chunk.rows)
+                report.check()
+                index += report.rows
+    if columns and not collector.renamed:
+        raise UserError(no_such_columns(columns))
     table = collector.table()
     return table, collector.ledger(table.num_rows)
+
+
+def used_columns(columns: dict[str, str] | None) -> set[str]:
+    """The names, in small letters, of the columns that are worth reading; `columns`: see `parse_columns`."""
+    named = [name.strip().lower() for name in (columns or {}).values()]
+    return {*USED_COLUMNS, *named, *(name.split(".")[0].strip() for name in named)}
+
+
+def no_such_columns(columns: dict[str, str]) -> str:
+    return f"no row has the columns {', '.join(columns.values())} that --columns names"
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -116,40 +128,54 @@ def parse_columns(text: str) -> dict[str, str]:
     return named
 
 
-def _read_part(part: Part, index: int, collector: "RowCollector", bar) -> int:
-    """Read one file, or one data set of the hub, into the collector; the index of the next row."""
-    rows = parsed = problems = 0
-    first_problem, found_columns, usable = None, None, False
-    for chunk in part.chunks:
-        wanted = collector.draw(chunk.rows, part.name)
+class PartReport:
+    """What was found in a part, or in some chunks of it: whether it can be used is for the whole part to say."""
+
+    def __init__(self, name: str, path: str):
+        self.name, self.path = name, path
+        self.rows = self.parsed = self.problems = 0
+        self.first_problem, self.found_columns, self.usable, self.renamed = None, None, False, False
+
+    def read(self, chunk: Chunk, index: int, collector: "RowCollector") -> None:
+        """Parse a chunk, or those of its rows that are sampled, into the collector; `index`: of its first row."""
+        wanted = collector.draw(chunk.rows, self.name)
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
-                problem = f"{part.path}{chunk.place(offset)}: {record}"
-                first_problem = first_problem or problem
-                collector.drop("unreadable", part.name, example=problem)
-                problems += 1
+                problem = f"{self.path}{chunk.place(offset)}: {record}"
+                self.first_problem = self.first_problem or problem
+                collector.drop("unreadable", self.name, example=problem)
+                self.problems += 1
                 continue
             record = collector.rename(record)
-            found_columns = found_columns or list(record)
-            usable |= find_layout(tuple(record)) is not None
-            reason = collector.add(offset, record, part.name, index + rows + offset)
+            self.found_columns = self.found_columns or [str(column) for column in record]
+            self.usable |= find_layout(tuple(record)) is not None
+            reason = collector.add(offset, record, self.name, index + offset)
             if reason and collector.wants_example(reason):
-                collector.add_example(reason, f"{part.path}{chunk.place(offset)}", record)
-        rows += chunk.rows
-        parsed += len(wanted)
+                collector.add_example(reason, f"{self.path}{chunk.place(offset)}", record)
+        self.rows += chunk.rows
+        self.parsed += len(wanted)
+        self.renamed |= collector.renamed
         collector.prune()
-        bar.update(chunk.rows)
-    if not rows:
-        raise UserError(f"{part.path} is empty: no rows in it")
-    if problems > MAX_UNREADABLE_FRACTION * parsed:
-        many = f"{problems} of {parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
-        raise UserError(f"{first_problem}; {many}")
-    if found_columns and not usable:
-        found = ", ".join(map(str, found_columns))
-        raise UserError(
-            f"{part.path} has no usable columns: found {found}; understood: {UNDERSTOOD}; --columns names others"
-        )
-    return index + rows
+
+    def add(self, later: dict) -> None:
+        """Take in the report on further chunks of the same part, as a dict of its attributes."""
+        for name in ("rows", "parsed", "problems"):
+            setattr(self, name, getattr(self, name) + later[name])
+        for name in ("first_problem", "found_columns", "usable", "renamed"):
+            setattr(self, name, getattr(self, name) or later[name])
+
+    def check(self) -> None:
+        """Raises UserError where the part is empty, damaged or holds nothing that is understood."""
+        if not self.rows:
+            raise UserError(f"{self.path} is empty: no rows in it")
+        if self.problems > MAX_UNREADABLE_FRACTION * self.parsed:
+            many = f"{self.problems} of {self.parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
+            raise UserError(f"{self.first_problem}; {many}")
+        if self.found_columns and not self.usable:
+            raise UserError(
+                f"{self.path} has no usable columns: found {', '.join(self.found_columns)}; understood: {UNDERSTOOD}; "
+                "--columns names others"
+            )
 
 
 def read_benchmark(entry: str) -> list[tuple[str, str]]:
@@ -444,19 +470,16 @@ class RowCollector:
         self.modified["end_marker_stripped"] += bare != text
         return self._clean_text(bare)
 
-    def table(self):
-        """The rows taken, ids made unique."""
+    def table(self, unique: bool = True):
+        """The rows taken; ids are made unique, unless that is left to the caller."""
         if self.max_samples is not None:
             self._keep_smallest()
         if self.rows:
             self._flush()
         table = pyarrow.Table.from_batches(self.batches, SCHEMA)
-        ids = unique_ids(table["id"])
-        if ids is None:
-            return table
-        changed = sum(before != after for before, after in zip(table["id"].to_pylist(), ids, strict=True))
-        self.modified["duplicate_id_suffixed"] += changed
-        return table.set_column(0, "id", pyarrow.array(ids, pyarrow.large_string()))
+        renamed = renamed_ids(table["id"]) if unique else {}
+        self.modified["duplicate_id_suffixed"] += len(renamed)
+        return table.set_column(0, "id", replace_values(table["id"], renamed)) if renamed else table
 
     def ledger(self, kept: int) -> dict:
         dropped = {reason: dict(sorted(sources.items())) for reason, sources in sorted(self.dropped.items())}
@@ -483,17 +506,27 @@ def _cell(record: dict, name: str):
     return record
 
 
-def unique_ids(ids) -> list[str] | None:
-    """The ids with "#2", "#3", ... after the later ones of each; None where they are unique as they are."""
+def renamed_ids(ids) -> dict[int, str]:
+    """New ids, with "#2", "#3", ... after them, for the rows whose id an earlier row has. `ids`: a chunked array."""
     if pyarrow.compute.count_distinct(ids).as_py() == len(ids):
-        return None
-    ids = ids.to_pylist()
-    taken, seen, unique = set(ids), Counter(), []
-    for identity in ids:
+        return {}
+    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    is_first = np.zeros(len(codes), bool)
+    is_first[np.unique(codes, return_index=True)[1]] = True
+    later = np.flatnonzero(~is_first)
+    taken = set(ids.filter(pyarrow.compute.match_substring(ids, "#")).to_pylist())  # all that a new id could meet
+    seen, renamed = Counter(), {}
+    for row, identity in zip(later.tolist(), ids.take(later).to_pylist(), strict=True):
         seen[identity] += 1
-        name = identity
-        if seen[identity] > 1:
-            name = next(name for n in itertools.count(seen[identity]) if (name := f"{identity}#{n}") not in taken)
-            taken.add(name)
-        unique.append(name)
-    return unique
+        counts = itertools.count(seen[identity] + 1)
+        renamed[row] = next(name for n in counts if (name := f"{identity}#{n}") not in taken)
+        taken.add(renamed[row])
+    return renamed
+
+
+def replace_values(column, values: dict[int, str]):
+    """A chunked array of strings with other values in some rows."""
+    mask = np.zeros(len(column), bool)
+    mask[list(values)] = True
+    others = pyarrow.array([values[row] for row in sorted(values)], column.type)
+    return pyarrow.compute.replace_with_mask(column.combine_chunks(), pyarrow.array(mask), others)

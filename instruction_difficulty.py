@@ -95,11 +95,17 @@ def settings(name_or_path: str) -> dict:
     return {"model": model_identity(name_or_path), "max_tokens": MAX_TOKENS, "precision": "fp32"}
 
 
-def measure_rows(name_or_path: str, instructions: list[str], responses: list[str]) -> tuple[np.ndarray, dict]:
-    """`measure` by a model that is loaded for it, on the GPU where there is one."""
+def load(name_or_path: str) -> tuple:
+    """(model, tokenizer, device) for `measure`: on the GPU where there is one."""
     device = pick_device()
     model, tokenizer = load_model(name_or_path)
-    return measure(model.to(device), tokenizer, instructions, responses, device)
+    return model.to(device), tokenizer, device
+
+
+def measure_rows(name_or_path: str, instructions: list[str], responses: list[str]) -> tuple[np.ndarray, dict]:
+    """`measure` by a model that is loaded for it."""
+    model, tokenizer, device = load(name_or_path)
+    return measure(model, tokenizer, instructions, responses, device)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -113,10 +119,12 @@ def measure(
     responses: list[str],
     device: str = "cpu",
     batch_tokens: int | None = None,
+    rows_to_come: int | None = None,
 ) -> tuple[np.ndarray, dict]:
     """IFD of each row, float64 with NaN for null, and the facts: rows, nulls by reason, rows cut, tokens, seconds.
 
     `batch_tokens` bounds a padded batch; by default its logits take LOGIT_BYTES. It moves results by rounding only.
+    `rows_to_come`: with those after these, where these are a part; for how long it will take.
     """
     started = time.perf_counter()
     limit = min(MAX_TOKENS, getattr(model.config, "max_position_embeddings", None) or MAX_TOKENS)
@@ -127,7 +135,7 @@ def measure(
     batches = length_batches([len(examples[row].ids) for row in usable], batch_tokens)
     losses, pad_id = np.full((2, len(examples)), np.nan), pad_token_id(tokenizer)
     tokens = sum(tokens_read(examples[row], start) for row in usable)
-    with Progress(tokens, len(usable), device) as progress:
+    with Progress(tokens, len(usable), device, rows_to_come) as progress:
         for batch in batches:
             rows = [usable[place] for place in batch]
             given = [examples[row] for row in rows]
@@ -149,6 +157,14 @@ def measure(
         "device": device,
     }
     return values, facts
+
+
+def merge_facts(parts: list[dict]) -> dict:
+    """The facts of all rows, from those that `measure` gave of parts of them."""
+    summed = ("rows", "measured", "instruction_cut", "response_cut", "tokens", "seconds")
+    merged = parts[0] | {name: sum(part[name] for part in parts) for name in summed}
+    nulls = sum((Counter(part["null"]) for part in parts), Counter())
+    return merged | {"null": {reason: nulls[reason] for reason in NULL_REASONS if nulls[reason]}}
 
 
 def encode_rows(
@@ -213,10 +229,11 @@ def ratio(given: np.ndarray, alone: np.ndarray, reasons: list[str | None]) -> np
 class Progress:
     """A bar over tokens, which unlike rows take equally long; it shows rows too, and says early if it will be long."""
 
-    def __init__(self, tokens: int, rows: int, device: str):
+    def __init__(self, tokens: int, rows: int, device: str, rows_to_come: int | None = None):
         from tqdm import tqdm
 
         self.rows, self.device, self.rows_done, self.batches = rows, device, 0, 0
+        self.rows_to_come = max(rows, rows_to_come or 0)
         self.bar = tqdm(total=tokens, desc="ifd", unit=" tokens", unit_scale=True, leave=False, delay=1)
         self.started = time.perf_counter()
 
@@ -233,11 +250,11 @@ class Progress:
         self.bar.update(tokens)
         if self.batches == ESTIMATE_BATCHES:
             rate = self.bar.n / (time.perf_counter() - self.started)
-            minutes = self.bar.total / rate / 60
+            minutes = self.bar.total / rate / 60 * self.rows_to_come / self.rows
             if minutes > 1:
                 took = f"{minutes:,.0f} minutes" if minutes < 120 else f"{minutes / 60:,.1f} hours"
                 self.bar.write(
-                    f"ifd: {self.rows:,} rows will take about {took} on {self.device} ({rate:,.0f} tokens/s); "
+                    f"ifd: {self.rows_to_come:,} rows will take about {took} on {self.device} ({rate:,.0f} tokens/s); "
                     "--max_samples N takes fewer",
                     file=sys.stderr,
                 )

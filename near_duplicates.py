@@ -6,14 +6,22 @@ Near: the word 5-grams of instruction and response together have a Jaccard simil
 words of the two responses. The second condition is for prompts that quote one long passage and ask different things
 of it: 5-grams alone call those alike, whatever is asked and answered. Candidates come from MinHash signatures (rensa)
 by locality-sensitive hashing; each is verified on the 5-grams and words themselves. Rows that are linked, directly or
-through others, form one cluster (`near_duplicates`).
+through others, form one cluster.
 
-Pure functions of the text: the same on every machine and in every process. Reads and writes no files.
+The steps are functions of a part of the rows, so that parts can be done apart, in any process:
+    signatures -> band_keys, sketches     of some texts
+    band_pairs                            of one band, all rows: 8 bytes of key and 32 of sketch a row
+    verified_links                        of some candidate pairs: reads the texts of their rows
+    cluster_numbers                       of all links
+`near_duplicates` does all of them in memory. Pure functions of the text: the same on every machine and in every
+process. Reads and writes no files.
 """
 
 import functools
 import hashlib
+import itertools
 import unicodedata
+from array import array
 from collections.abc import Callable
 
 import numpy as np
@@ -22,21 +30,23 @@ from rensa import RMinHash
 SHINGLE_WORDS = 5
 # 20 bands of 6 slots: a pair of Jaccard 0.8 shares a band with probability 0.998, one of 0.5 with 0.27.
 BANDS, BAND_SLOTS = 20, 6
+SLOTS = BANDS * BAND_SLOTS
 SIGNATURE_SEED = 42
-# Pairs whose signatures agree in less than this much under the threshold are not looked at: four standard errors.
-ESTIMATE_MARGIN = 0.15
+# Of a slot two bits are kept to compare rows by: equal for all of the Jaccard share and a quarter of the rest. Pairs
+# with fewer equal ones than three standard errors under what the threshold gives are not looked at: 1 in 700 of those
+# that lie right on the threshold.
+SKETCH_WORDS, SKETCH_STANDARD_ERRORS = 4, 3
 # In a band, a row is compared with so many rows after it at most. It bounds the pairs of a bucket of n rows, which is
 # what templated data fills, by 50 n in place of n^2 / 2; the bucket's rows are ordered so that like stands by like.
 BUCKET_WINDOW = 50
-BATCH_ROWS = 1_000
-PAIRS_PER_BLOCK = 20_000
+BATCH_ROWS = 200  # texts hashed together: what they take in between stays in the processor's cache
+PAIRS_PER_BLOCK = 20_000  # whose texts are held at once
 
 _generator = np.random.default_rng(20_240_229)
-BYTE_VALUES = _generator.integers(1, 2**63, 256, dtype=np.uint64)
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2^64
 BASE_INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 PLACES = _generator.integers(1, 2**63, SHINGLE_WORDS, dtype=np.uint64) | np.uint64(1)
-IS_SPACE = np.isin(np.arange(256), [0, 9, 10, 11, 12, 13, 32])
+LAST_SPACE = 32  # as in bytes; smaller ones are white space or control characters, which part words too
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -45,7 +55,9 @@ IS_SPACE = np.isin(np.arange(256), [0, 9, 10, 11, 12, 13, 32])
 
 def normalise(text: str) -> str:
     """The text as it is compared: NFKC, case folded, runs of white space as one space."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
 
 
 def text_digest(*texts: str) -> bytes:
@@ -54,7 +66,7 @@ def text_digest(*texts: str) -> bytes:
     return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def first_of_each(digests: list[bytes]) -> np.ndarray:
+def first_of_each(digests) -> np.ndarray:
     """True for the first row of every digest, as a mask over the rows."""
     mask = np.zeros(len(digests), bool)
     mask[np.unique(np.array(digests, "V16"), return_index=True)[1]] = True
@@ -72,24 +84,30 @@ def _powers(base: np.uint64, length: int) -> np.ndarray:
     return np.multiply.accumulate(powers)
 
 
+def _folded(text: str) -> bytes:
+    if text.isascii():
+        return text.encode().lower()
+    return unicodedata.normalize("NFKC", text).casefold().encode("utf-8", "surrogatepass")
+
+
 def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A 64-bit hash of every word of every text in order, and the number of the text it stands in.
+    """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
     Words are what stands between white space after NFKC and case folding. A word's hash is the polynomial of its bytes
-    modulo 2^64, read off running sums over the whole batch: no Python object is made for a word.
+    modulo 2^64, summed over the whole batch at once: no Python object is made for a word.
     """
-    joined = "\0".join(text.replace("\0", " ") for text in texts)
-    folded = unicodedata.normalize("NFKC", joined).casefold().encode("utf-8", "surrogatepass")
-    content = np.frombuffer(b"\0" + folded + b"\0", np.uint8)
-    space = IS_SPACE[content]
-    starts = np.flatnonzero(space[:-1] & ~space[1:]) + 1
-    ends = np.flatnonzero(~space[:-1] & space[1:]) + 1
+    pieces = [_folded(text) for text in texts]
+    content = np.frombuffer(b" " + b" ".join(pieces) + b" ", np.uint8)
+    in_word = content > LAST_SPACE
+    edges = np.flatnonzero(in_word[1:] != in_word[:-1])  # before a word and at its last byte, in turn
+    starts = edges[0::2] + 1
+    limits = np.cumsum([1, *(len(piece) + 1 for piece in pieces)])  # where each text begins
+    offsets = np.searchsorted(starts, limits)
+    if not len(starts):
+        return np.empty(0, np.uint64), offsets
     length = 1 << len(content).bit_length()  # few different lengths, so that the powers are made once
-    sums = np.zeros(len(content) + 1, np.uint64)
-    np.cumsum(BYTE_VALUES[content] * _powers(BASE, length)[: len(content)], out=sums[1:])
-    words = (sums[ends] - sums[starts]) * _powers(BASE_INVERSE, length)[starts]
-    text_numbers = np.searchsorted(np.flatnonzero(content == 0)[1:-1], starts)
-    return _mix(words), text_numbers
+    values = (content * in_word).astype(np.uint64) * _powers(BASE, length)[: len(content)]
+    return _mix(np.add.reduceat(values, starts) * _powers(BASE_INVERSE, length)[starts]), offsets
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
@@ -104,169 +122,257 @@ def shingles(texts: list[str], size: int = SHINGLE_WORDS) -> tuple[np.ndarray, n
 
     A text of fewer words has one shingle, of all it has; a text of none has none.
     """
-    words, numbers = word_hashes(texts)
-    following = np.concatenate([numbers, np.full(size, len(texts))])
+    return windows(*word_hashes(texts), size)
+
+
+def windows(words: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the words of some texts and their offsets."""
+    if size == 1:
+        return words, offsets
+    counts = np.diff(offsets)
     padded = np.concatenate([words, np.zeros(size, np.uint64)])
-    total = np.zeros(len(words), np.uint64)
-    for place in range(size):
-        same_text = following[place : place + len(words)] == numbers
-        total += padded[place : place + len(words)] * PLACES[place] * same_text
-    whole = following[size - 1 : size - 1 + len(words)] == numbers
-    first = np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(words)]
-    kept = whole | first  # the first window of a text counts even where it reaches past its end
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers[kept], minlength=len(texts)))])
-    return _mix(total[kept]), offsets
+    total = padded[: len(words)] * PLACES[0]
+    for place in range(1, size):
+        total += padded[place : place + len(words)] * PLACES[place]
+    for text in np.flatnonzero((counts > 0) & (counts < size)).tolist():
+        start, stop = offsets[text], offsets[text + 1]  # its one shingle must not reach into the next text
+        total[start] = (words[start:stop] * PLACES[: stop - start]).sum(dtype=np.uint64)
+    kept_counts = np.where(counts > 0, np.maximum(counts - size + 1, 1), 0)
+    kept_offsets = np.concatenate([[0], np.cumsum(kept_counts)])
+    kept = np.arange(kept_offsets[-1]) + np.repeat(offsets[:-1] - kept_offsets[:-1], kept_counts)
+    return _mix(total[kept]), kept_offsets
 
 
 def signatures(texts: list[str]) -> np.ndarray:
-    """MinHash signatures, uint32 of shape (texts, BANDS * BAND_SLOTS)."""
-    hashes, offsets = shingles(texts)
-    slots = BANDS * BAND_SLOTS
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), slots, SIGNATURE_SEED)
-    return np.array(matrix.to_rows(), np.uint32).reshape(len(texts), slots)
+    """MinHash signatures, uint32 of shape (texts, SLOTS)."""
+    table = np.empty((len(texts), SLOTS), np.uint32)
+    for start in range(0, len(texts), BATCH_ROWS):
+        hashes, offsets = shingles(texts[start : start + BATCH_ROWS])
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), SLOTS, SIGNATURE_SEED)
+        packed = b"".join([array("I", row).tobytes() for row in matrix.to_rows()])  # faster than numpy reads lists
+        table[start : start + BATCH_ROWS] = np.frombuffer(packed, np.uint32).reshape(-1, SLOTS)
+    return table
+
+
+def band_keys(table: np.ndarray) -> np.ndarray:
+    """What rows must share in a band to be candidates: uint64 of shape (BANDS, rows), from signatures."""
+    slots = table.reshape(len(table), BANDS, BAND_SLOTS)
+    keys = np.repeat(np.arange(BANDS, dtype=np.uint64)[:, None], len(table), axis=1)
+    for slot in range(BAND_SLOTS):
+        keys = _mix(keys + slots[:, :, slot].T)
+    return keys
+
+
+def sketches(table: np.ndarray) -> np.ndarray:
+    """Two bits of every slot of signatures, to estimate similarity by: uint64 of shape (rows, SKETCH_WORDS)."""
+    bits = np.zeros((len(table), SKETCH_WORDS * 32), np.uint8)
+    bits[:, :SLOTS] = table & 3
+    quarters = bits.reshape(len(table), -1, 4)
+    packed = quarters[:, :, 0] | quarters[:, :, 1] << 2 | quarters[:, :, 2] << 4 | quarters[:, :, 3] << 6
+    return np.ascontiguousarray(packed).view(np.uint64)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Candidates, verification, clusters
+# Candidates
 
 
-def candidate_pairs(table: np.ndarray, threshold: float) -> np.ndarray:
-    """Pairs of rows that share a band and whose signatures agree nearly enough: shape (pairs, 2), likest first."""
-    rows = len(table)
-    codes = np.empty(0, np.int64)  # of the pairs found so far, sorted: first row * rows + second row
-    keys = [_band_keys(table, band) for band in range(BANDS)]
-    for band in range(BANDS):
-        found = [codes]
-        for first, second in _bucket_pairs(keys[band], keys[(band + 1) % BANDS]):
-            fresh = np.minimum(first, second) * rows + np.maximum(first, second)
-            fresh = fresh[~_contains(codes, fresh)]
-            alike = _agreement(table, fresh // rows, fresh % rows) >= threshold - ESTIMATE_MARGIN
-            found.append(fresh[alike])
-        codes = np.sort(np.concatenate(found))
-    pairs = np.stack([codes // rows, codes % rows], axis=1)
-    return pairs[np.argsort(-_agreement(table, *pairs.T), kind="stable")]
+def band_pairs(keys: np.ndarray, next_keys: np.ndarray, sketch: np.ndarray, threshold: float) -> np.ndarray:
+    """Pairs of rows that share a band and whose sketches agree nearly enough, as sorted codes: first * rows + second.
+
+    `keys` and `next_keys`: of this band and the next, one for each row; `sketch`: see `sketches`.
+    """
+    rows, found = len(keys), [np.empty(0, np.int64)]
+    most = max_mismatches(threshold)
+    for first, second in _bucket_pairs(keys, next_keys):
+        alike = mismatches(sketch, first, second) <= most
+        first, second = first[alike], second[alike]
+        found.append(np.minimum(first, second) * rows + np.maximum(first, second))
+    return np.sort(np.concatenate(found))
 
 
-def _band_keys(table: np.ndarray, band: int) -> np.ndarray:
-    slots = table[:, band * BAND_SLOTS : (band + 1) * BAND_SLOTS].astype(np.uint64)
-    keys = np.full(len(table), band, np.uint64)
-    for slot in range(BAND_SLOTS):
-        keys = _mix(keys + slots[:, slot])
-    return keys
+def max_mismatches(threshold: float) -> int:
+    """How many slots of the sketches of a pair may differ; see SKETCH_STANDARD_ERRORS."""
+    equal = threshold + (1 - threshold) / 4
+    return int(SLOTS * (1 - equal) + SKETCH_STANDARD_ERRORS * (SLOTS * equal * (1 - equal)) ** 0.5)
+
+
+def mismatches(sketch: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The number of slots in which the sketches of each pair of rows differ."""
+    total = np.zeros(len(first), np.int16)
+    for word in range(SKETCH_WORDS):
+        column = sketch[:, word]
+        differs = column[first] ^ column[second]
+        total += np.bitwise_count((differs | differs >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    return total
 
 
 def _bucket_pairs(keys: np.ndarray, next_keys: np.ndarray):
     """Rows of equal key, pair by pair, as arrays (first, second); see BUCKET_WINDOW."""
-    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    members = np.flatnonzero(counts[inverse] > 1)
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    same = ranked[1:] == ranked[:-1]
+    member = np.zeros(len(keys), bool)
+    member[:-1] |= same
+    member[1:] |= same
+    bucket = np.cumsum(np.concatenate([[0], ~same])[: len(keys)])[member]
+    order = order[member]
     # Within a bucket, rows that share the next band too stand together, then in the order of the input.
-    order = members[np.lexsort((members, next_keys[members], keys[members]))]
+    order = order[np.lexsort((order, next_keys[order], bucket))]
     for step in range(1, min(BUCKET_WINDOW, len(order) - 1) + 1):
-        same = keys[order[:-step]] == keys[order[step:]]
+        same = bucket[:-step] == bucket[step:]
         if not same.any():
             return
         yield order[:-step][same], order[step:][same]
 
 
-def _contains(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Whether each of `wanted` is among the sorted `codes`."""
-    if not len(codes):
-        return np.zeros(len(wanted), bool)
-    return codes[np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)] == wanted
+# ---------------------------------------------------------------------------------------------------------------------
+# Verification, clusters
 
 
-def _agreement(table: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Share of equal signature slots of each pair: an estimate of their Jaccard similarity."""
-    blocks = [slice(start, start + PAIRS_PER_BLOCK) for start in range(0, len(first), PAIRS_PER_BLOCK)]
-    shares = [(table[first[block]] == table[second[block]]).mean(axis=1) for block in blocks]
-    return np.concatenate([np.empty(0), *shares])
+class ShingleSets:
+    """The distinct word n-grams of some texts: for each a sorted array of hashes, their number and their sum.
+
+    `parts` holds the words of the texts, batch by batch, as `word_hashes` gives them.
+    """
+
+    def __init__(self, parts: list[tuple[np.ndarray, np.ndarray]], size: int):
+        self.sets = []
+        for words, word_offsets in parts:
+            hashes, offsets = windows(words, word_offsets, size)
+            hashes = hashes.copy()
+            for begin, end in itertools.pairwise(offsets.tolist()):
+                hashes[begin:end].sort()
+            new = is_new(hashes)
+            new[offsets[:-1][np.diff(offsets) > 0]] = True
+            ends = np.cumsum(np.concatenate([[0], new]))[offsets].tolist()
+            distinct = hashes[new]
+            self.sets += [distinct[begin:end] for begin, end in itertools.pairwise(ends)]
+        self.counts = np.array([len(distinct) for distinct in self.sets], np.int64)
+        self.sums = np.array([distinct.sum() for distinct in self.sets], np.uint64)
+
+    def equal(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Whether each pair of texts, given by their numbers, has the same n-grams, and at least one."""
+        same_size = self.counts[first] == self.counts[second]
+        return same_size & (self.sums[first] == self.sums[second]) & (self.counts[first] > 0)
+
+    def possible(self, first: np.ndarray, second: np.ndarray, threshold: float) -> np.ndarray:
+        """Whether sizes allow each pair the similarity: two different sets share at most the smaller, or all but 1."""
+        one, other = self.counts[first], self.counts[second]
+        small, large = np.minimum(one, other), np.maximum(one, other)
+        most = np.where(one == other, (one - 1) / (one + 1), small / np.maximum(large, 1))
+        return (most >= threshold) | self.equal(first, second)
+
+    def alike(self, first: np.ndarray, second: np.ndarray, threshold: float) -> np.ndarray:
+        """Whether the Jaccard similarity of each pair is at least the threshold."""
+        alike = self.equal(first, second)
+        for pair in np.flatnonzero(~alike & self.possible(first, second, threshold)).tolist():
+            alike[pair] = self.jaccard(first[pair], second[pair]) >= threshold
+        return alike
+
+    def jaccard(self, first: int, second: int) -> float:
+        """Jaccard similarity of two texts; 0 where one has no n-gram."""
+        one, other = self.sets[first], self.sets[second]
+        if not len(one) or not len(other):
+            return 0.0
+        shared = np.count_nonzero(one[np.minimum(np.searchsorted(one, other), len(one) - 1)] == other)
+        return shared / (len(one) + len(other) - shared)
 
 
-def jaccard(texts_of: Callable[[np.ndarray], list[str]], pairs: np.ndarray, size: int) -> np.ndarray:
-    """Jaccard similarity of the word `size`-grams of each pair of rows; `texts_of(rows)` gives their texts."""
-    if not len(pairs):
-        return np.empty(0)
+def is_new(values: np.ndarray) -> np.ndarray:
+    """True for every value that differs from the one before it."""
+    return np.concatenate([[True], values[1:] != values[:-1]])[: len(values)]
+
+
+def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, threshold: float) -> np.ndarray:
+    """Those of some candidate pairs, shape (n, 2), that are near-duplicates, so far as they are needed to link rows.
+
+    `pairs_of(rows)` gives the instructions and the responses of sorted row numbers, `sketch_of(rows)` their sketches.
+    What is linked already needs no proof: in a cluster of n rows, n - 1 of its n^2 / 2 pairs are enough.
+    """
     rows, places = np.unique(pairs, return_inverse=True)
-    hashes, offsets = _distinct_shingles(texts_of, rows, size)
-    counts = np.diff(offsets)
     first, second = places.reshape(-1, 2).T
-    order = np.argsort(first, kind="stable")
-    shared = np.empty(len(pairs), np.int64)
-    for group in np.split(order, np.flatnonzero(np.diff(first[order])) + 1):
-        row, others = first[group[0]], second[group]
-        own = hashes[offsets[row] : offsets[row + 1]]
-        theirs = np.concatenate([hashes[offsets[other] : offsets[other + 1]] for other in others])
-        found = np.concatenate([[0], np.cumsum(_contains(own, theirs))])
-        ends = np.cumsum(counts[others])
-        shared[group] = found[ends] - found[ends - counts[others]]
-    either = counts[first] + counts[second] - shared
-    return shared / np.maximum(either, 1)
+    order = np.argsort(mismatches(sketch_of(rows), first, second), kind="stable")  # likest first
+    first, second = first[order], second[order]
+    asks, answers = (words_of(texts) for texts in pairs_of(rows))
+    answer_words = ShingleSets(answers, 1)
+    possible = answer_words.possible(first, second, threshold)
+    first, second = first[possible], second[possible]
+    whole_words = ShingleSets([joined_words(*pair) for pair in zip(asks, answers, strict=True)], SHINGLE_WORDS)
+    cluster, linked, tried = np.arange(len(rows)), [np.empty((0, 2), np.int64)], 1
+    while len(first):
+        # The likeliest pairs of every cluster, in each round twice as many of one: most rows are linked by few.
+        by_cluster = np.argsort(cluster[first], kind="stable")
+        begins = np.flatnonzero(is_new(cluster[first][by_cluster]))
+        rank = np.arange(len(first)) - np.repeat(begins, np.diff(np.append(begins, len(first))))
+        now = np.zeros(len(first), bool)
+        now[by_cluster[rank < tried]] = True
+        one, other = first[now], second[now]
+        for sets in (answer_words, whole_words):
+            alike = sets.alike(one, other, threshold)
+            one, other = one[alike], other[alike]
+        linked.append(np.stack([one, other], axis=1))
+        cluster = cluster_numbers(len(rows), np.concatenate(linked))
+        still = ~now & (cluster[first] != cluster[second])
+        first, second, tried = first[still], second[still], 2 * tried
+    return rows[np.concatenate(linked)]
 
 
-def _distinct_shingles(texts_of: Callable, rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct shingles of each row, sorted, one row after the other, and the offsets of each."""
-    all_hashes, all_counts = [], [[0]]
-    for start in range(0, len(rows), BATCH_ROWS):
-        texts = texts_of(rows[start : start + BATCH_ROWS])
-        hashes, offsets = shingles(texts, size)
-        number = np.repeat(np.arange(len(texts)), np.diff(offsets))
-        order = np.argsort(hashes)
-        order = order[np.argsort(number[order].astype(np.uint16), kind="stable")]  # by text, then by hash; radix sort
-        hashes, number = hashes[order], number[order]
-        new = np.ones(len(hashes), bool)
-        new[1:] = (hashes[1:] != hashes[:-1]) | (number[1:] != number[:-1])
-        all_hashes.append(hashes[new])
-        all_counts.append(np.bincount(number[new], minlength=len(texts)))
-    return np.concatenate(all_hashes), np.cumsum(np.concatenate(all_counts))
+def words_of(texts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`word_hashes`, batch by batch."""
+    return [word_hashes(texts[start : start + BATCH_ROWS]) for start in range(0, len(texts), BATCH_ROWS)]
 
 
-def connect(parents: list[int], pairs: np.ndarray) -> None:
-    """Put the two rows of every pair into one cluster. `parents`: a union-find forest whose roots are first rows."""
-    for first, second in pairs.tolist():
-        first, second = find_root(parents, first), find_root(parents, second)
-        parents[max(first, second)] = min(first, second)
+def joined_words(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """The words and offsets of texts one after the other, text by text, from those of each."""
+    (one, one_offsets), (other, other_offsets) = first, second
+    offsets = one_offsets + other_offsets
+    words = np.empty(offsets[-1], np.uint64)
+    words[np.arange(len(one)) + np.repeat(other_offsets[:-1], np.diff(one_offsets))] = one
+    words[np.arange(len(other)) + np.repeat(one_offsets[1:], np.diff(other_offsets))] = other
+    return words, offsets
 
 
-def find_root(parents: list[int], row: int) -> int:
-    """The first row of the cluster that `row` is in."""
-    while parents[row] != row:
-        parents[row] = row = parents[parents[row]]
-    return row
+def cluster_numbers(rows: int, links: np.ndarray) -> np.ndarray:
+    """The cluster of each of `rows` rows, by the number of its first row; `links`: pairs of rows, shape (n, 2)."""
+    labels = np.arange(rows)
+    first, second = links[links[:, 0] != links[:, 1]].T
+    while len(first):
+        one, other = labels[first], labels[second]
+        apart = one != other
+        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
+        np.minimum.at(labels, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(nearer := labels[labels], labels):
+            labels = nearer
+    return labels
 
 
 def near_duplicates(rows: int, pairs_of: Callable, threshold: float) -> np.ndarray:
-    """The cluster of each of `rows` rows, by the number of its first row.
+    """The cluster of each of `rows` rows, by the number of its first row; all steps, with the signatures in memory.
 
-    `pairs_of(rows)` gives the instructions and the responses of an array of rows.
+    `pairs_of(rows)` gives the instructions and the responses of an array of sorted row numbers.
     """
-
-    def texts_of(rows: np.ndarray) -> list[str]:
-        return [f"{instruction}\n{response}" for instruction, response in zip(*pairs_of(rows), strict=True)]
-
-    def responses_of(rows: np.ndarray) -> list[str]:
-        return pairs_of(rows)[1]
-
-    parents = list(range(rows))
-    candidates = candidate_pairs(_all_signatures(rows, texts_of), threshold)
-    for start in range(0, len(candidates), PAIRS_PER_BLOCK):
-        block = candidates[start : start + PAIRS_PER_BLOCK]
-        # What is linked already needs no proof: in a cluster of n rows, n - 1 of its n^2 / 2 pairs are enough.
-        block = block[[find_root(parents, first) != find_root(parents, second) for first, second in block.tolist()]]
-        block = block[jaccard(responses_of, block, 1) >= threshold]
-        connect(parents, block[jaccard(texts_of, block, SHINGLE_WORDS) >= threshold])
-    return np.array([find_root(parents, row) for row in range(rows)], np.int64)
+    keys, sketch = np.empty((BANDS, rows), np.uint64), np.empty((rows, SKETCH_WORDS), np.uint64)
+    for start in range(0, rows, BATCH_ROWS):
+        batch = np.arange(start, min(start + BATCH_ROWS, rows))
+        table = signatures([f"{ask}\n{answer}" for ask, answer in zip(*pairs_of(batch), strict=True)])
+        keys[:, batch], sketch[batch] = band_keys(table), sketches(table)
+    codes = [band_pairs(keys[band], keys[(band + 1) % BANDS], sketch, threshold) for band in range(BANDS)]
+    pairs = candidate_blocks(distinct_codes(codes), rows)
+    links = [verified_links(block, pairs_of, lambda some: sketch[some], threshold) for block in pairs]
+    return cluster_numbers(rows, np.concatenate([np.empty((0, 2), np.int64), *links]))
 
 
-def _all_signatures(rows: int, texts_of: Callable) -> np.ndarray:
-    from tqdm import tqdm
+def distinct_codes(parts: list[np.ndarray]) -> np.ndarray:
+    """The codes of several bands together, each once, sorted."""
+    codes = np.sort(np.concatenate(parts))
+    return codes[is_new(codes)]
 
-    table = np.empty((rows, BANDS * BAND_SLOTS), np.uint32)
-    with tqdm(total=rows, desc="near duplicates", unit=" rows", unit_scale=True, delay=2) as bar:
-        for start in range(0, rows, BATCH_ROWS):
-            batch = np.arange(start, min(start + BATCH_ROWS, rows))
-            table[batch] = signatures(texts_of(batch))
-            bar.update(len(batch))
-    return table
+
+def candidate_blocks(codes: np.ndarray, rows: int) -> list[np.ndarray]:
+    """The pairs of distinct codes in blocks of PAIRS_PER_BLOCK; pairs that hang together stand together."""
+    pairs = np.stack([codes // max(rows, 1), codes % max(rows, 1)], axis=1)
+    pairs = pairs[np.argsort(cluster_numbers(rows, pairs)[pairs[:, 0]], kind="stable")]
+    return [pairs[start : start + PAIRS_PER_BLOCK] for start in range(0, len(pairs), PAIRS_PER_BLOCK)]
 
 
 def best_of_each(clusters: np.ndarray, best_first: np.ndarray) -> np.ndarray:

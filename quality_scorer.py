@@ -75,6 +75,7 @@ class QualityScorer:
         self.rows = 0
         self.template_counts: Counter = Counter()
         self.document_counts: Counter = Counter()
+        self.unlisted = 0  # the count of what is in neither: 1 where those of one row were left out to save memory
 
     def fit(self, batches) -> "QualityScorer":
         """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
@@ -104,6 +105,7 @@ class QualityScorer:
             "rows": self.rows,
             "template_counts": dict(self.template_counts),
             "document_counts": dict(self.document_counts),
+            "unlisted": self.unlisted,
         }
 
     @classmethod
@@ -115,6 +117,7 @@ class QualityScorer:
         scorer.rows = state["rows"]
         scorer.template_counts = Counter(state["template_counts"])
         scorer.document_counts = Counter(state["document_counts"])
+        scorer.unlisted = state.get("unlisted", 0)
         return scorer
 
     def score(self, instruction: str, response: str) -> dict[str, float]:
@@ -159,7 +162,7 @@ class QualityScorer:
         """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
         for more. Whole, so that sums of it do not hang on their order."""
         if self.rows:
-            return round(1000 * (math.log((self.rows + 1) / (self.document_counts.get(stem, 0) + 1)) + 0.1))
+            return round(1000 * (math.log((self.rows + 1) / (self.document_counts.get(stem, self.unlisted) + 1)) + 0.1))
         return 200 * min(len(stem), 8)
 
     def freshness(self, asks: Texts, content: Content) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +170,8 @@ class QualityScorer:
         rows = len(asks.texts)
         if not self.rows:
             return np.full(rows, 0.5), np.full(rows, 0.5)
-        crowds = [max([self.template_counts.get(key, 0) for key in templates(text)], default=0) for text in asks.texts]
+        counts, unlisted = self.template_counts, self.unlisted
+        crowds = [max([counts.get(key, unlisted) for key in templates(text)], default=0) for text in asks.texts]
         logs = np.array([math.log1p(crowd) for crowd in crowds])
         template = 1.0 - clamp(logs / math.log1p(self.rows) / 0.8)
         weights = np.bincount(content.row, content.weight, minlength=rows)

@@ -10,9 +10,14 @@
 
 With `balance="source"`, every order by score or length takes the sources in turn, each in its share of the pool, so
 that a tier is not just a data set's name. What ties is ordered by id, and every draw depends on ids and seed alone:
-the same rows give the same subsets in whatever order they came. Reads and writes no files.
+the same rows give the same subsets in whatever order they came.
+
+The rules see `facts_of` the rows, some 100 bytes of each, and not their text; only `diverse` asks for the instructions
+of its candidates. Reads and writes no files.
 """
 
+import hashlib
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -30,23 +35,21 @@ LENGTH_BIN_GROWTH = 20  # a bin of lengths is a twentieth of its length wide: on
 class Pool:
     """The rows to choose from as the rules see them, and the orders that several rules share.
 
-    table: columns id, source, instruction, response, quality, one chunk each. balance: none or source.
+    facts: `facts_of` them, one chunk a column. texts_of(rows): the instructions of some. balance: none or source.
     """
 
-    def __init__(self, table, balance: str = "none"):
-        self.table, self.balance, self.rows = table, balance, table.num_rows
-        self.by_id = by_id(table["id"])
-        self.instruction_words, self.response_words = count_words(table["instruction"]), count_words(table["response"])
-        names = pyarrow.array(sorted(pyarrow.compute.unique(table["source"]).to_pylist()), table["source"].type)
-        self.sources = pyarrow.compute.index_in(table["source"], names).to_numpy().astype(np.int64)  # numbers, by name
-
-    def instructions(self, rows: np.ndarray) -> list[str]:
-        return self.table["instruction"].take(rows).to_pylist()
+    def __init__(self, facts, texts_of: Callable, balance: str = "none"):
+        self.facts, self.texts_of, self.balance, self.rows = facts, texts_of, balance, facts.num_rows
+        self.by_id = by_id(facts["id"])
+        self.quality = facts["quality"].to_numpy()
+        self.response_words = facts["response_words"].to_numpy()
+        names = pyarrow.array(sorted(pyarrow.compute.unique(facts["source"]).to_pylist()), facts["source"].type)
+        self.sources = pyarrow.compute.index_in(facts["source"], names).to_numpy().astype(np.int64)  # numbers, by name
 
     @cached_property
     def best_first(self) -> np.ndarray:
         """All row numbers from the highest score to the lowest, equal ones by id."""
-        return self._ordered(self.table["quality"].to_numpy())
+        return self._ordered(self.quality)
 
     @cached_property
     def longest_first(self) -> np.ndarray:
@@ -88,7 +91,7 @@ def pick_rows(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.ndarr
     if rule == "band":
         return draw_from_band(subset, count, pool, seed)
     if rule == "diverse":
-        return pick_diverse(pool.best_first, count, pool.instructions, subset, pool.shuffled(rule, seed), seed)
+        return pick_diverse(pool.best_first, count, pool.texts_of, subset, pool.shuffled(rule, seed), seed)
     if "controls" in subset:
         tier, _ = pick_rows(subset["tier"], count, pool, seed)
         outside = pool.shuffled(rule, seed)
@@ -135,7 +138,7 @@ def draw_from_band(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.
     """Random rows of one band of the order by score, and the scores that the band reaches over."""
     band = np.array_split(pool.best_first, subset["bands"])[subset["band"] - 1]
     order = pool.shuffled("band", seed)
-    quality = pool.table["quality"].to_numpy()[band]
+    quality = pool.quality[band]
     facts = {"band_rows": len(band), "band_score": {"min": float(quality.min()), "max": float(quality.max())}}
     return order[np.isin(order, band)][:count], facts
 
@@ -217,7 +220,22 @@ def ks_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Lengths
+# What rules and descriptions need of a row, in place of its text
+
+
+def facts_of(table):
+    """Of every row its id, source and quality, the words of both texts and 16 bytes to tell instructions apart.
+
+    table: columns id, source, instruction, response, quality.
+    """
+    asked = [
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        for text in table["instruction"].to_pylist()
+    ]
+    facts = table.select(["id", "source", "quality"])
+    for name in ("instruction", "response"):
+        facts = facts.append_column(f"{name}_words", pyarrow.array(count_words(table[name]), pyarrow.int64()))
+    return facts.append_column("asked", pyarrow.array(asked, pyarrow.binary(16)))
 
 
 def length_facts(words: np.ndarray) -> dict:

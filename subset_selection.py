@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow
@@ -24,13 +25,14 @@ from common import (
     read_arrow,
     read_json,
     require_writable,
-    write_arrow,
     write_json,
 )
+from corpus_shards import ShardedRows, run_tasks, write_folder
 from quality_scorer import SCORE_KEYS
-from subset_rules import Pool, count_words, length_facts, pick_rows, why_impossible
+from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
 
+PART_ROWS = 20_000  # whose texts are held at once, for their facts
 PERCENTILES = [1, 5, 25, 50, 75, 95, 99]
 SCORE_FACTS = {"min": "min", "max": "max", "mean": "mean", "p5": "p5", "median": "p50", "p95": "p95"}
 FRIENDLY_SCALES = [1, 2, 3, 4, 5, 6, 8] + [
@@ -79,11 +81,10 @@ def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np
     return np.sort(np.concatenate(drawn))
 
 
-def disk_bytes(table) -> float:
+def disk_bytes(text_bytes: float, rows: int) -> float:
     """What scores, held-out rows and subsets of these rows can take: no tier is larger than the pool."""
     subsets = sum(subset["rows"] for subset in SUBSETS.values()) / FULL_SCALE_ROWS
-    row_bytes = table.nbytes + 8 * len(SCORE_KEYS) * table.num_rows
-    return 1.1 * row_bytes * (1 + HELDOUT["max_fraction"] + subsets)
+    return 1.1 * (text_bytes + 8 * len(SCORE_KEYS) * rows) * (1 + HELDOUT["max_fraction"] + subsets)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -99,20 +100,23 @@ def describe(values: np.ndarray) -> dict:
     return {name: float(number) for name, number in zip(names, numbers, strict=True)}
 
 
-def profile(table, instruction_words: np.ndarray, response_words: np.ndarray) -> dict:
-    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, lengths."""
-    counts = pyarrow.compute.value_counts(table["source"]).to_pylist()
+def profile(facts) -> dict:
+    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, lengths.
+
+    facts: `subset_rules.facts_of` them.
+    """
+    counts = pyarrow.compute.value_counts(facts["source"]).to_pylist()
     mix = dict(sorted(((item["values"], item["counts"]) for item in counts), key=lambda item: (-item[1], item[0])))
-    score = describe(table["quality"].to_numpy())
-    shares = [rows / table.num_rows for rows in mix.values()]
+    score = describe(facts["quality"].to_numpy())
+    shares = [rows / facts.num_rows for rows in mix.values()]
     return {
-        "ids_hash": hash_strings(table["id"].to_pylist()),
-        "distinct_instructions": len(pyarrow.compute.unique(table["instruction"])),
+        "ids_hash": hash_strings(facts["id"].to_pylist()),
+        "distinct_instructions": len(pyarrow.compute.unique(facts["asked"])),
         "score": {name: score[key] for name, key in SCORE_FACTS.items()},
         "source_mix": mix,
         "source_entropy_bits": sum((-share * math.log2(share) for share in shares), 0.0),
-        "instruction_words": length_facts(instruction_words),
-        "response_words": length_facts(response_words),
+        "instruction_words": length_facts(facts["instruction_words"].to_numpy()),
+        "response_words": length_facts(facts["response_words"].to_numpy()),
     }
 
 
@@ -120,40 +124,53 @@ def profile(table, instruction_words: np.ndarray, response_words: np.ndarray) ->
 # Files
 
 
-def write_subset(results: Path, config: dict, inputs: dict, table, pool_rows: int, facts: dict, started: float) -> None:
-    """Write one subset's rows, then its JSON. facts: what is known beside the sizes, such as `profile`."""
+class SubsetRows(NamedTuple):
+    """Rows of scores/ by number, in the order they are stored in, and `facts_of` them."""
+
+    source: ShardedRows
+    numbers: np.ndarray
+    facts: pyarrow.Table
+
+
+def write_subset(
+    results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float,
+    num_proc: int = 1,
+) -> None:  # fmt: skip
+    """Write one subset's rows, then its JSON. known: what to say beside sizes and profile."""
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
     clear(marker, folder)
-    write_arrow(folder, table)
+    write_folder(folder, rows.source, rows.numbers, num_proc)
     scale = scale_of(pool_rows)
     content = {
         "config": config,
         "provenance": provenance(started, inputs),
         "subset": name,
         "rule": config["rule"],
-        "rows": table.num_rows,
+        "rows": len(rows.numbers),
         "full_scale_rows": config["rows"],
         "scale": scale,
         "scale_label": f"1:{scale}",
         "pool_rows": pool_rows,
-        "pool_fraction": table.num_rows / pool_rows,
-        **facts,
+        "pool_fraction": len(rows.numbers) / pool_rows,
+        **profile(rows.facts),
+        **known,
     }
     write_json(marker, content)
 
 
-def write_heldout(results: Path, scored, is_heldout: np.ndarray, seed: int, content_hash: str) -> None:
-    """Write the rows that every experiment is tested on; `scored` are all rows, the mask says which of them."""
+def write_heldout(results: Path, source: ShardedRows, is_heldout: np.ndarray, seed: int, content_hash: str) -> None:
+    """Write the rows that every experiment is tested on; `source` has all rows, the mask says which of them."""
     config = {"subset": "heldout", "rule": "stratified by source", "rows": HELDOUT["max_rows"], "seed": seed}
-    table = scored.filter(pyarrow.array(is_heldout))
-    facts = profile(table, count_words(table["instruction"]), count_words(table["response"]))
-    pool_rows = scored.num_rows - table.num_rows
-    write_subset(results, config, {"scores": content_hash}, table, pool_rows, facts, time.time())
+    started, numbers = time.time(), np.flatnonzero(is_heldout)
+    rows = SubsetRows(source, numbers, facts_of(source.take(numbers)))
+    write_subset(results, config, {"scores": content_hash}, rows, source.rows - len(numbers), {}, started)
 
 
-def make_subsets(results: Path, force: bool, balance: str = "none", stale: Sequence[Path] = ()) -> dict:
+def make_subsets(
+    results: Path, force: bool, balance: str = "none", stale: Sequence[Path] = (), num_proc: int = 1
+) -> dict:
     """Write every subset that is not done. The content of scores.json, up to date with SUBSETS.
 
     balance: none or source (`subset_rules`). stale: files that show the subsets, removed before one changes.
@@ -175,7 +192,7 @@ def make_subsets(results: Path, force: bool, balance: str = "none", stale: Seque
     if wanted:
         for file in stale:
             file.unlink(missing_ok=True)
-        cut_subsets(results, wanted, inputs, scores)
+        cut_subsets(results, wanted, inputs, scores, num_proc)
     return scores
 
 
@@ -186,28 +203,38 @@ def subset_config(name: str, seed: int, balance: str) -> dict:
     return {"subset": name, **subset, **tier, "seed": seed, "balance": balance}
 
 
-def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict) -> None:
+def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, num_proc: int) -> None:
     """Pick and write subsets from the rows that are not held out."""
     from tqdm import tqdm
 
-    table = read_arrow(results / "scores")
+    source = ShardedRows.of_folder(results / "scores")
+    facts = row_facts(source, num_proc)
     heldout = read_arrow(results / "subsets" / "heldout", ["id"])["id"]
-    is_heldout = pyarrow.compute.is_in(table["id"], value_set=heldout)
-    stays = pyarrow.compute.invert(is_heldout)
-    columns = {name: table[name].filter(stays).combine_chunks() for name in table.column_names}  # one copy at a time
-    pool = Pool(pyarrow.table(columns), configs[0]["balance"])
+    numbers = np.flatnonzero(~pyarrow.compute.is_in(facts["id"], value_set=heldout).to_numpy())
+    facts = facts.take(pyarrow.array(numbers)).combine_chunks()
+
+    def texts_of(rows: np.ndarray) -> list[str]:
+        return source.take(numbers[rows], ["instruction"])["instruction"].to_pylist()
+
+    pool = Pool(facts, texts_of, configs[0]["balance"])
     removed = duplicates_removed(scores["ledger"])
     for config in tqdm(configs, desc="subsets", unit=" subsets", delay=2):
         started = time.time()
-        rows, facts = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
-        chosen = pool.table.take(rows)
-        facts = {
-            "controls": config.get("controls"),
-            **profile(chosen, pool.instruction_words[rows], pool.response_words[rows]),
-            "pool_duplicates_removed": removed,
-            "selection": facts,
-        }
-        write_subset(results, config, inputs, chosen, pool.rows, facts, started)
+        picked, selection = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
+        rows = SubsetRows(source, numbers[picked], facts.take(pyarrow.array(picked)))
+        known = {"controls": config.get("controls"), "pool_duplicates_removed": removed, "selection": selection}
+        write_subset(results, config, inputs, rows, pool.rows, known, started, num_proc)
+
+
+def row_facts(source: ShardedRows, num_proc: int = 1):
+    """`facts_of` all rows of scores/, as a Table of one chunk; the texts are read in parts."""
+    parts = [np.arange(start, min(start + PART_ROWS, source.rows)) for start in range(0, source.rows, PART_ROWS)]
+    tables = run_tasks(_facts_of_part, source, parts, min(num_proc, max(len(parts), 1)))
+    return pyarrow.concat_tables(tables).combine_chunks()
+
+
+def _facts_of_part(source: ShardedRows, rows: np.ndarray):
+    return facts_of(source.take(rows, ["id", "source", "instruction", "response", "quality"]))
 
 
 def duplicates_removed(ledger: dict) -> dict[str, int]:

@@ -109,7 +109,8 @@ def distinct_words(rows: np.ndarray, texts_of: Callable) -> tuple[np.ndarray, np
     """The distinct words, as hashes, of each row's start and end: (place of the row in `rows`, word), sorted."""
     all_numbers, all_words = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     for start in range(0, len(rows), BLOCK):
-        words, numbers = word_hashes([start_and_end(text) for text in texts_of(rows[start : start + BLOCK])])
+        words, offsets = word_hashes([start_and_end(text) for text in texts_of(rows[start : start + BLOCK])])
+        numbers = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         order = np.lexsort((words, numbers))
         words, numbers = words[order], numbers[order]
         new = np.ones(len(words), bool)

@@ -16,8 +16,8 @@ from dataset_readers import (
     parse_columns,
     read_benchmark,
     read_rows,
+    renamed_ids,
     strip_end_markers,
-    unique_ids,
 )
 
 
@@ -227,8 +227,8 @@ def test_own_id_and_source_stay_and_ids_are_unique(tmp_path):
 
 
 def test_unique_ids_avoid_ids_that_look_suffixed():
-    assert unique_ids(pyarrow.array(["a", "b"])) is None
-    assert unique_ids(pyarrow.array(["a", "a#2", "a", "a"])) == ["a", "a#2", "a#3", "a#4"]
+    assert renamed_ids(pyarrow.chunked_array([["a", "b"]])) == {}
+    assert renamed_ids(pyarrow.chunked_array([["a", "a#2"], ["a", "a"]])) == {2: "a#3", 3: "a#4"}
 
 
 def test_two_files_of_one_name(tmp_path):

@@ -1,13 +1,23 @@
 """The filter stage end to end on small input, its arithmetic by hand, and what a kill leaves behind."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 
+import corpus_shards
+import dataset_files
+import decontamination_steps
 import filter_datasets
+import filter_steps
 import subset_report
 import subset_selection
 from common import UserError, read_arrow, read_json
@@ -186,48 +196,195 @@ def test_the_report_has_a_line_for_each_subset(finished, capsys):
 # The same again: processes, order, kills
 
 
-def all_hashes(folder):
-    subsets = {file.stem: read_json(file)["ids_hash"] for file in (folder / "subsets").glob("*.json")}
-    return read_json(folder / "scores.json")["content_hash"], subsets
+def all_bytes(folder):
+    """Every file of scores/ and subsets/ and its bytes, JSON without its provenance."""
+    found = {}
+    for part in ("scores", "subsets"):
+        for path in sorted((folder / part).rglob("*")):
+            if path.is_file():
+                facts = read_json(path) if path.suffix == ".json" else None
+                found[str(path.relative_to(folder))] = facts and {**facts, "provenance": None} or path.read_bytes()
+    return read_json(folder / "scores.json")["content_hash"], found
 
 
-def test_num_proc_changes_nothing(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(filter_datasets, "BATCH_ROWS", 100)
-    run(tmp_path, "--dataset", finished[2], "--num_proc", "3")
-    assert all_hashes(tmp_path) == all_hashes(finished[0])
+def test_shards_and_processes_change_no_byte(tmp_path, monkeypatch):
+    path = write_input(tmp_path, spoilt_rows(make_rows(110)))
+    run(tmp_path / "whole", "--dataset", path)
+    for number, (shard, files, processes) in enumerate([(7, 30, "1"), (1_000, 30, "1"), (40, 30, "3")]):
+        for module, name, value in (
+            (dataset_files, "CHUNK_ROWS", shard), (filter_steps, "SHARD_ROWS", shard), (filter_steps, "BATCH_ROWS", 11),
+            (corpus_shards, "FILE_ROWS", files), (corpus_shards, "GATHER_ROWS", 20),
+            (subset_selection, "PART_ROWS", shard),
+        ):  # fmt: skip
+            monkeypatch.setattr(module, name, value)
+        monkeypatch.setattr(corpus_shards, "BATCH_ROWS", 10)
+        run(tmp_path / str(number), "--dataset", path, "--num_proc", processes)
+    hashes = [all_bytes(tmp_path / str(number)) for number in range(3)]
+    assert hashes[0] == hashes[1] == hashes[2] and hashes[0][0] == all_bytes(tmp_path / "whole")[0]
+    assert len([name for name in hashes[0][1] if name.startswith("scores/data-")]) == 4
+    assert not (tmp_path / "0" / filter_datasets.WORK_FOLDER).exists()
+
+
+def test_counts_of_shards_together_are_those_of_the_whole(tmp_path):
+    from quality_scorer import QualityScorer
+
+    rows = make_rows(300) * 2 + make_rows(40)
+    job = corpus_shards.Job(tmp_path, 1)
+    asks = [row["instruction"] for row in rows]
+    for shard, start in enumerate(range(0, len(asks), 97)):
+        counter = QualityScorer()
+        counter.count(asks[start : start + 97])
+        corpus_shards.write_table(job.path("fit", shard, "arrow"), filter_steps.counts_table(counter))
+    merged = {name: {} for name in filter_steps.COUNTED}
+    for number in range(filter_steps.RANGES):
+        filter_steps.merge_counts_task((job, shard + 1), number)
+        table = read_stream(job.path("counts", number, "arrow"))
+        for kind, key, count in zip(*(table[name].to_pylist() for name in ("kind", "key", "rows_sum")), strict=True):
+            merged[filter_steps.COUNTED[kind]][key.decode()] = count
+    whole = QualityScorer().fit([(asks, asks)])
+    for name in filter_steps.COUNTED:
+        assert merged[name] == {key: count for key, count in getattr(whole, name).items() if count > 1}
+    short = QualityScorer.from_dict({**whole.to_dict(), **merged, "unlisted": 1})
+    pairs = asks, [row["response"] for row in rows]
+    for key, values in whole.score_batch(*pairs).items():
+        assert (short.score_batch(*pairs)[key] == values).all()
+
+
+def read_stream(path):
+    return pyarrow.ipc.open_stream(pyarrow.memory_map(str(path))).read_all()
 
 
 class Killed(BaseException):
     """Stands for kill -9: nothing catches it, and no code runs after it."""
 
 
-@pytest.mark.parametrize("writes", range(0, 32, 3))
-def test_a_kill_at_any_write_then_the_same_command(tmp_path, monkeypatch, writes):
-    path = write_input(tmp_path, make_rows(60))
+WRITERS = [
+    (corpus_shards, ["write_table", "write_array", "write_arrays", "write_facts", "write_rows"]),
+    (filter_steps, ["write_table", "write_array", "write_arrays", "write_facts", "write_rows"]),
+    (decontamination_steps, ["write_arrays"]),
+    (filter_datasets, ["write_json", "place_folder", "remove_old"]),
+    (subset_selection, ["write_folder", "write_json"]),
+]
+
+
+def run_until(writes, folder, path):
+    """Run the stage and kill it before its write of this number; whether it was killed."""
     left = [writes]
 
     def until_killed(write):
-        def wrapped(target, content):
+        def wrapped(*arguments, **arrays):
             if not left[0]:
                 raise Killed
             left[0] -= 1
-            write(target, content)
+            return write(*arguments, **arrays)
 
         return wrapped
 
-    with monkeypatch.context() as patch:
-        for module in (filter_datasets, subset_selection):
-            for name in ("write_arrow", "write_json"):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset_files, "CHUNK_ROWS", 20)
+        patch.setattr(filter_steps, "SHARD_ROWS", 20)
+        for module, names in WRITERS:
+            for name in names:
                 patch.setattr(module, name, until_killed(getattr(module, name)))
         try:
-            run(tmp_path / "results", "--dataset", path)
+            run(folder, "--dataset", path)
         except Killed:
-            for marker in (tmp_path / "results" / "subsets").glob("*.json"):
-                rows = read_arrow(tmp_path / "results" / "subsets" / marker.stem).num_rows
-                assert rows == read_json(marker)["rows"]  # whatever is marked is whole
-    run(tmp_path / "results", "--dataset", path)
-    run(tmp_path / "undisturbed", "--dataset", path)
-    assert all_hashes(tmp_path / "results") == all_hashes(tmp_path / "undisturbed")
+            return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """(all bytes, the input) of a run of 60 rows in three shards that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = write_input(folder, make_rows(60))
+    assert not run_until(-1, folder / "results", path)
+    return all_bytes(folder / "results"), path
+
+
+@pytest.mark.parametrize("writes", range(0, 130, 13))
+def test_a_kill_at_any_write_then_the_same_command(undisturbed, tmp_path, writes):
+    wanted, path = undisturbed
+    run_until(writes, tmp_path, path)
+    for marker in (tmp_path / "subsets").glob("*.json"):
+        rows = read_arrow(tmp_path / "subsets" / marker.stem).num_rows
+        assert rows == read_json(marker)["rows"]  # whatever is marked is whole
+    assert not run_until(-1, tmp_path, path)
+    assert all_bytes(tmp_path) == wanted
+
+
+def test_after_a_kill_only_what_was_not_finished_is_done(undisturbed, tmp_path):
+    wanted, path = undisturbed
+    kills = 0
+    while run_until(40, tmp_path, path):
+        kills += 1
+    steps = read_json(tmp_path / "scores.json")["steps"]
+    assert kills >= 1 and all_bytes(tmp_path) == wanted
+    assert steps.get("read", {"tasks": 0})["tasks"] == 0  # done before the first kill
+
+
+def test_work_of_another_input_is_not_used(undisturbed, tmp_path):
+    run_until(30, tmp_path, undisturbed[1])
+    other = write_input(tmp_path, make_rows(61)[1:])
+    scores = run(tmp_path, "--dataset", other)
+    assert "row-0000" not in read_arrow(tmp_path / "scores", ["id"])["id"].to_pylist() and scores["rows"] == 60
+
+
+def test_real_kills_of_all_processes(finished, tmp_path):
+    command = [sys.executable, "filter_datasets.py", "--dataset", finished[2], "--num_proc", "2"]
+    command += ["--results_dir", str(tmp_path)]
+    root = Path(filter_datasets.__file__).parent
+    for seconds in (0.9, 1.3):
+        process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    run(tmp_path, "--dataset", finished[2])
+    assert all_bytes(tmp_path) == all_bytes(finished[0])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two at once, and disks that do not take more
+
+
+def test_a_second_run_into_the_same_folder_is_refused_with_who_holds_it(tmp_path):
+    holder = (
+        "import common, sys, time\nwith common.locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    root = Path(filter_datasets.__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match=rf"in use by process {process.pid} on .* since 20.*; wait for it"):
+        run(tmp_path, "--dataset", write_input(tmp_path, make_rows(20)))
+    process.kill()
+    process.wait()
+    assert (tmp_path / ".lock").exists()  # stale: its holder is dead
+    run(tmp_path, "--dataset", write_input(tmp_path, make_rows(20)))
+    assert not (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize("writes", range(1, 110, 23))
+def test_a_full_disk_stops_with_one_line_and_the_same_command_goes_on(undisturbed, tmp_path, monkeypatch, writes):
+    wanted, path = undisturbed
+    left, sync = [writes], os.fsync
+
+    def full(descriptor):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match="No space left on device|the disk is full; make room and run the same"):
+            run_until(-1, tmp_path, path)
+    for marker in [*tmp_path.glob("*.json"), *(tmp_path / "subsets").glob("*.json")]:
+        read_json(marker)
+    assert not list(tmp_path.rglob("*.tmp"))
+    run_until(-1, tmp_path, path)
+    assert all_bytes(tmp_path) == wanted
 
 
 def test_what_a_kill_within_a_write_leaves_goes(tmp_path):
@@ -331,7 +488,7 @@ def test_two_rows(tmp_path):
 
 
 def test_full_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(filter_datasets, "disk_bytes", lambda table: 1e18)
+    monkeypatch.setattr(filter_datasets, "disk_bytes", lambda *_sizes: 1e18)
     with pytest.raises(UserError, match="not enough disk for scores and subsets"):
         run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(2)))
     assert list((tmp_path / "results").iterdir()) == []

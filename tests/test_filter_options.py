@@ -9,7 +9,10 @@ import pytest
 
 import filter_datasets
 from common import UserError, read_arrow, read_json
-from filter_datasets import Ledger, holds_heldout_response
+from corpus_shards import Job, ShardedRows, write_table
+from decontamination_steps import holds_heldout_response
+from filter_ledger import Ledger
+from filter_steps import read_corpus
 
 
 def run(folder, *options):
@@ -84,15 +87,19 @@ def test_rows_that_hold_a_heldout_response(tmp_path):
     answer, standing = words(rng, 20), words(rng, 9)
     texts = [("Ask", answer), (f"Shorten: {answer}", "Yes"), (words(rng, 9), words(rng, 20))]
     texts += [("Say", standing), *((f"Other {n}", standing) for n in range(12))]
-    table = pyarrow.table({"instruction": [text[0] for text in texts], "response": [text[1] for text in texts]})
-    holds = holds_heldout_response(table, np.arange(1, 16), np.array([0, 3]))
+    config = {"dataset": [write_lines(tmp_path / "d.jsonl", [{"prompt": ask, "response": say} for ask, say in texts])]}
+    config |= {"split": "train", "columns": None, "turns": "first", "max_samples": None}
+    job = Job(tmp_path, 1)
+    holds = holds_heldout_response(job, read_corpus(job, config), np.arange(1, 16), np.array([0, 3]))
     assert np.flatnonzero(holds).tolist() == [0]  # row 1; what 13 rows answer alike is no leak
 
 
-def test_the_ledger_keeps_twenty_examples_of_a_reason():
-    table = pyarrow.table({"id": [str(n) for n in range(30)], "source": ["s"] * 30, "instruction": ["x" * 500] * 30})
+def test_the_ledger_keeps_twenty_examples_of_a_reason(tmp_path):
+    write_table(
+        tmp_path / "d.arrow", pyarrow.table({"id": [str(n) for n in range(30)], "instruction": ["x" * 500] * 30})
+    )
     read = {"rows_read": 30, "rows_added": 0, "kept": 30, "dropped": {}, "modified": {}, "examples": {}}
-    ledger = Ledger(table, read)
+    ledger = Ledger(np.zeros(30, int), ["s"], ShardedRows([tmp_path / "d.arrow"]), read)
     left = ledger.drop("clean", np.arange(30), {"too_long": np.arange(30) > 4})
-    assert left.tolist() == [0, 1, 2, 3, 4]
+    assert left.tolist() == [0, 1, 2, 3, 4] and ledger.steps[-1]["dropped"] == {"too_long": {"s": 25}}
     assert len(ledger.examples["too_long"]) == 20 and ledger.examples["too_long"][0] == f"5: {'x' * 100}"

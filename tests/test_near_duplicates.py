@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import near_duplicates as module
-from near_duplicates import best_of_each, first_of_each, jaccard, near_duplicates, normalise, shingles, text_digest
+from near_duplicates import ShingleSets, best_of_each, first_of_each, near_duplicates, normalise, shingles, text_digest
 
 
 def plain_shingles(text, size):
@@ -58,15 +58,40 @@ def test_hashes_do_not_depend_on_the_batch():
         assert together[offsets[number] : offsets[number + 1]].tolist() == alone.tolist()
 
 
-def test_jaccard_is_that_of_plain_sets():
+def test_similarity_is_that_of_plain_sets():
     rng = np.random.default_rng(1)
     texts = [random_text(rng, int(words)) for words in rng.integers(0, 60, 30)]
-    texts += [" ".join(text.split()[: len(text) // 9]) for text in texts]
-    pairs = rng.integers(0, len(texts), (200, 2))
+    texts += [" ".join(text.split()[: len(text) // 9]) for text in texts] + ["one two", "two one", ""]
+    first, second = rng.integers(0, len(texts), (2, 500))
     for size in (1, 5):
-        found = jaccard(lambda rows: [texts[row] for row in rows], pairs, size)
-        wanted = [plain_jaccard(texts[i], texts[j], size) for i, j in pairs]
-        assert found.tolist() == pytest.approx(wanted)
+        sets = ShingleSets(module.words_of(texts), size)
+        wanted = np.array([plain_jaccard(texts[i], texts[j], size) for i, j in zip(first, second, strict=True)])
+        assert [sets.jaccard(i, j) for i, j in zip(first, second, strict=True)] == pytest.approx(wanted)
+        for threshold in (0.3, 0.8, 1.0):
+            assert (sets.alike(first, second, threshold) == (wanted >= threshold)).all()
+            assert sets.possible(first, second, threshold)[wanted >= threshold].all()
+
+
+def test_joined_words_are_those_of_the_joined_texts():
+    asks, answers = ["a b c", "", "d", "e f"], ["g", "h i", "", "j k l m"]
+    words, offsets = module.joined_words(module.word_hashes(asks), module.word_hashes(answers))
+    whole, whole_offsets = module.word_hashes([" ".join(pair) for pair in zip(asks, answers, strict=True)])
+    assert words.tolist() == whole.tolist() and offsets.tolist() == whole_offsets.tolist()
+
+
+def test_clusters_by_hand():
+    links = np.array([[5, 4], [1, 3], [3, 5], [2, 2], [6, 7]])
+    assert module.cluster_numbers(9, links).tolist() == [0, 1, 2, 1, 1, 1, 6, 6, 8]
+    chain = np.random.default_rng(0).permutation(500)
+    assert set(module.cluster_numbers(500, np.stack([chain[:-1], chain[1:]], axis=1))) == {0}
+
+
+def test_sketches_differ_where_two_bits_of_a_slot_do():
+    rng = np.random.default_rng(6)
+    table = rng.integers(0, 2**32, (40, module.SLOTS), dtype=np.uint32)
+    first, second = rng.integers(0, 40, (2, 99))
+    wanted = ((table[first] & 3) != (table[second] & 3)).sum(axis=1)
+    assert module.mismatches(module.sketches(table), first, second).tolist() == wanted.tolist()
 
 
 def planted(rng, originals):
@@ -115,18 +140,31 @@ def test_a_chain_is_one_cluster():
     assert clusters_of([(text, "yes") for text in texts]).tolist() == [0, 0, 0, 0]
 
 
-def test_a_bucket_larger_than_the_window(monkeypatch):
+@pytest.mark.parametrize(("rows", "window"), [(300, 5), (1_000, module.BUCKET_WINDOW)])
+def test_a_bucket_larger_than_the_window(monkeypatch, rows, window):
     rng = np.random.default_rng(5)
-    monkeypatch.setattr(module, "BUCKET_WINDOW", 5)
+    monkeypatch.setattr(module, "BUCKET_WINDOW", window)
     passage = random_text(rng, 200).split()
-    rows = []
-    for _ in range(300):
+    pairs = []
+    for _ in range(rows):
         words = list(passage)
-        words[rng.integers(200)] = "changed"
-        rows.append((" ".join(words), "yes"))
-    pairs = module.candidate_pairs(module.signatures([" ".join(row) for row in rows]), 0.8)
-    assert len(pairs) <= module.BANDS * 5 * 300  # not 300 * 299 / 2
-    assert set(clusters_of(rows)) == {0}
+        for place in rng.integers(0, 200, 2):
+            words[place] = f"changed{rng.integers(10**6)}"
+        pairs.append((" ".join(words), "yes"))
+    table = module.signatures(["\n".join(pair) for pair in pairs])
+    keys, sketch = module.band_keys(table), module.sketches(table)
+    for band in range(module.BANDS):  # not 300 * 299 / 2
+        assert len(module.band_pairs(keys[band], keys[(band + 1) % module.BANDS], sketch, 0.8)) <= window * rows
+    similar = sum(plain_jaccard(pairs[0][0], pair[0], 5) >= 0.8 for pair in pairs) / rows
+    assert 0.5 < similar  # of the passage's copies, most pairs are near-duplicates and some are not
+    assert np.count_nonzero(clusters_of(pairs) == 0) >= 0.99 * rows
+
+
+def test_blocks_of_any_size_give_the_same_clusters(monkeypatch):
+    rows, _ = planted(np.random.default_rng(7), 300)
+    whole = clusters_of(rows).tolist()
+    monkeypatch.setattr(module, "PAIRS_PER_BLOCK", 3)
+    assert clusters_of(rows).tolist() == whole
 
 
 def test_empty_texts_and_no_rows():

@@ -16,6 +16,7 @@ from subset_rules import (
     balanced,
     best_first,
     count_words,
+    facts_of,
     ks_distance,
     length_bins,
     nearest_available,
@@ -39,11 +40,12 @@ def pool_of(sources, quality=None, lengths=None, instructions=None, balance="non
             "quality": quality if quality is not None else np.linspace(0.9, 0.1, rows),
         }
     )
-    return Pool(table if order is None else table.take(order), balance)
+    table = table if order is None else table.take(order)
+    return Pool(facts_of(table), lambda some: table["instruction"].take(some).to_pylist(), balance)
 
 
 def ids_of(pool, rows):
-    return pool.table["id"].take(rows).to_pylist()
+    return pool.facts["id"].take(rows).to_pylist()
 
 
 def pick(pool, count, seed=0, **subset):
@@ -108,12 +110,13 @@ def test_rules_break_ties_by_id():
         "instruction": list("ijkl"),
         "quality": [0.5, 0.5, 0.9, 0.1],
     }
-    pool = Pool(pyarrow.table({**table, "response": ["w w w", "w w w w", "w w w", "w w w w"]}))
+    table = pyarrow.table({**table, "response": ["w w w", "w w w w", "w w w", "w w w w"]})
+    pool = Pool(facts_of(table), None)
 
     def picked(rule, count):
         return ids_of(pool, pick(pool, count, rule=rule)[0])
 
-    assert best_first(np.array([0.5, 0.5, 0.9, 0.1]), pool.table["id"]).tolist() == [2, 1, 0, 3]
+    assert best_first(np.array([0.5, 0.5, 0.9, 0.1]), pool.facts["id"]).tolist() == [2, 1, 0, 3]
     assert picked("top", 2) == ["b", "a"]
     assert picked("bottom", 2) == ["c", "d"]
     assert picked("longest", 3) == ["a", "d", "b"]
@@ -171,7 +174,7 @@ def test_pools_of_one_source_one_row_per_source_or_one_score(quality, sources, b
 
 def test_bands_are_disjoint_equal_and_in_order():
     pool = pool_of(["a"] * 103, np.random.default_rng(0).permutation(103) / 103)
-    quality = pool.table["quality"].to_numpy()
+    quality = pool.facts["quality"].to_numpy()
     bands = [pick(pool, 20, rule="band", band=band, bands=5) for band in (1, 2, 3, 4, 5)]
     assert [facts["band_rows"] for _, facts in bands] == [21, 21, 21, 20, 20]
     assert len({row for rows, _ in bands for row in rows.tolist()}) == 100
@@ -193,7 +196,7 @@ def test_balanced_order_by_hand():
     order = balanced(np.arange(10), sources)
     assert order.tolist() == [0, 6, 1, 2, 7, 9, 3, 4, 8, 5]
     pool = pool_of("aaaaaabbbc", balance="source")
-    assert Counter(pool.table["source"].take(pick(pool, 5, rule="top")[0]).to_pylist()) == {"a": 3, "b": 2}
+    assert Counter(pool.facts["source"].take(pick(pool, 5, rule="top")[0]).to_pylist()) == {"a": 3, "b": 2}
     assert pick(pool, 3, rule="bottom")[0].tolist() == [4, 8, 5]
 
 
@@ -392,10 +395,10 @@ def test_topics_are_found_and_exact():
 
 
 def test_profile_by_hand():
-    rows = [("a", "x", "Go.", 0.2, "one two"), ("b", "y", "Go.", 0.4, "one"), ("c", "x", "Go!", 0.6, "one two three")]
+    rows = [("a", "x", "Go.", 0.2, "one two"), ("b", "y", "Go.", 0.4, "one")]
+    rows += [("c", "x", "Go up and on!", 0.6, "one two three")]
     names = ("id", "source", "instruction", "quality", "response")
-    table = pyarrow.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    facts = profile(table, np.array([1, 1, 4]), count_words(table["response"]))
+    facts = profile(facts_of(pyarrow.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))))
     assert facts["distinct_instructions"] == 2
     assert facts["source_mix"] == {"x": 2, "y": 1}
     assert facts["source_entropy_bits"] == pytest.approx(0.9183, abs=1e-4)
@@ -420,7 +423,7 @@ def test_duplicates_are_those_of_the_ledger():
     assert duplicates_removed({"steps": steps}) == {"exact_duplicate": 3, "near_duplicate": 5}
 
 
-def facts_of(name, rule="top", rows=1_000_000, **more):
+def subset_facts(name, rule="top", rows=1_000_000, **more):
     words = {"mean": 1234.5, "p5": 1, "median": 90.0, "p95": 12_345}
     return {
         "subset": name, "rule": rule, "rows": rows, "distinct_instructions": rows, "pool_fraction": 0.3,
@@ -432,11 +435,11 @@ def facts_of(name, rule="top", rows=1_000_000, **more):
 
 def test_the_table_is_no_wider_than_a_terminal():
     subsets = [
-        facts_of("medium_1M"),
-        facts_of("source_matched_10k", "source_matched"),
-        facts_of("heldout", "stratified by"),
+        subset_facts("medium_1M"),
+        subset_facts("source_matched_10k", "source_matched"),
+        subset_facts("heldout", "stratified by"),
     ]
-    lines = subset_table([*subsets, facts_of("none", rows=0)])
+    lines = subset_table([*subsets, subset_facts("none", rows=0)])
     assert max(map(len, lines)) <= 120 and len([line for line in lines if line]) == 5
     assert all("a_rather_long_name_0 10%" in line and "0.100-0.900" in line for line in lines if "1,000,000" in line)
 
@@ -452,9 +455,9 @@ def test_remarks_name_what_should_not_be_overlooked():
     coverage = {"diverse": {"topics": 9}, "top": {"topics": 4}}
     lines = remarks(
         [
-            facts_of("medium_1M", pool_fraction=0.96),
-            facts_of("source_matched_10k", "source_matched", controls="ultra_10k", selection=matched),
-            facts_of("diverse_10k", "diverse", selection={"coverage": coverage, "candidate_topics": 10}),
+            subset_facts("medium_1M", pool_fraction=0.96),
+            subset_facts("source_matched_10k", "source_matched", controls="ultra_10k", selection=matched),
+            subset_facts("diverse_10k", "diverse", selection={"coverage": coverage, "candidate_topics": 10}),
         ]
     )
     assert lines[0] == "medium_1M takes 96% of the pool: it is little else than the pool"
@@ -463,9 +466,9 @@ def test_remarks_name_what_should_not_be_overlooked():
 
 
 def test_the_figure_is_the_same_twice(tmp_path):
-    subsets = {name: facts_of(name, subset["rule"], subset["rows"]) for name, subset in SUBSETS.items()}
+    subsets = {name: subset_facts(name, subset["rule"], subset["rows"]) for name, subset in SUBSETS.items()}
     (tmp_path / "subsets").mkdir()
-    for name, facts in {**subsets, "heldout": facts_of("heldout", "stratified", 2_000)}.items():
+    for name, facts in {**subsets, "heldout": subset_facts("heldout", "stratified", 2_000)}.items():
         (tmp_path / "subsets" / f"{name}.json").write_text(json.dumps(facts))
     scores = {"subsets_left_out": {}, "pool_rows": 5_000_000, "scale_label": "1:1"}
     drawn = []

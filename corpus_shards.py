@@ -1,0 +1,326 @@
+"""Rows on disk in shards: written whole or not at all, read in any order, worked on by several processes.
+
+A step of a long job is a function of one shard that writes one file (`run_step`). A file is written under another name
+and renamed once it is whole, so a run that was killed at any instant goes on with the files that are there and does
+again only the shards that were in work. Memory holds some shards at a time, whatever the number of rows.
+
+Reads and writes what it is told to. `filter_steps.py` holds the steps, `subset_selection.py` writes subsets with it.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+
+from common import UserError, read_json
+
+# Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
+FILE_ROWS, BATCH_ROWS = 100_000, 1_000
+GATHER_ROWS = 20_000  # rows held at once while they are brought into order: whole batches
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whole files
+
+
+@contextlib.contextmanager
+def disk_errors(path):
+    """Within it, a disk that cannot be written to is a UserError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
+            reason = "the disk is full; make room and run the same command: it goes on from here"
+        else:
+            reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}") from error
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """A path to write to, whose file becomes that of `path` if all goes well. Raises UserError where it cannot."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with disk_errors(path):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(path, table) -> None:
+    """Write a pyarrow Table to one Arrow file."""
+    with whole_file(path) as temporary, pyarrow.OSFile(str(temporary), "wb") as sink:
+        with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table, BATCH_ROWS)
+
+
+def write_array(path, array: np.ndarray) -> None:
+    """Write one numpy array to a file that `numpy.load` reads."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array)
+
+
+def write_arrays(path, **arrays) -> None:
+    """Write numpy arrays by name, for `numpy.load`."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def write_facts(path, content) -> None:
+    """Write plain values as JSON."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rows by number
+
+
+class ShardedRows:
+    """The rows of some Arrow files, by their number from 0 over all of them; the files are opened while they are read.
+
+    `columns` adds columns, or takes their place: arrays with a value for every row, by name.
+    """
+
+    def __init__(self, paths: list, columns: dict | None = None):
+        self.paths, self.columns = [str(path) for path in paths], columns or {}
+        self.offsets = np.cumsum([0, *(sum(self._batch_sizes(path)) for path in self.paths)])
+        self.rows = int(self.offsets[-1])
+
+    @classmethod
+    def of_folder(cls, folder) -> "ShardedRows":
+        """The rows of a folder that `write_folder` or `common.write_arrow` wrote. Raises UserError where damaged."""
+        folder = Path(folder)
+        try:
+            return cls([folder / entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]])
+        except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
+            raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
+
+    def _batch_sizes(self, path: str) -> list[int]:
+        return [batch.num_rows for batch in _open(path).to_batches()]
+
+    def column(self, name: str):
+        """One column of all rows, in memory, as a chunked array."""
+        if name in self.columns:
+            return pyarrow.chunked_array([self.columns[name]])
+        chunks = []
+        for path in self.paths:
+            column = _open(path)[name]
+            chunks.append(pyarrow.concat_arrays(column.chunks) if column.num_chunks else pyarrow.array([], column.type))
+        return pyarrow.chunked_array(chunks, chunks[0].type if chunks else pyarrow.large_string())
+
+    def take_all(self):
+        """All rows as they are stored, memory-mapped."""
+        return pyarrow.concat_tables([_open(path) for path in self.paths])
+
+    def take(self, rows: np.ndarray, names: list[str] | None = None):
+        """The rows of these numbers in this order, as a Table of one batch. Holds them twice."""
+        order = np.argsort(rows, kind="stable")
+        ordered = np.asarray(rows)[order]
+        limits = np.searchsorted(ordered, self.offsets)
+        stored = [name for name in names if name not in self.columns] if names else None
+        parts = []
+        for shard in np.flatnonzero(np.diff(limits)).tolist():
+            wanted = ordered[limits[shard] : limits[shard + 1]] - self.offsets[shard]
+            parts += _take_from_file(self.paths[shard], wanted, stored)
+        table = pyarrow.Table.from_batches(parts) if parts else self._empty(stored)
+        if not np.array_equal(order, np.arange(len(order))):
+            back = np.empty(len(order), np.int64)
+            back[order] = np.arange(len(order))
+            table = table.combine_chunks().take(pyarrow.array(back))
+        return self._with_columns(table, rows, names)
+
+    def _with_columns(self, table, rows: np.ndarray, names: list[str] | None):
+        for name, values in self.columns.items():
+            if names and name not in names:
+                continue
+            picked = pyarrow.array(values[rows]) if isinstance(values, np.ndarray) else values.take(pyarrow.array(rows))
+            place = table.schema.get_field_index(name)
+            table = table.append_column(name, picked) if place < 0 else table.set_column(place, name, picked)
+        return table.select(names) if names else table
+
+    def _empty(self, stored: list[str] | None):
+        table = _open(self.paths[0]).slice(0, 0)
+        return table.select(stored) if stored is not None else table
+
+
+def _open(path: str):
+    return pyarrow.ipc.open_stream(pyarrow.memory_map(path)).read_all()
+
+
+def _take_from_file(path: str, wanted: np.ndarray, names: list[str] | None) -> list:
+    """Rows of ascending numbers of one file, copied out of it batch by batch."""
+    table = _open(path)
+    batches = (table.select(names) if names is not None else table).to_batches()
+    offsets = np.cumsum([0, *(batch.num_rows for batch in batches)])
+    limits = np.searchsorted(wanted, offsets)
+    return [
+        batches[number].take(pyarrow.array(wanted[limits[number] : limits[number + 1]] - offsets[number]))
+        for number in np.flatnonzero(np.diff(limits)).tolist()
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Folders of rows, as the datasets library has them
+
+
+def write_rows(source: ShardedRows, task: tuple[np.ndarray, str]) -> None:
+    """Write some rows, in the order given, to one Arrow file."""
+    rows, path = task
+    with whole_file(path) as temporary, pyarrow.OSFile(str(temporary), "wb") as sink:
+        writer = None
+        for start in range(0, max(len(rows), 1), GATHER_ROWS):
+            table = source.take(rows[start : start + GATHER_ROWS]).combine_chunks()
+            writer = writer or pyarrow.ipc.new_stream(sink, table.schema)
+            for batch in table.to_batches(BATCH_ROWS):
+                writer.write_batch(batch)
+        writer.close()
+
+
+def folder_files(folder, rows: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """The files that rows go into: tasks for `write_rows`."""
+    count = max(1, -(-len(rows) // FILE_ROWS))
+    return [
+        (rows[number * FILE_ROWS : (number + 1) * FILE_ROWS], f"{folder}/data-{number:05d}-of-{count:05d}.arrow")
+        for number in range(count)
+    ]
+
+
+def describe_folder(folder, files: list[str]) -> None:
+    """Write what `datasets.load_from_disk` wants beside the rows' files."""
+    state = dict.fromkeys(["_format_columns", "_format_type", "_split"])
+    state |= {"_data_files": [{"filename": Path(file).name} for file in files], "_fingerprint": "0" * 16}
+    state |= {"_format_kwargs": {}, "_output_all_columns": False}
+    types = {"double": "float64"}
+    schema = _open(files[0]).schema
+    features = {
+        field.name: {"dtype": types.get(str(field.type), str(field.type)), "_type": "Value"} for field in schema
+    }
+    write_facts(Path(folder) / "dataset_info.json", {"features": features})
+    write_facts(Path(folder) / "state.json", state)
+
+
+def write_folder(folder, source: ShardedRows, rows: np.ndarray, num_proc: int = 1) -> None:
+    """Write rows, in the order given, as a folder that `datasets.load_from_disk` opens, in place of an older one."""
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with disk_errors(folder):
+            temporary.mkdir()
+            tasks = folder_files(temporary, rows)
+            for _ in run_tasks(write_rows, source, tasks, min(num_proc, len(tasks))):
+                pass
+            describe_folder(temporary, [path for _, path in tasks])
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Several processes
+
+
+def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
+    """`function(context, task)` for every task, in their order, by `num_proc` processes; tasks are taken as needed.
+
+    The context reaches the processes by fork, unsent. Raises UserError where a process was killed.
+    """
+    if num_proc == 1:
+        yield from (function(context, task) for task in tasks)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    waiting: deque = deque()
+    try:
+        with ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context)) as pool:
+            for task in tasks:
+                waiting.append(pool.submit(_run, task))
+                if len(waiting) > num_proc + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError("a process was killed, for want of memory it may be: take a lower --num_proc") from error
+
+
+_worker = {}
+
+
+def _start_worker(function: Callable, context) -> None:
+    """Keep what a process works with, and end the process once its parent is gone, however that ended."""
+    import signal
+    import threading
+
+    def watch(parent: int = os.getppid()) -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers it
+    _worker.update(function=function, context=context)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _run(task):
+    return _worker["function"](_worker["context"], task)
+
+
+class Job:
+    """A job's folder on disk, its number of processes, and what its steps took: {step: seconds, CPU seconds, done}."""
+
+    def __init__(self, folder, num_proc: int):
+        self.folder, self.num_proc, self.steps = Path(folder), num_proc, {}
+
+    def path(self, name: str, number: int | None = None, suffix: str = "npy") -> Path:
+        """The file that a step writes for one of its shards, or for all."""
+        return self.folder / (f"{name}-{number:05d}.{suffix}" if number is not None else f"{name}.{suffix}")
+
+    def run_step(self, name: str, function: Callable, context, tasks: Iterable, total=None, unit: str = "rows") -> None:
+        """`function(context, task)`, which writes `path`, for every (path, units, task) whose file is not there yet."""
+        from tqdm import tqdm
+
+        sizes: deque = deque()
+
+        def pending():
+            for path, rows, task in tasks:
+                if path.exists():
+                    bar.update(rows)
+                else:
+                    sizes.append(rows)
+                    yield task
+
+        with self.timed(name), tqdm(total=total, desc=name, unit=f" {unit}", unit_scale=True, delay=2) as bar:
+            for _ in run_tasks(function, context, pending(), self.num_proc):
+                self.steps[name]["tasks"] += 1
+                bar.update(sizes.popleft())
+
+    @contextlib.contextmanager
+    def timed(self, name: str):
+        """Within it, time goes to the step of this name."""
+        entry = self.steps.setdefault(name, {"seconds": 0.0, "cpu_seconds": 0.0, "tasks": 0})
+        started, used = time.perf_counter(), _cpu_seconds()
+        try:
+            yield
+        finally:
+            entry["seconds"] = round(entry["seconds"] + time.perf_counter() - started, 3)
+            entry["cpu_seconds"] = round(entry["cpu_seconds"] + _cpu_seconds() - used, 3)
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
