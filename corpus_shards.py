@@ -246,16 +246,18 @@ def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
     from concurrent.futures.process import BrokenProcessPool
 
     waiting: deque = deque()
+    pool = ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context))
     try:
-        with ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context)) as pool:
-            for task in tasks:
-                waiting.append(pool.submit(_run, task))
-                if len(waiting) > num_proc + 1:
-                    yield waiting.popleft().result()
-            while waiting:
+        for task in tasks:
+            waiting.append(pool.submit(_run, task))
+            if len(waiting) > num_proc + 1:
                 yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError("a process was killed, for want of memory it may be: take a lower --num_proc") from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the shards in work are finished, no others
 
 
 _worker = {}
