@@ -24,7 +24,7 @@ from common import UserError, read_json
 
 # Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
-GATHER_ROWS = 20_000  # rows held at once while they are brought into order: whole batches
+GATHER_ROWS = 5_000  # rows held at once while they are brought into order: whole batches
 
 
 # ---------------------------------------------------------------------------------------------------------------------
