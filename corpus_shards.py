@@ -24,7 +24,7 @@ from common import UserError, read_json
 
 # Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
-GATHER_ROWS = 20_000  # rows held at once while they are brought into order: whole batches
+GATHER_ROWS = 5_000  # rows held at once while they are brought into order: whole batches
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -246,16 +246,18 @@ def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
     from concurrent.futures.process import BrokenProcessPool
 
     waiting: deque = deque()
+    pool = ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context))
     try:
-        with ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context)) as pool:
-            for task in tasks:
-                waiting.append(pool.submit(_run, task))
-                if len(waiting) > num_proc + 1:
-                    yield waiting.popleft().result()
-            while waiting:
+        for task in tasks:
+            waiting.append(pool.submit(_run, task))
+            if len(waiting) > num_proc + 1:
                 yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError("a process was killed, for want of memory it may be: take a lower --num_proc") from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the shards in work are finished, no others
 
 
 _worker = {}

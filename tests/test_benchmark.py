@@ -1,12 +1,15 @@
 """The benchmark: every contender runs or says why not, the numbers are kept, mistakes take one line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from test_quality_scorer import PAIRS
 
+import filter_benchmark
 from benchmark import CONTENDERS, available, benchmark_scorer, table_lines
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -40,3 +43,48 @@ def test_the_command_line_writes_its_numbers(tmp_path):
     assert facts["config"]["rows"] == len(PAIRS) and facts["provenance"]["hardware"]["cores"]
     done = subprocess.run([*command, "nowhere.jsonl"], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
+
+
+def test_words_change_names_in_pairs_and_keep_capitals():
+    words = [f"word{letter}" for letter in "abcdefghijklmnopqrst"]
+    names = filter_benchmark.renamed_words(words, np.random.default_rng(0))
+    assert 4 <= len(names) <= 16 and all(names[names[word]] == word != names[word] for word in names)
+    names = {"cat": "dog", "dog": "cat"}
+    assert filter_benchmark.rename("The Cat, DOG's 2 cats: cat", names) == "The Dog, CAT's 2 cats: dog"
+    assert filter_benchmark.rename("The Cat", {}) == "The Cat"
+
+
+def test_memory_of_a_tree_counts_the_children():
+    ours = filter_benchmark.tree_memory(os.getpid())
+    assert ours["pss"] >= ours["anonymous"] > 1_000
+    code = "import time; held = bytearray(b'x') * 100_000_000; print('held', flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    more = filter_benchmark.tree_memory(os.getpid())
+    child.kill()
+    child.wait()
+    assert more["anonymous"] - ours["anonymous"] > 90_000
+
+
+def test_planted_copies_tell_the_searches_apart():
+    rng = np.random.default_rng(1)
+    pairs = [(f"ask {number}", " ".join(f"w{word}" for word in rng.integers(0, 9_000, 60))) for number in range(300)]
+    planted, similarity = filter_benchmark.plant(pairs, rng)
+    assert len(planted) == 2 * len(similarity) == 600 and 0.2 < (similarity >= 0.8).mean() < 0.95
+    ours, rensa, _ = filter_benchmark.measure_deduplicators(pairs, 0)
+    assert ours["precision"] >= 0.98 and ours["recall"] >= 0.95 and ours["dropped"] == 0
+    assert rensa["documents_per_second"] > 0
+    assert len(filter_benchmark.deduplicator_lines([ours, rensa])) == 3
+
+
+def test_the_filter_stage_is_measured(tmp_path):
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(json.dumps({"instruction": ask, "response": reply}) for ask, reply in PAIRS))
+    command = [sys.executable, "benchmark.py", "filter", "--rows", "60", "--results_dir", str(tmp_path), "--data"]
+    done = subprocess.run([*command, str(data)], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0 and "2 processes against 1" in done.stdout, done.stderr
+    facts = json.loads((tmp_path / "benchmark" / "filter.json").read_text())
+    assert [(run["rows"], run["num_proc"]) for run in facts["runs"]] == [(15, 2), (60, 2), (60, 1)]
+    assert facts["runs"][1]["content_hash"] == facts["runs"][2]["content_hash"]
+    assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in facts["runs"])
+    assert not (tmp_path / "benchmark" / "work").exists()
