@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow
 import pytest
 
+import dataset_files
 import filter_datasets
+import filter_steps
 from common import UserError, read_arrow, read_json
 from corpus_shards import Job, ShardedRows, write_table
 from decontamination_steps import holds_heldout_response
@@ -31,7 +33,7 @@ def words(rng, count):
     return " ".join(f"w{number}" for number in rng.integers(0, 5_000, count))
 
 
-def test_benchmarks_columns_and_turns_together(tmp_path, capsys):
+def test_benchmarks_columns_and_turns_together(tmp_path, capsys, monkeypatch):
     rng = np.random.default_rng(0)
     questions = [words(rng, 25) for _ in range(6)]
     bench = write_lines(tmp_path / "bench.jsonl", [{"question": text, "answer": "7"} for text in questions])
@@ -68,6 +70,13 @@ def test_benchmarks_columns_and_turns_together(tmp_path, capsys):
     assert not ids & {"flat-5", "flat-9", "flat-11", "chat4#2"}
     assert facts["provenance"]["inputs"].keys() == {*data, bench}
     assert "hold one of the 6 items of bench" in capsys.readouterr().out
+    for module, name, value in ((dataset_files, "CHUNK_ROWS", 9), (filter_steps, "SHARD_ROWS", 30)):
+        monkeypatch.setattr(module, name, value)
+    again = run(
+        tmp_path / "again", "--dataset", *data, "--columns", "instruction=a.b,response=c", "--turns", "all",
+        "--decontaminate", bench, "--num_proc", "2",
+    )  # fmt: skip
+    assert (again["ledger"], again["content_hash"]) == (ledger, facts["content_hash"])
 
 
 def test_a_benchmark_that_changed_is_no_longer_done(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from test_filter_datasets import make_rows, write_input
 
 import filter_datasets
+import filter_steps
 import instruction_difficulty as difficulty
 import language_model as lm
 import quality_scorer
@@ -341,7 +342,9 @@ def test_weights_that_are_none_are_refused(text):
     assert "ifd" not in quality_scorer.parse_weights("clarity=0.1")
 
 
-def test_the_filter_writes_a_nullable_column(folder, tmp_path, tiny_models, tokenizer, capsys):
+@pytest.mark.parametrize("part_rows", [4_096, 7])
+def test_the_filter_writes_a_nullable_column(folder, tmp_path, tiny_models, tokenizer, capsys, monkeypatch, part_rows):
+    monkeypatch.setattr(filter_steps, "IFD_ROWS", part_rows)
     rows = make_rows(40)
     rows[7] |= {"response": "y"}  # one token, and shorter than cleaning allows
     rows[8] |= {"instruction": "Is it so?", "response": "stone"}
@@ -364,6 +367,25 @@ def test_the_filter_writes_a_nullable_column(folder, tmp_path, tiny_models, toke
     capsys.readouterr()
     command(filter_datasets, *options, "--ifd", folder)
     assert "is already done" in capsys.readouterr().out
+
+
+def test_a_killed_measurement_goes_on_with_the_parts_that_are_there(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(filter_steps, "IFD_ROWS", 10)
+    path, measure, calls = write_input(tmp_path, make_rows(40)), difficulty.measure, []
+
+    def measured(*arguments, **options):
+        calls.append(len(arguments[2]))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure(*arguments, **options)
+
+    monkeypatch.setattr(difficulty, "measure", measured)
+    options = ["--dataset", path, "--results_dir", tmp_path / "results", "--num_proc", "1", "--ifd", folder]
+    with pytest.raises(KeyboardInterrupt):
+        command(filter_datasets, *options)
+    command(filter_datasets, *options)
+    assert calls == [10, 10, 10, 10, 10] and read_json(tmp_path / "results" / "scores.json")["ifd"]["rows"] == 40
+    assert read_arrow(tmp_path / "results" / "subsets" / "high_100k").column_names[-1] == "ifd"
 
 
 def test_another_model_is_not_done(folder, tmp_path, tiny_models, tokenizer):
