@@ -4,7 +4,8 @@ A step of a long job is a function of one shard that writes one file (`run_step`
 and renamed once it is whole, so a run that was killed at any instant goes on with the files that are there and does
 again only the shards that were in work. Memory holds some shards at a time, whatever the number of rows.
 
-Reads and writes what it is told to. `filter_steps.py` holds the steps, `subset_selection.py` writes subsets with it.
+Reads and writes what it is told to. `filter_steps.py` and `decontamination_steps.py` hold the steps,
+`subset_selection.py` writes subsets with it.
 """
 
 import contextlib
