@@ -10,11 +10,9 @@ from task_families import ADJECTIVES, CITIES, EASY_NOUNS, NAMES, NOUNS, draft_of
 def write_table(rng, difficulty):
     """A Markdown table of given rows: two rows of two columns; three of three; four of three, most points first."""
     count, width = ((2, 2), (3, 3), (4, 3))[difficulty - 1]
-    points = rng.sample(range(10, 100), count)
-    rows = [
-        list(row) for row in zip(rng.sample(NAMES, count), map(str, points), rng.sample(CITIES, count), strict=True)
-    ]
-    rows = [row[:width] for row in rows]
+    points = map(str, rng.sample(range(10, 100), count))
+    names, cities = rng.sample(NAMES, count), rng.sample(CITIES, count)
+    rows = [list(row[:width]) for row in zip(names, points, cities, strict=True)]
     columns = ["name", "points", "city"][:width]
     facts = "; ".join(", ".join(row) for row in rows)
     if difficulty == 3:

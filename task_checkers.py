@@ -40,18 +40,16 @@ NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
 ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
 LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads)\b", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
-NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n\s*\w")
+NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
 REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
 DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
 MONTH_NAMES = "january february march april may june july august september october november december".split()
 MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
-DATE = re.compile(
-    rf"\b(?:([0-9]{{1,2}})(?:st|nd|rd|th)?(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?)\b",
-    re.IGNORECASE,
-)
-TABLE_RULE = re.compile(r"[|:\- \t]*-[|:\- \t]*")
+DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
+DATE = re.compile(rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? {DAY_PATTERN})\b", re.IGNORECASE)
+TABLE_RULE = set("|:- \t")  # the characters of the line under a header
 WRAPPING = " \t\r\n.,;!?\"'`*_"
 
 
@@ -239,7 +237,7 @@ def is_final_number(answer, value, operands=(), other_units=()):
 def is_final_choice(answer, value, options, given=(), claim=None):
     """`value` as what the answer comes to: working that names other `options` may come before it.
 
-    That is the last sentence to name an option, or the ones with the word `claim`, less reasons ("because ...") and what
+    That is the last sentence to name an option, or those with the word `claim`, less reasons ("because ...") and what
     stands before "so". Options of the question (`given`) may be repeated anywhere.
     """
     free = {option.lower() for option in options} - {option.lower() for option in given}
@@ -288,7 +286,7 @@ def is_table(answer, rows):
     Letter case, outer bars, emphasis and spacing are free; lines without a bar may stand around the table.
     """
     lines = [line.strip() for line in _unfence(answer).splitlines() if "|" in line]
-    if len(lines) != len(rows) + 1 or not TABLE_RULE.fullmatch(lines[1]):
+    if len(lines) != len(rows) + 1 or not set(lines[1]) <= TABLE_RULE or "-" not in lines[1]:
         return False
     found = [[cell.strip(WRAPPING).lower() for cell in line.strip("|").split("|")] for line in lines]
     rule = found.pop(1)

@@ -254,8 +254,8 @@ CASES = {
     ),
     "translate_words": (
         "items", {"values": ["zan", "tolo"]},
-        ["zan tolo", "Zan tolo.", '"zan tolo"', "zan, tolo", "The translation is: zan tolo", "zan\ntolo", "**zan tolo**",
-         "Sure! Word by word it is: zan, tolo."],
+        ["zan tolo", "Zan tolo.", '"zan tolo"', "zan, tolo", "The translation is: zan tolo", "zan\ntolo",
+         "**zan tolo**", "Sure! Word by word it is: zan, tolo."],
         ["tolo zan", "zan", "red lamp", "zan tolo mip", "zantolo", "zan or tolo", "", "red = zan, lamp = tolo"],
     ),
     "code_output": (
@@ -292,26 +292,34 @@ MORE = {  # family -> accepted, rejected
         ["lamp lamp lamp!", "1. lamp\n2. lamp\n3. lamp", '"lamp lamp lamp"', "Here it is: lamp lamp lamp"],
         ["", "lamps lamps lamps", "drum drum drum"],
     ),
-    "replace_word": (["Red lamp.", '"red lamp"', "```\nred lamp\n```", "It becomes red lamp"], ["", "lamp", "red lamp red lamp"]),
+    "replace_word": (
+        ["Red lamp.", '"red lamp"', "```\nred lamp\n```", "It becomes red lamp"], ["", "lamp", "red lamp red lamp"],
+    ),
     "upper_case": (["**RED LAMP**", "RED  LAMP", "`RED LAMP`", "```\nRED LAMP\n```"], ["", "RED_LAMP"]),
     "reverse_order": (
         ["Tree, Lamp, Apple", "- tree\n- lamp\n- apple", "tree, lamp and apple", "Reversed: tree lamp apple"],
         ["tree", "", "lamp, tree, apple", "tree, lamp, apple, drum"],
     ),
-    "drop_word": (["Apple, Tree", "apple\ntree", "1. apple\n2. tree", "The list is apple, tree"], ["", "apples, trees", "apple or tree"]),
+    "drop_word": (
+        ["Apple, Tree", "apple\ntree", "1. apple\n2. tree", "The list is apple, tree"],
+        ["", "apples, trees", "apple or tree"],
+    ),
     "pick_position": (["The answer is drum.", "DRUM", "drum!"], ["drumstick"]),
     "starts_with": (["drum", "'drum'", "**drum**", "It starts with d: drum"], ["", "lamp", "drum or lamp"]),
     "passage_extraction": (["Drum", "a drum.", "**drum**", "The answer is the drum"], ["", "tree", "drumstick"]),
     "table_lookup": (["The city is Paris.", "**Paris**", "Paris!", "'Paris'"], ["Lima", "", "Not Paris"]),
     "json_object": (
-        ['{ "item" : "lamp" , "count" : 5 }', 'The object is {"item": "lamp", "count": 5}.', '`{"item": "lamp", "count": 5}`'],
+        ['{ "item" : "lamp" , "count" : 5 }', 'The object is {"item": "lamp", "count": 5}.',
+         '`{"item": "lamp", "count": 5}`'],
         [],
     ),
     "choose_items": (
-        ["tree and drum", "- drum\n- tree", "Apple, Drum", "I choose: apple, tree"], ["", "apples, lamps", "violin, harp"],
+        ["tree and drum", "- drum\n- tree", "Apple, Drum", "I choose: apple, tree"],
+        ["", "apples, lamps", "violin, harp"],
     ),
     "numbered_list": (
-        ["1.apple\n2.lamp", "1. apple.\n2. lamp.", "1. apple\n2. lamp\n\nI hope this helps.", "```\n1. apple\n2. lamp\n```"],
+        ["1.apple\n2.lamp", "1. apple.\n2. lamp.", "1. apple\n2. lamp\n\nI hope this helps.",
+         "```\n1. apple\n2. lamp\n```"],
         ["", "1. apple\n2. lamp\n3. drum", "1. apple\n- lamp"],
     ),
     "exact_length": (
@@ -320,10 +328,12 @@ MORE = {  # family -> accepted, rejected
     ),
     "required_words": (
         ["A tree hides the lamp", '"My lamp lights a tree."', "Mr. Ray has a lamp and tree.", "Is a lamp a tree?"],
-        ["The lamp is here. The tree is there.", "the lamp", "A tree, a lamp and a drum and a cat and a dog and a boat and a road."],
+        ["The lamp is here. The tree is there.", "the lamp",
+         "A tree, a lamp and a drum and a cat and a dog and a boat and a road."],
     ),
     "sentence_edges": (
-        ["TODAY THERE IS A LAMP", "Today, we light the lamp.", "**Today I see a lamp.**", "Today Mr. Ray sold my lamp."],
+        ["TODAY THERE IS A LAMP", "Today, we light the lamp.", "**Today I see a lamp.**",
+         "Today Mr. Ray sold my lamp."],
         ["Today. I saw a lamp.", "", "Lamp today."],
     ),
     "rubric_label": (["SHORT", "'short'", '"short"', "The answer is short."], ["shortly", "", "medium"]),
@@ -522,6 +532,9 @@ NASTY = [
     "[" * 10_000, '{"a":' * 1_600, "1,1" * 3_000 + "x", "\n" * 10_000, "9. " * 3_000, "answer: " * 1_200, "= " * 5_000,
     "a" * 1_000_000, "1" * 1_000_000, "{" * 1_000_000, "\u0661\u0662", "NaN", '{"item": NaN}', "1e999", "' or 1=1",
     "__import__('os').system('true')", "x.y-z'" * 1_600, "\t" * 9_000 + "- lamp", "than " * 2_000,
+    "|-\n" * 3_000, "a|b\n" + "-" * 9_000 + "|x\n", ". " * 5_000, "." + "\n " * 4_900 + "A", "12 of " * 1_600,
+    "so " * 3_000, "because " * 1_200, "may " * 2_400, "1." * 5_000, "1.\n" * 3_000, "*" * 10_000 + "\n" + "*" * 1_000_000,
+    "#### 1" * 1_600, "1e5 " * 2_500, "\u0663 april 4\u0663",
 ]  # fmt: skip
 
 
