@@ -1,18 +1,25 @@
 """Evaluate one run: held-out loss, loss by quality band, task completion.
 
     python evaluate_quality_tradeoff.py results/ultra_10k_500M
+    python evaluate_quality_tradeoff.py results/ultra_10k_500M --eval_dataset other_rows.jsonl owner/name
 
-Reads  <run>/model/, <run>/experiment_config.json, subsets/heldout/ beside the run.
+Reads  <run>/model/, <run>/experiment_config.json, subsets/heldout/ beside the run, outside sets.
 Writes <run>/evaluation/heldout_loss.json and heldout_loss/ (one row per example: nats, tokens, bytes),
        <run>/evaluation/task_completion.json and task_completion/ (one row per prompt: answer, passed),
+       <run>/evaluation/outside/<set>.json and <set>/ (the loss of each --eval_dataset, like the held-out loss),
        <run>/quality_analysis/quality_bands.json (bits per byte by band of each score dimension).
 
 Held-out loss is the response's negative log-likelihood; bits per byte compare across tokenizers. Loss alone is not
-quality: task completion, the share of verifiable prompts whose checker passes, stands beside it.
+quality: task completion, the share of verifiable prompts whose checker passes, stands beside it. Intervals are 95%:
+of losses by a bootstrap over rows, of shares Wilson's; both speak of other rows of the same kinds.
 """
 
+import functools
+import math
+import re
 import time
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
@@ -29,30 +36,43 @@ from common import (
     write_arrow,
     write_json,
 )
+from dataset_files import hash_input
+from dataset_readers import read_rows
 from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
-from training_configs import SCORE_WEIGHTS
+from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
+from training_configs import HELDOUT, SCORE_WEIGHTS
 
 DIMENSIONS = ["quality", *SCORE_WEIGHTS]
 BANDS = 5
+BOOTSTRAP_DRAWS = 1_000
 
 
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
     parser.add_argument("--force", action="store_true", help="evaluate again even where it is done")
+    parser.add_argument(
+        "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other sets to measure the loss on"
+    )
     args = parser.parse_args()
-    evaluate_run(Path(args.run), args.force)
+    evaluate_run(Path(args.run), args.force, args.eval_dataset)
 
 
-def evaluate_run(run: Path, force: bool = False) -> dict:
+def evaluate_run(run: Path, force: bool = False, eval_datasets: list[str] = ()) -> dict:
     """Evaluate a finished run, or what of it is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     run_model = RunModel(run / "model", config["precision"])
     heldout = evaluate_heldout(run, config, inputs, run_model, force)
+    for entry in eval_datasets:
+        outside = evaluate_outside(run, config, inputs, run_model, entry, force)
+        print(f"{run.name}: {outside['bits_per_byte']:.4f} bits per byte over {outside['rows']} rows of {entry}")
     tasks = evaluate_tasks(run, config, inputs, run_model, force)
+    low, high = tasks["interval"]
     print(
         f"{run.name}: {heldout['bits_per_byte']:.4f} bits per byte over {heldout['rows']} held-out rows, "
-        f"task completion {tasks['task_completion']:.1%} of {tasks['prompts']} prompts"
+        f"task completion {tasks['task_completion']:.1%} [{low:.1%}, {high:.1%}] of {tasks['prompts']} prompts, "
+        f"loose {tasks['task_completion_loose']:.1%}; two models differ detectably from "
+        f"{tasks['minimum_detectable_difference']:.1%} on"
     )
     return {"bits_per_byte": heldout["bits_per_byte"], "task_completion": tasks["task_completion"]}
 
@@ -63,8 +83,6 @@ def evaluate_run(run: Path, force: bool = False) -> dict:
 
 def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel, force: bool) -> dict:
     """Loss of every held-out row, and its bands by score; returns heldout_loss.json."""
-    from tqdm import tqdm
-
     started = time.time()
     settings = {key: config[key] for key in ("max_tokens", "heldout_rows", "precision")}
     marker, bands_marker = run / "evaluation" / "heldout_loss.json", run / "quality_analysis" / "quality_bands.json"
@@ -76,23 +94,54 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
     clear(bands_marker)
     clear(marker, marker.with_suffix(""))
     table = choose_rows(read_arrow(run.parent / "subsets" / "heldout"), config["heldout_rows"])
-    run_model.load()
-    examples = encode_examples(
-        run_model.tokenizer, table["instruction"].to_pylist(), table["response"].to_pylist(), config["max_tokens"]
-    )
-    usable = [index for index, example in enumerate(examples) if example]
-    if not usable:
-        raise UserError(f"none of the {len(examples)} held-out rows has a response to measure")
-    with tqdm(total=len(usable), desc="held-out loss", unit="row", leave=False) as bar:
-        kept = [examples[index] for index in usable]
-        pad_id = pad_token_id(run_model.tokenizer)
-        losses, tokens = response_losses(run_model.model, kept, pad_id, run_model.device, run_model.precision, bar)
-    rows = loss_rows(table.take(usable), kept, run_model.tokenizer, losses, tokens)
+    rows, speed = measure_losses(table, run_model, config["max_tokens"], "held-out loss")
     write_arrow(marker.with_suffix(""), rows)
     facts = {"config": settings, "provenance": provenance(started, inputs)}
-    write_json(bands_marker, {**facts, "bands": quality_bands(rows)})
-    write_json(marker, {**facts, **summarise_losses(rows), "rows_dropped_empty": len(examples) - len(usable)})
+    write_json(bands_marker, {**facts, "train_subset": config["subset"], "bands": quality_bands(rows)})
+    write_json(marker, {**facts, **summarise_losses(rows), **speed})
     return read_json(marker)
+
+
+def evaluate_outside(run: Path, config: dict, inputs: dict, run_model: RunModel, entry: str, force: bool) -> dict:
+    """Loss on a set of one's own, up to HELDOUT["max_rows"] random rows of it; returns its JSON.
+
+    Nothing keeps such a set apart from the training rows: that is for whoever names it to know.
+    """
+    started = time.time()
+    marker = run / "evaluation" / "outside" / f"{re.sub(r'[^A-Za-z0-9]+', '_', entry).strip('_')}.json"
+    settings = {"eval_dataset": entry, "max_rows": HELDOUT["max_rows"]}
+    settings |= {key: config[key] for key in ("max_tokens", "precision")}
+    inputs = {"model": inputs["model"], "eval_dataset": hash_input(entry)}
+    if is_done(marker, settings, inputs, force):
+        print(f"skipped: {marker} is already done")
+        return read_json(marker)
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    clear(marker, marker.with_suffix(""))
+    table, ledger = read_rows([entry], HELDOUT["max_rows"], 0)
+    rows, speed = measure_losses(table, run_model, config["max_tokens"], entry)
+    write_arrow(marker.with_suffix(""), rows)
+    facts = {"config": settings, "provenance": provenance(started, inputs), "rows_read": ledger["rows_read"]}
+    write_json(marker, {**facts, **summarise_losses(rows), **speed})
+    return read_json(marker)
+
+
+def measure_losses(table, run_model: RunModel, max_tokens: int, what: str):
+    """The per-example record of a table of rows (see `loss_rows`), and {"rows_dropped_empty", "tokens_per_second"}."""
+    from tqdm import tqdm
+
+    run_model.load()
+    instructions, responses = (table[name].to_pylist() for name in ("instruction", "response"))
+    examples = encode_examples(run_model.tokenizer, instructions, responses, max_tokens)
+    usable = [index for index, example in enumerate(examples) if example]
+    if not usable:
+        raise UserError(f"none of the {len(examples)} rows for {what} has a response to measure")
+    kept = [examples[index] for index in usable]
+    pad_id, started = pad_token_id(run_model.tokenizer), time.perf_counter()
+    with tqdm(total=len(kept), desc=what, unit="row", leave=False) as bar:
+        losses, tokens = response_losses(run_model.model, kept, pad_id, run_model.device, run_model.precision, bar)
+    speed = sum(len(example.ids) for example in kept) / (time.perf_counter() - started)
+    rows = loss_rows(table.take(usable), kept, run_model.tokenizer, losses, tokens)
+    return rows, {"rows_dropped_empty": len(examples) - len(usable), "tokens_per_second": round(speed, 1)}
 
 
 def choose_rows(table, rows: int | None):
@@ -103,7 +152,7 @@ def choose_rows(table, rows: int | None):
 
 
 def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.ndarray):
-    """The per-example record: the row's id, source and scores, its loss in nats, response tokens and UTF-8 bytes.
+    """The per-example record: the row's id, source, any scores, its loss in nats, response tokens and UTF-8 bytes.
 
     A response cut at max_tokens counts the bytes of what was left of it.
     """
@@ -114,29 +163,49 @@ def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.n
         if example.response_cut:
             response = tokenizer.decode(list(example.ids[example.prompt_tokens :]))
         byte_counts.append(len(response.encode("utf-8")))
-    columns = {name: table[name] for name in ["id", "source", *DIMENSIONS]}
+    columns = {name: table[name] for name in ["id", "source", *DIMENSIONS] if name in table.column_names}
     return pyarrow.table({**columns, "nll": losses, "tokens": tokens, "bytes": np.array(byte_counts, dtype=np.int64)})
 
 
 def summarise_losses(rows) -> dict:
-    """Corpus-level loss: per token, as perplexity, as bits per byte, and by source."""
+    """Corpus-level loss: per token, as perplexity, as bits per byte, by source, and its plain mean over sources.
+
+    An interval of bits per byte is one over rows; for the mean over sources, rows are redrawn within each source.
+    """
     sources = np.array(rows["source"].to_pylist())
     nll, tokens, size = (rows[name].to_numpy() for name in ("nll", "tokens", "bytes"))
-    by_source = {
-        source: {"rows": int(chosen.sum()), "bits_per_byte": bits_per_byte(nll[chosen], size[chosen])}
-        for source in sorted(set(sources))
-        for chosen in [sources == source]
-    }
+    by_source, draws = {}, []
+    for number, source in enumerate(sorted(set(sources))):
+        chosen = sources == source
+        drawn = resampled(nll[chosen], size[chosen] * np.log(2), seed=number)
+        draws.append(drawn)
+        value = bits_per_byte(nll[chosen], size[chosen])
+        by_source[source] = {"rows": int(chosen.sum()), "bits_per_byte": value, "interval": interval_of(drawn)}
     loss = float(nll.sum() / tokens.sum())
+    loss_draws = resampled(nll, tokens, seed=0)
     return {
         "rows": len(rows),
         "response_tokens": int(tokens.sum()),
         "response_bytes": int(size.sum()),
         "loss_per_token": loss,
+        "loss_per_token_interval": interval_of(loss_draws),
         "perplexity": float(np.exp(loss)),
+        "perplexity_interval": interval_of(np.exp(loss_draws)),
         "bits_per_byte": bits_per_byte(nll, size),
+        "bits_per_byte_interval": interval_of(resampled(nll, size * np.log(2), seed=0)),
+        "bits_per_byte_macro": float(np.mean([entry["bits_per_byte"] for entry in by_source.values()])),
+        "bits_per_byte_macro_interval": interval_of(np.mean(draws, axis=0)),
         "by_source": by_source,
     }
+
+
+def resampled(numerators: np.ndarray, denominators: np.ndarray, seed: int) -> np.ndarray:
+    """Ratios of sums over BOOTSTRAP_DRAWS resamples of the rows; inputs (rows,), returns (BOOTSTRAP_DRAWS,)."""
+    return bootstrap_ratios(numerators[None], denominators[None], BOOTSTRAP_DRAWS, seed)[:, 0]
+
+
+def interval_of(draws: np.ndarray) -> list[float]:
+    return list(percentile_interval(draws))
 
 
 def bits_per_byte(nll: np.ndarray, size: np.ndarray) -> float:
@@ -158,6 +227,7 @@ def quality_bands(rows) -> dict:
                 "high": float(scores[part].max()),
                 "rows": len(part),
                 "bits_per_byte": bits_per_byte(nll[part], size[part]),
+                "interval": interval_of(resampled(nll[part], size[part] * np.log(2), seed=band)),
             }
             for band, part in enumerate(parts)
             if len(part)
@@ -176,12 +246,7 @@ def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, f
     started = time.time()
     settings = {key: config[key] for key in config if key.startswith("suite")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
-    try:
-        tasks = verifiable_tasks.make_suite(config["suite"], config["suite_prompts"], config["suite_seed"])
-    except ValueError as error:
-        raise UserError(
-            f"the suite {config['suite']!r} cannot give suite_prompts={config['suite_prompts']}: {error}"
-        ) from error
+    tasks = suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])
     inputs = {"model": inputs["model"], "suite": verifiable_tasks.suite_hash(tasks)}
     marker = run / "evaluation" / "task_completion.json"
     if is_done(marker, settings, inputs, force):
@@ -196,6 +261,7 @@ def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, f
             **{key: task[key] for key in ("id", "family", "difficulty", "prompt", "reference")},
             "answer": answer["answer"],
             "passed": verifiable_tasks.check(task, answer["answer"]),
+            "passed_loose": verifiable_tasks.check_loose(task, answer["answer"]),
             "answer_tokens": answer["tokens"],
             "ended": answer["ended"],
         }
@@ -208,21 +274,61 @@ def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, f
             "config": settings,
             "provenance": provenance(started, inputs),
             "suite": config["suite"],
+            "suite_version": verifiable_tasks.SUITE_VERSION,
             "suite_hash": inputs["suite"],
-            "prompts": len(rows),
-            "task_completion": float(np.mean([row["passed"] for row in rows])),
-            "by_family": count_passed(rows, "family"),
-            "by_difficulty": count_passed(rows, "difficulty"),
+            **summarise_tasks(rows),
         },
     )
     return read_json(marker)
 
 
-def count_passed(rows: list[dict], key: str) -> dict:
-    """{value of `key`: {"prompts", "passed"}}, in sorted order."""
-    groups = sorted({row[key] for row in rows})
-    passed = {group: [row["passed"] for row in rows if row[key] == group] for group in groups}
-    return {str(group): {"prompts": len(passed[group]), "passed": sum(passed[group])} for group in groups}
+@functools.cache
+def suite_tasks(suite: str, prompts: int, seed: int) -> list[dict]:
+    """The tasks of a run's settings, drawn in well under a second, so that training can ask before it begins.
+
+    Raises UserError where the suite cannot give so many different prompts.
+    """
+    try:
+        return verifiable_tasks.make_suite(suite, prompts, seed)
+    except ValueError as error:
+        raise UserError(f"the suite {suite!r} cannot give suite_prompts={prompts}: {error}") from error
+
+
+def summarise_tasks(rows: list[dict]) -> dict:
+    """Task completion, strict (`passed`) and loose, with Wilson intervals, over all prompts, families, difficulties.
+
+    The interval takes the prompts for a random draw from the suite's families: families are not resampled, for they
+    are all there is. The minimum detectable difference is the true difference between two models near this rate that
+    a two-sided 95% test finds with 80% power, as if their prompts were not the same; paired, less is enough.
+    """
+    total = count_passed(rows, lambda row: "all")["all"]
+    rate = min(max(total["passed"], 1), len(rows) - 1) / len(rows) if len(rows) > 1 else 0.5
+    z = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(POWER)
+    return {
+        "prompts": len(rows),
+        "task_completion": total["passed"] / len(rows),
+        "interval": total["interval"],
+        "task_completion_loose": total["passed_loose"] / len(rows),
+        "interval_loose": list(wilson_interval(total["passed_loose"], len(rows))),
+        "minimum_detectable_difference": z * math.sqrt(2 * rate * (1 - rate) / len(rows)),
+        "by_family": count_passed(rows, lambda row: row["family"]),
+        "by_difficulty": count_passed(rows, lambda row: str(row["difficulty"])),
+        "by_family_and_difficulty": count_passed(rows, lambda row: f"{row['family']} {row['difficulty']}"),
+    }
+
+
+def count_passed(rows: list[dict], group_of) -> dict:
+    """{group: {"prompts", "passed", "passed_loose", "interval"}} by `group_of(row)`, in sorted order."""
+    groups: dict = {}
+    for row in rows:
+        counts = groups.setdefault(group_of(row), {"prompts": 0, "passed": 0, "passed_loose": 0})
+        counts["prompts"] += 1
+        counts["passed"] += row["passed"]
+        counts["passed_loose"] += row["passed_loose"]
+    return {
+        group: {**groups[group], "interval": list(wilson_interval(groups[group]["passed"], groups[group]["prompts"]))}
+        for group in sorted(groups)
+    }
 
 
 if __name__ == "__main__":

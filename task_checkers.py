@@ -5,7 +5,8 @@ bullets or a code fence never fail an answer, while a second candidate ("42 or 4
 Checkers only read the answer: nothing in it is executed, every pattern runs in linear time, and answers of more than
 `MAX_ANSWER_CHARACTERS` fail unread, so that any string whatever gets a verdict at once.
 
-Used through `verifiable_tasks.check`; reads and writes no files.
+Used through `verifiable_tasks.check`; reads and writes no files. A change of what any of them accepts needs a higher
+`verifiable_tasks.SUITE_VERSION`; a test holds the verdicts of its reference table.
 """
 
 import itertools
@@ -38,6 +39,17 @@ LIST_MARKER = re.compile(r"^[ \t]{0,8}(?:[-*+]|[0-9]{1,2}[.)])[ \t]+", re.MULTIL
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
 ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
 LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads)\b", re.IGNORECASE)
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
+NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n[ \t]*\w")
+TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
+REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
+CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
+MONTH_NAMES = "january february march april may june july august september october november december".split()
+MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
+DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
+DATE = re.compile(rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? {DAY_PATTERN})\b", re.IGNORECASE)
+TABLE_RULE = set("|:- \t")  # the characters of the line under a header
 WRAPPING = " \t\r\n.,;!?\"'`*_"
 
 
@@ -157,12 +169,11 @@ def is_selection(answer, options, count):
 
 
 def is_numbered_list(answer, values):
-    """Lines "1. ...", "2. ..." with `values` in order; one lead-in line that ends in a colon may come before."""
+    """One block of lines "1. ...", "2. ..." with `values` in order; prose may stand before and after it."""
     lines = [line.strip() for line in _unfence(answer).splitlines() if line.strip()]
-    if len(lines) == len(values) + 1 and lines[0].endswith(":"):
-        lines = lines[1:]
-    matches = [NUMBERED_LINE.fullmatch(line) for line in lines]
-    if len(matches) != len(values) or not all(matches):
+    places = [place for place, line in enumerate(lines) if LIST_MARKER.match(line) or NUMBERED_LINE.match(line)]
+    matches = [NUMBERED_LINE.fullmatch(lines[place]) for place in places]
+    if len(places) != len(values) or not all(matches) or places[-1] - places[0] != len(places) - 1:
         return False
     numbered = [(int(match[1]), match[2].strip(WRAPPING).lower()) for match in matches]
     return numbered == [(number, value.lower()) for number, value in enumerate(values, start=1)]
@@ -188,19 +199,98 @@ def _object_without_duplicates(pairs):
     return dict(pairs)
 
 
-def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, last=None):
-    """Text of `min_words` to `max_words` words with every `required` word, and the `first` and `last` word as given.
+def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, last=None, forbidden=()):
+    """One sentence of `min_words` to `max_words` words: every `required` and no `forbidden` word, edges as given.
 
     Fewer than 60% different words is a loop, not a sentence. "Here is a sentence:" may come before.
     """
     text = _unfence(answer)
     announcement, _, announced = text.partition(":")
-    words = _words(announced if announced.strip() and ANNOUNCING_WORDS & set(_words(announcement)) else text)
+    text = announced.strip() if announced.strip() and ANNOUNCING_WORDS & set(_words(announcement)) else text
+    words = _words(text)
     if not words or len(words) < min_words or (max_words is not None and len(words) > max_words):
         return False
-    if len(set(words)) < 0.6 * len(words) or not {word.lower() for word in required} <= set(words):
+    if NEXT_SENTENCE.search(TITLES.sub(r"\1", text)) or len(set(words)) < 0.6 * len(words):
+        return False
+    if not {word.lower() for word in required} <= set(words) or {word.lower() for word in forbidden} & set(words):
         return False
     return (first is None or words[0] == first.lower()) and (last is None or words[-1] == last.lower())
+
+
+def is_final_number(answer, value, operands=(), other_units=()):
+    """The whole number `value` as what the answer comes to: working with other numbers may come before it.
+
+    That is the last number that is none of the question's (`operands`), after "answer is" where the writer says so. A
+    unit right after it must not be one of `other_units`.
+    """
+    text = DIGIT_THEN_LETTER.sub(" ", _committed(answer))
+    words = [word.replace(",", "") for word in _words(text)]
+    if _is_hedged(words, value) or _loops(_words(answer)):
+        return False
+    places = [place for place, word in enumerate(words) if word == str(value)]
+    if places and words[places[-1] + 1 : places[-1] + 2] and words[places[-1] + 1] in other_units:
+        return False
+    numbers = [number for number in _numbers(text) if number not in operands]
+    return bool(numbers) and numbers[-1] == value
+
+
+def is_final_choice(answer, value, options, given=(), claim=None):
+    """`value` as what the answer comes to: working that names other `options` may come before it.
+
+    That is the last sentence to name an option, or those with the word `claim`, less reasons ("because ...") and what
+    stands before "so". Options of the question (`given`) may be repeated anywhere.
+    """
+    free = {option.lower() for option in options} - {option.lower() for option in given}
+    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(_committed(answer))]
+    naming = [clause for clause in clauses if free & set(clause)]
+    if not naming or _loops(_words(answer)):
+        return False
+    deciding = [clause for clause in naming if claim in clause] or naming[-1:]
+    return all(free & set(clause) == {value.lower()} and not _is_hedged_word(clause, value) for clause in deciding)
+
+
+def _main_clause(sentence):
+    sentence = CONCLUSION.split(sentence)[-1]
+    return _words(REASON.split(sentence)[0]) or _words(sentence)
+
+
+def _is_hedged_word(words, value):
+    places = [place for place, word in enumerate(words) if word == value.lower()]
+    reach = NEGATION_REACH_WORDS  # "Anna is not the tallest": on either side
+    return any(HEDGES & set(words[max(0, place - reach) : place + reach]) for place in places)
+
+
+def is_date(answer, day, month, given=()):
+    """Day and month, in either order, the month by its name or first three letters; a year may follow.
+
+    The last sentence with a date must hold this one alone, beside those of the question (`given`, [day, month] each).
+    """
+    known = {tuple(date) for date in given}
+    sentences = [_dates(sentence) - known for sentence in SENTENCE_END.split(_committed(answer))]
+    named = [dates for dates in sentences if dates]
+    hedged = HEDGES & set(_words(_committed(answer)))
+    return bool(named) and named[-1] == {(day, month)} and not hedged and not _loops(_words(answer))
+
+
+def _dates(text):
+    """The (day, month) pairs that a text names."""
+    return {
+        (int(match[1] or match[4]), 1 + [name[:3] for name in MONTH_NAMES].index((match[2] or match[3]).lower()[:3]))
+        for match in DATE.finditer(text)
+    }
+
+
+def is_table(answer, rows):
+    """One Markdown table: `rows` of cells in order, the first of them the header, a rule of dashes under it.
+
+    Letter case, outer bars, emphasis and spacing are free; lines without a bar may stand around the table.
+    """
+    lines = [line.strip() for line in _unfence(answer).splitlines() if "|" in line]
+    if len(lines) != len(rows) + 1 or not set(lines[1]) <= TABLE_RULE or "-" not in lines[1]:
+        return False
+    found = [[cell.strip(WRAPPING).lower() for cell in line.strip("|").split("|")] for line in lines]
+    rule = found.pop(1)
+    return len(rule) == len(rows[0]) and found == [[cell.lower() for cell in row] for row in rows]
 
 
 CHECKERS = {
@@ -212,4 +302,8 @@ CHECKERS = {
     "numbered_list": is_numbered_list,
     "json_object": is_json_object,
     "sentence": is_sentence,
+    "final_number": is_final_number,
+    "final_choice": is_final_choice,
+    "date": is_date,
+    "table": is_table,
 }

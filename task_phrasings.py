@@ -275,6 +275,139 @@ CORES = {
             'put a hyphen between each two letters of "{word}".', 'spell out "{word}" with hyphens, like c-a-t.',
         ]
     },
+    "write_table": {
+        "table": [
+            "write these rows as a Markdown table with the columns {columns}: {facts}.",
+            "make a Markdown table with the columns {columns} from these rows: {facts}.",
+            "put these rows into a Markdown table under the headings {columns}: {facts}.",
+            "give a Markdown table, columns {columns}, with these rows: {facts}.",
+        ],
+        "sorted": [
+            "write these rows as a Markdown table with the columns {columns}, the most points first: {facts}.",
+            "make a Markdown table with the columns {columns}, sorted from most to fewest points: {facts}.",
+            "put these rows into a Markdown table under the headings {columns}, highest points on top: {facts}.",
+            "give a Markdown table, columns {columns}, ordered by points from high to low: {facts}.",
+        ],
+    },
+    "forbidden_words": {
+        "without": [
+            'write one sentence about a {word}, using the word "{word}" but not {forbidden}.',
+            'make one sentence with the word "{word}" in it. Do not use {forbidden}.',
+            'use the word "{word}" in one sentence that does not contain {forbidden}.',
+            'give one sentence that has "{word}" in it and avoids {forbidden}.',
+        ]
+    },
+    "letter_case": {
+        "lower": [
+            'write "{text}" in small letters.', 'put "{text}" in lower case.', 'turn "{text}" into small letters.',
+            'change "{text}" to lower case letters.', 'give "{text}" all in lower case.',
+        ],
+        "title": [
+            'start every word of "{text}" with a capital letter.', 'write "{text}" with a capital at each word.',
+            'copy "{text}" and capitalise the first letter of every word.', 'put "{text}" in title case.',
+        ],
+        "one": [
+            'copy "{text}" with only the word "{word}" in capital letters.',
+            'write "{text}" again and put just "{word}" in upper case.',
+            'in "{text}", turn the word "{word}" into capitals and leave the rest as it is.',
+            'give "{text}" with "{word}" in all capitals, all else in small letters.',
+        ],
+    },
+    "drop_repeats": {
+        "once": [
+            "write each of these words only once, in the order they first appear: {words}.",
+            "remove the repeated words from this list and keep the order: {words}.",
+            "leave out each word that has come before: {words}.",
+            "list these words without repeats, in their first order: {words}.",
+            "take out the duplicates and keep the first of each: {words}.",
+        ]
+    },
+    "extract_items": {
+        "numbers": [
+            "list the numbers in this text, in order, and nothing else. {text}",
+            "{text} Which numbers are in this text? List only them, in order.",
+            "read this. {text} Give only its numbers, in the order they appear.",
+            "here is a text. {text} Write down its numbers in order, nothing else.",
+        ],
+        "names": [
+            "list the people in this text by name, in order, and nothing else. {text}",
+            "{text} Which people are in this text? List only their names, in order.",
+            "read this. {text} Give only the names of its people, in the order they appear.",
+            "here is a text. {text} Write down the names of the people in order, nothing else.",
+        ],
+    },
+    "common_words": {
+        "both": [
+            "list the words that are in both lists. First list: {first}. Second list: {second}.",
+            "first list: {first}. Second list: {second}. Which words do they share?",
+            "which words of the first list are also in the second? First: {first}. Second: {second}.",
+            "here are two lists. One: {first}. Two: {second}. Give only the words that are in both.",
+        ]
+    },
+    "word_problem": {
+        "solve": [
+            "{story} {ask}", "solve this. {story} {ask}", "read this and work it out. {story} {ask}",
+            "here is a problem. {story} {ask}", "think about this. {story} {ask}",
+        ]
+    },
+    "unit_conversion": {
+        "convert": [
+            "how many {unit} are {amount}?", "change {amount} to {unit}.", "give {amount} in {unit}.",
+            "what is {amount} in {unit}?", "work out how many {unit} there are in {amount}.",
+        ],
+        "between": [
+            "how many minutes is it from {start} to {end} on the same day?",
+            "a train leaves at {start} and arrives at {end}. How many minutes does it take?",
+            "a lesson starts at {start} and ends at {end}. How many minutes long is it?",
+            "work out the minutes between {start} and {end} on the same day.",
+        ],
+    },
+    "weekday": {
+        "after": [
+            "which day is {days} after {start}?", "what day of the week comes {days} after {start}?",
+            "today is {start}. What day will it be in {days}?", "name the day that is {days} after {start}.",
+        ],
+        "before": [
+            "which day is {days} before {start}?", "what day of the week was {days} before {start}?",
+            "today is {start}. What day was it {days} ago?", "name the day that is {days} before {start}.",
+        ],
+    },
+    "date_shift": {
+        "after": [
+            "which date is {days} after {start}?", "today is {start}. What date will it be in {days}?",
+            "give the day and month {days} after {start}.", "what date comes {days} after {start}?",
+        ],
+        "before": [
+            "which date is {days} before {start}?", "today is {start}. What date was it {days} ago?",
+            "give the day and month {days} before {start}.", "what date came {days} before {start}?",
+        ],
+    },
+    "ordering_logic": {
+        "who": [
+            "{facts} Who is the {claim}?", "read this. {facts} Who is the {claim}?",
+            "use these facts. {facts} Name the {claim} person.", "here are some facts. {facts} Who is {claim} of all?",
+        ]
+    },
+    "translate_words": {
+        "there": [
+            'use this word list: {dictionary}. Translate "{text}" word by word.',
+            'here is a small dictionary: {dictionary}. What is "{text}" in the new language?',
+            'a dictionary: {dictionary}. With it, translate "{text}" word for word.',
+        ],
+        "back": [
+            'use this word list: {dictionary}. Translate "{text}" into English word by word.',
+            'here is a small dictionary: {dictionary}. What is "{text}" in English?',
+            'a dictionary: {dictionary}. With it, translate "{text}" into English word for word.',
+        ],
+    },
+    "code_output": {
+        "prints": [
+            "read this Python code.\n{code}\nWhat does it print?",
+            "read this Python code.\n{code}\nWhat number does it print?",
+            "here is some Python code.\n{code}\nGive its output.",
+            "look at this Python code.\n{code}\nSay what number it prints.",
+        ]
+    },
     "world_colour": {
         "ask": [
             "which colour does {name} like?", "what is the colour of {name}?", "name the colour of {name}.",

@@ -34,7 +34,7 @@ from common import (
     run_main,
     write_json,
 )
-from evaluate_quality_tradeoff import evaluate_run
+from evaluate_quality_tradeoff import evaluate_run, suite_tasks
 from generation_analysis import analyse_run
 from language_model import (
     encode_examples,
@@ -144,6 +144,7 @@ def plan_experiment(config: dict, results_dir: Path) -> dict:
     spec = model_spec(config)
     if config["max_tokens"] > config["block_tokens"]:
         raise UserError(f"max_tokens {config['max_tokens']} is more than block_tokens {config['block_tokens']}")
+    suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])  # a suite too large shows now
     require_subset(results_dir, "heldout")
     subset = require_subset(results_dir, config["subset"]) if config["subset"] else None
     inputs = {"subset": subset["ids_hash"]} if subset else {}

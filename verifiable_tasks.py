@@ -2,8 +2,8 @@
 
 `make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` adds an invented world
 that only `make_demo_rows` teaches. Everything is drawn from string seeds and is the same on every machine. Reads and
-writes no files; the families are in `task_families.py`, the checkers in `task_checkers.py`, the corpus in
-`demo_corpus.py`.
+writes no files; the families are in `task_families.py`, `format_families.py` and `reasoning_families.py`, the checkers
+in `task_checkers.py`, the corpus in `demo_corpus.py`.
 
     python verifiable_tasks.py                # every family, one example of each difficulty
     python verifiable_tasks.py --suite demo --seed 1
@@ -15,13 +15,22 @@ import json
 import random
 
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES, PLANTED_SHARES, make_demo_rows
+from format_families import FORMAT_FAMILIES
+from reasoning_families import REASONING_FAMILIES
 from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
 from task_families import FAMILIES, draw
 
-__all__ = ["CHECKERS", "PLANTED_SHARES", "SUITES", "check", "make_demo_rows", "make_suite", "suite_hash"]
+__all__ = [
+    "CHECKERS", "PLANTED_SHARES", "SUITES", "SUITE_VERSION", "check", "check_loose", "make_demo_rows", "make_suite",
+    "suite_hash",
+]  # fmt: skip
 
+SUITE_VERSION = 2  # raise it with any change of what a checker accepts: results of two versions do not compare
+
+GENERAL_FAMILIES = {**FAMILIES, **FORMAT_FAMILIES, **REASONING_FAMILIES}
+EVERY_FAMILY = {**GENERAL_FAMILIES, **ALL_FAMILIES}
 SUITES = {  # suite -> family -> its difficulties there
-    "general": {family: [1, 2, 3] for family in FAMILIES},
+    "general": {family: [1, 2, 3] for family in GENERAL_FAMILIES},
     "demo": {family: settings["difficulties"] for family, settings in DEMO_FAMILIES.items()},
 }
 MAX_REDRAWS = 1_000  # a cell of family and difficulty that yields no new prompt in so many draws is exhausted
@@ -55,7 +64,7 @@ def _cells(families):
 
 def _unseen_task(family, difficulty, rng, seen):
     for _ in range(MAX_REDRAWS):
-        draft, prompt = draw(family, ALL_FAMILIES[family], difficulty, "suite", rng)
+        draft, prompt = draw(family, EVERY_FAMILY[family], difficulty, "suite", rng)
         if prompt not in seen:
             seen.add(prompt)
             return {
@@ -66,13 +75,27 @@ def _unseen_task(family, difficulty, rng, seen):
 
 
 def check(task, answer):
-    """Whether the string `answer` solves the task; never raises, and over-long answers fail unread."""
+    """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread."""
     return len(answer) <= MAX_ANSWER_CHARACTERS and CHECKERS[task["checker"]](answer, **task["arguments"])
 
 
+def check_loose(task, answer):
+    """Whether the answer passes as it is, or less its first line, its last line or both, each also without asterisks.
+
+    The loose accuracy of IFEval (Zhou et al. 2023, arXiv:2311.07911), which forgives a greeting, a closing remark and
+    Markdown emphasis. Whatever passes `check` passes here.
+    """
+    if len(answer) > MAX_ANSWER_CHARACTERS:
+        return False
+    lines = answer.split("\n")
+    variants = [answer, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
+    variants = dict.fromkeys(variants + [variant.replace("*", "") for variant in variants])
+    return any(check(task, variant) for variant in variants)
+
+
 def suite_hash(tasks):
-    """SHA-256, in hex, of the tasks as canonical JSON."""
-    canonical = json.dumps(tasks, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """SHA-256, in hex, of SUITE_VERSION and the tasks as canonical JSON."""
+    canonical = json.dumps([SUITE_VERSION, tasks], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ FLOORS = [
     ["common"],
     ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
     ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme", "score_output"],
-    ["training_loop", "demo_corpus", "pair_features", "scorecard"],
+    ["training_loop", "demo_corpus", "pair_features", "scorecard", "format_families", "reasoning_families"],
     ["verifiable_tasks", "near_duplicates", "decontamination", "scorecard_figures", "corpus_shards"],
     ["dataset_files", "scorecard_tables", "filter_ledger"],
     ["dataset_readers", "scorecard_page"],

@@ -1,6 +1,7 @@
 """Verifiable tasks: what each family's checker accepts and rejects, the suites, and the planted demo corpus."""
 
 import collections
+import hashlib
 import json
 import random
 import subprocess
@@ -13,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import demo_corpus
+import reasoning_families
 import task_families
 import verifiable_tasks
 from task_phrasings import CORES
 
 ROOT = Path(__file__).parent.parent
-FAMILIES = demo_corpus.ALL_FAMILIES
+FAMILIES = verifiable_tasks.EVERY_FAMILY
 
 SUM = {"value": 42, "operands": [17, 25]}
 LARGER = {"value": "43", "options": ["42", "43"], "opposites": ["smaller", "less", "lower"]}
@@ -29,6 +31,7 @@ COPIED = {"value": "red lamp"}
 CAPITALS = {"value": "RED LAMP", "match_case": True}
 PETS = {"value": "cat", "options": ["cat", "dog", "goat"]}
 LABELS = {"value": "short", "options": ["short", "long"]}
+DAYS = task_families.DAYS
 TOWNS = {"value": "Paris", "options": ["Paris", "Rome", "Lima"]}
 
 # family -> checker, arguments, accepted answers, rejected answers; near misses among both
@@ -164,6 +167,103 @@ CASES = {
         ["l-a-m-p", "L-A-M-P", "Lamp is spelt: l-a-m-p", '"l-a-m-p".'],
         ["lamp", "l a m p", "l-a-p", "l-a-m-p-s", "l--a-m-p"],
     ),
+    "write_table": (
+        "table", {"rows": [["name", "points"], ["Anna", "12"], ["Ben", "7"]]},
+        ["| name | points |\n| --- | --- |\n| Anna | 12 |\n| Ben | 7 |", "name|points\n-|-\nAnna|12\nBen|7",
+         "| Name | Points |\n|:---|---:|\n| anna | 12 |\n| ben | 7 |",
+         "Here is the table:\n\n| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n\nI hope this helps!",
+         "```\n| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n```",
+         "| **name** | **points** |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |",
+         "|name|points|\n|---|---|\n|Anna|12|\n\n|Ben|7|", "|  name |points  |\n| - | - |\n| Anna|12 |\n|Ben |7|"],
+        ["| name | points |\n| Anna | 12 |\n| Ben | 7 |", "| name | points |\n|---|---|\n| Ben | 7 |\n| Anna | 12 |",
+         "| name | points |\n|---|---|\n| Anna | 12 |", "name, points\nAnna, 12\nBen, 7",
+         "| points | name |\n|---|---|\n| 12 | Anna |\n| 7 | Ben |",
+         "| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 8 |",
+         "| name | points |\n|---|\n| Anna | 12 |\n| Ben | 7 |",
+         "| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n| Clara | 9 |", "", "|---|---|"],
+    ),
+    "forbidden_words": (
+        "sentence", {"min_words": 3, "max_words": 40, "required": ["lamp"], "forbidden": ["the", "is"]},
+        ["My lamp looks new.", "A lamp stands here!", "Her lamp was there", "I like this lamp.", '"I see a lamp."',
+         "Here is a sentence: I need a lamp.", "Their lamp, my lamp and his.", "Mr. Ray sold a lamp."],
+        ["The lamp looks new.", "My lamp is new.", "A tree stands here.", "lamp", "I like lamps a lot.",
+         "I saw a lamp. It was new.", "Under THE lamp I read.", "lamp lamp lamp lamp", ""],
+    ),
+    "letter_case": (
+        "text", {"value": "Red Lamp Here", "match_case": True},
+        ["Red Lamp Here", "Red Lamp Here.", '"Red Lamp Here"', "The new text is: Red Lamp Here", "**Red Lamp Here**",
+         "Red  Lamp  Here", "```\nRed Lamp Here\n```", "Sure! In title case: Red Lamp Here"],
+        ["red lamp here", "Red lamp here", "RED LAMP HERE", "Red Lamp", "Red Lamp Here Red Lamp Here", "Red Lamps Here",
+         "red Lamp Here", "Red-Lamp-Here", ""],
+    ),
+    "drop_repeats": (
+        "items", SORTED,
+        ["apple, lamp, tree", "apple lamp tree", "- apple\n- lamp\n- tree", "Each word once: apple, lamp, tree.",
+         "1. apple\n2. lamp\n3. tree", "Apple, Lamp, Tree", "apple, lamp and tree", "apple; lamp; tree"],
+        ["apple, lamp, apple, tree", "apple, tree, lamp", "apple, lamp", "lamp, tree", "apple, lamp, tree, tree",
+         "apple", "", "apples, lamps, trees"],
+    ),
+    "extract_items": (
+        "items", {"values": ["12", "7"]},
+        ["12, 7", "12 7", "12 and 7", "- 12\n- 7", "The numbers are: 12, 7.", "1. 12\n2. 7", "12\n7", "12; 7"],
+        ["7, 12", "12", "12, 7, 9", "127", "12 dollars, 7 dollars", "Anna, Ben", "", "12, 8", "twelve, seven"],
+    ),
+    "common_words": (
+        "selection", {"options": ["lamp", "tree"], "count": 2},
+        ["lamp, tree", "tree, lamp", "lamp and tree", "- lamp\n- tree", "In both lists: lamp, tree.", "Lamp, Tree",
+         "1. tree\n2. lamp", "The words they share are lamp and tree."],
+        ["lamp", "lamp, tree, drum", "lamp, drum", "lamp, lamp", "", "none", "lamps, trees", "lamp or tree"],
+    ),
+    "word_problem": (
+        "final_number", {"value": 13, "operands": [5, 3, 2]},
+        ["13", "The answer is 13.", "5 * 3 = 15 and 15 - 2 = 13", "She has 13 apples left.", "thirteen", "13apples",
+         "First there are 15. Then 2 go, which leaves **13**.", "5 boxes of 3 make 15. 15 - 2 = 13 apples.",
+         "15 - 2 = 13\n#### 13", "13, which is 5 times 3 less 2."],
+        ["15", "5 * 3 = 15", "13 or 15", "12", "", "-13", "130", "It is not 13.", "13.5", "13 - 1 = 12",
+         "13. 13. 13.", "5 * 3 - 2"],
+    ),
+    "unit_conversion": (
+        "final_number", {"value": 180, "operands": [3, 60], "other_units": ["hours", "seconds"]},
+        ["180", "180 minutes", "180min", "3 hours are 180 minutes.", "3 x 60 = 180", "There are 60 in one, so 180.",
+         "The answer is 180.", "1 hour has 60 minutes, so 3 hours have 180 minutes."],
+        ["180 hours", "180 seconds", "18", "1800", "3", "60", "about 170", "180 or 190", "", "180 - 10 = 170"],
+    ),
+    "weekday": (
+        "final_choice", {"value": "Friday", "options": DAYS, "given": ["Tuesday"]},
+        ["Friday", "friday.", "It is Friday.", "Three days after Tuesday is Friday.", "It will be **Friday**",
+         "Wednesday, Thursday, Friday. So it is Friday.", "Friday is three days after Tuesday.",
+         "Tuesday + 1 is Wednesday. Tuesday + 3 is Friday.", "The answer is Friday"],
+        ["Tuesday", "Wednesday", "Friday or Saturday", "Wednesday, Thursday, Friday", "not Friday", "Fri", "",
+         "It is Saturday, three days after Tuesday.", "Friday. No, Saturday.", "Friday Friday Friday Friday"],
+    ),
+    "date_shift": (
+        "date", {"day": 4, "month": 4, "given": [[25, 3]]},
+        ["4 April", "April 4", "April 4th", "the 4th of April", "10 days after 25 March is 4 April.", "4 Apr",
+         "April 4, 2023", "March has 31 days, so it is 4 April.", "One week on it is 1 April. Then it is 4 April."],
+        ["5 April", "4 May", "25 March", "14 April", "4 April or 5 April", "April", "not 4 April", "", "4/4",
+         "3 April, 4 April", "4 Aprils"],
+    ),
+    "ordering_logic": (
+        "final_choice", {"value": "Anna", "options": ["Anna", "Ben", "Clara"], "claim": "tallest"},
+        ["Anna", "Anna.", "The tallest is Anna.", "Anna is the tallest because Anna is taller than Ben.",
+         "Anna is taller than Ben, so Anna is the tallest.", "It is **Anna**.", "The answer is Anna.",
+         "Ben is taller than Clara. Anna is taller than Ben. The tallest is Anna.",
+         "Anna is the tallest. Ben is second."],
+        ["Ben", "Anna is taller than Ben.", "Anna and Ben", "Anna or Ben", "Ben is the tallest.", "not Anna", "",
+         "Anna, Ben, Clara", "Anna is not the tallest.", "Annabel", "Anna is the tallest. Ben is the tallest."],
+    ),
+    "translate_words": (
+        "items", {"values": ["zan", "tolo"]},
+        ["zan tolo", "Zan tolo.", '"zan tolo"', "zan, tolo", "The translation is: zan tolo", "zan\ntolo",
+         "**zan tolo**", "Sure! Word by word it is: zan, tolo."],
+        ["tolo zan", "zan", "red lamp", "zan tolo mip", "zantolo", "zan or tolo", "", "red = zan, lamp = tolo"],
+    ),
+    "code_output": (
+        "final_number", {"value": 30, "operands": [16, 5, 9]},
+        ["30", "It prints 30.", "a becomes 25, and 25 + 5 = 30", "thirty: 30", "The answer is 30", "`30`",
+         "```\n30\n```", "a = 25, b = 5, so the code prints 30.", "30.0"],
+        ["25", "a + b", "print(30 + 1)", "16 + 9", "31", "30 or 25", "not 30", "", "300", "30 30 30 30"],
+    ),
     **{
         f"world_{attribute}": (
             "choice", PETS,
@@ -175,9 +275,124 @@ CASES = {
 }  # fmt: skip
 
 
+# more of the same, so that every family has at least eight of each
+MORE = {  # family -> accepted, rejected
+    "arithmetic": (["forty-two: 42"], []),
+    "comparison": (["It is 43, which is the larger.", "`43`", "The answer: 43"], []),
+    "number_sequence": (["The answer is 50", "**50**", "50.0"], ["5", "-50", "50 50 50 50"]),
+    "sort_words": (
+        ["apple; lamp; tree", "1. apple\n2. lamp\n3. tree", "**apple**, **lamp**, **tree**", "Apple, Lamp, Tree"],
+        ["tree, lamp, apple", "apple", "", "apple-lamp-tree"],
+    ),
+    "sort_numbers": (["- 4\n- 7\n- 21", "4; 7; 21", "**4, 7, 21**"], ["21, 7, 4", "", "4 < 7 < 12", "7, 21"]),
+    "count_words": (["**3**", "3.", "It has three words", "3 words"], ["4", "", "3 3 3 3", "13"]),
+    "count_letters": (["1 time", "**1**", "1.", "It occurs 1 time."], ["0", "", "1 1 1 1"]),
+    "copy_text": (["RED LAMP", "`red lamp`", "The text is: red lamp!"], ["", "red  lamp?? blue", "red-lamp"]),
+    "repeat_word": (
+        ["lamp lamp lamp!", "1. lamp\n2. lamp\n3. lamp", '"lamp lamp lamp"', "Here it is: lamp lamp lamp"],
+        ["", "lamps lamps lamps", "drum drum drum"],
+    ),
+    "replace_word": (
+        ["Red lamp.", '"red lamp"', "```\nred lamp\n```", "It becomes red lamp"], ["", "lamp", "red lamp red lamp"],
+    ),
+    "upper_case": (["**RED LAMP**", "RED  LAMP", "`RED LAMP`", "```\nRED LAMP\n```"], ["", "RED_LAMP"]),
+    "reverse_order": (
+        ["Tree, Lamp, Apple", "- tree\n- lamp\n- apple", "tree, lamp and apple", "Reversed: tree lamp apple"],
+        ["tree", "", "lamp, tree, apple", "tree, lamp, apple, drum"],
+    ),
+    "drop_word": (
+        ["Apple, Tree", "apple\ntree", "1. apple\n2. tree", "The list is apple, tree"],
+        ["", "apples, trees", "apple or tree"],
+    ),
+    "pick_position": (["The answer is drum.", "DRUM", "drum!"], ["drumstick"]),
+    "starts_with": (["drum", "'drum'", "**drum**", "It starts with d: drum"], ["", "lamp", "drum or lamp"]),
+    "passage_extraction": (["Drum", "a drum.", "**drum**", "The answer is the drum"], ["", "tree", "drumstick"]),
+    "table_lookup": (["The city is Paris.", "**Paris**", "Paris!", "'Paris'"], ["Lima", "", "Not Paris"]),
+    "json_object": (
+        ['{ "item" : "lamp" , "count" : 5 }', 'The object is {"item": "lamp", "count": 5}.',
+         '`{"item": "lamp", "count": 5}`'],
+        [],
+    ),
+    "choose_items": (
+        ["tree and drum", "- drum\n- tree", "Apple, Drum", "I choose: apple, tree"],
+        ["", "apples, lamps", "violin, harp"],
+    ),
+    "numbered_list": (
+        ["1.apple\n2.lamp", "1. apple.\n2. lamp.", "1. apple\n2. lamp\n\nI hope this helps.",
+         "```\n1. apple\n2. lamp\n```"],
+        ["", "1. apple\n2. lamp\n3. drum", "1. apple\n- lamp"],
+    ),
+    "exact_length": (
+        ["A lamp was here.", "Her lamp, my lamp.", "Is this your lamp?", "Here is one: The lamp looks red."],
+        ["", "My lamp. It works.", "The lamp looks very red."],
+    ),
+    "required_words": (
+        ["A tree hides the lamp", '"My lamp lights a tree."', "Mr. Ray has a lamp and tree.", "Is a lamp a tree?"],
+        ["The lamp is here. The tree is there.", "the lamp",
+         "A tree, a lamp and a drum and a cat and a dog and a boat and a road."],
+    ),
+    "sentence_edges": (
+        ["TODAY THERE IS A LAMP", "Today, we light the lamp.", "**Today I see a lamp.**",
+         "Today Mr. Ray sold my lamp."],
+        ["Today. I saw a lamp.", "", "Lamp today."],
+    ),
+    "rubric_label": (["SHORT", "'short'", '"short"', "The answer is short."], ["shortly", "", "medium"]),
+    "spelling": (["L-a-m-p.", "**l-a-m-p**", "`l-a-m-p`", "The letters are: l-a-m-p"], ["", "l.a.m.p", "p-m-a-l"]),
+    **{
+        f"world_{attribute}": (["CAT", "**cat**", "The answer is cat."], ["goat"])
+        for attribute in demo_corpus.WORLD_VALUES
+    },
+}  # fmt: skip
+for _family, (_accepted, _rejected) in MORE.items():
+    CASES[_family][2].extend(_accepted)
+    CASES[_family][3].extend(_rejected)
+VERDICTS_OF_VERSION = {2: "e4d0c95e8bfba6a8"}  # SUITE_VERSION -> hash of the table below; a new version gets a new line
+
+
+def test_a_changed_verdict_needs_a_new_version():
+    """Any change of a checker, or of the table, that shows here changes results: raise SUITE_VERSION, then pin it."""
+    answers = [answer for *_, accepted, rejected in CASES.values() for answer in [*accepted, *rejected]]
+    verdicts = [
+        [verifiable_tasks.check({"checker": checker, "arguments": arguments}, answer) for answer in answers]
+        for checker, arguments, *_ in CASES.values()
+    ]
+    drawn = verifiable_tasks.make_suite("general", 400, 0), verifiable_tasks.make_suite("demo", 100, 0)
+    digest = hashlib.sha256(json.dumps([answers, verdicts, drawn]).encode()).hexdigest()[:16]
+    assert VERDICTS_OF_VERSION[verifiable_tasks.SUITE_VERSION] == digest
+
+
+def test_the_suite_hash_knows_the_version(monkeypatch):
+    tasks = verifiable_tasks.make_suite("demo", 5, 0)
+    before = verifiable_tasks.suite_hash(tasks)
+    monkeypatch.setattr(verifiable_tasks, "SUITE_VERSION", 1_000)
+    assert verifiable_tasks.suite_hash(tasks) != before
+
+
+def test_loose_forgives_what_ifeval_forgives():
+    task = {"checker": "text", "arguments": {"value": "red lamp"}}
+    for answer in ("Hello\nred lamp", "red lamp\nBye now", "Hello\nred lamp\nBye", "red *lamp*", "Hi\nred *lamp*\nBye"):
+        assert verifiable_tasks.check_loose(task, answer) and not verifiable_tasks.check(task, answer)
+    for answer in ("Hello\nHello\nred lamp", "red drum", "", "x" * 1_000_000):
+        assert not verifiable_tasks.check_loose(task, answer)
+
+
+def test_code_prints_what_the_family_says():
+    """The family's own snippets, run here; no checker runs anything."""
+    import contextlib
+    import io
+
+    rng = random.Random(0)
+    for difficulty in (1, 2, 3):
+        for _ in range(60):
+            draft = reasoning_families.code_output(rng, difficulty)
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(draft["slots"]["code"], {})
+            assert printed.getvalue().strip() == draft["answer"]
+
+
 def test_every_family_has_cases_and_phrasings():
     assert CASES.keys() == FAMILIES.keys() == CORES.keys()
-    assert all(len(accepted) >= 4 and len(rejected) >= 4 for *_, accepted, rejected in CASES.values())
+    assert all(len(accepted) >= 8 and len(rejected) >= 8 for *_, accepted, rejected in CASES.values())
 
 
 @pytest.mark.parametrize("family", CASES)
@@ -220,7 +435,7 @@ def test_suite_is_balanced_and_solvable(name):
 
 def test_general_suite_leaves_the_invented_world_out():
     families = {task["family"] for task in verifiable_tasks.make_suite("general", 200, seed=0)}
-    assert len(families) >= 12 and not any(family.startswith("world_") for family in families)
+    assert len(families) >= 25 and not any(family.startswith("world_") for family in families)
 
 
 def test_unknown_suite_is_named():
@@ -317,6 +532,10 @@ NASTY = [
     "[" * 10_000, '{"a":' * 1_600, "1,1" * 3_000 + "x", "\n" * 10_000, "9. " * 3_000, "answer: " * 1_200, "= " * 5_000,
     "a" * 1_000_000, "1" * 1_000_000, "{" * 1_000_000, "\u0661\u0662", "NaN", '{"item": NaN}', "1e999", "' or 1=1",
     "__import__('os').system('true')", "x.y-z'" * 1_600, "\t" * 9_000 + "- lamp", "than " * 2_000,
+    "|-\n" * 3_000, "a|b\n" + "-" * 9_000 + "|x\n", ". " * 5_000, "." + "\n " * 4_900 + "A", "12 of " * 1_600,
+    "so " * 3_000, "because " * 1_200, "may " * 2_400, "1." * 5_000, "1.\n" * 3_000,
+    "*" * 10_000 + "\n" + "*" * 1_000_000,
+    "#### 1" * 1_600, "1e5 " * 2_500, "\u0663 april 4\u0663",
 ]  # fmt: skip
 
 
@@ -350,4 +569,4 @@ def test_the_table_shows_every_cell():
     shown = subprocess.run(
         [sys.executable, "verifiable_tasks.py", "--seed", "1"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert len(shown.stdout.splitlines()) == 1 + 3 * len(task_families.FAMILIES)
+    assert len(shown.stdout.splitlines()) == 1 + 3 * len(verifiable_tasks.GENERAL_FAMILIES)
