@@ -4,10 +4,11 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json
+Writes <results>/benchmark/scorer.json, generate.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
+    python benchmark.py generate          # batched against one prompt at a time, the same greedy answers
 """
 
 import re
@@ -16,6 +17,7 @@ import time
 import zlib
 from pathlib import Path
 
+from benchmark_generation import benchmark_generate
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
@@ -192,8 +194,9 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "generate"], help="what to measure")
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
+    parser.add_argument("--model", help="generate: a model's folder or id (default: random weights)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
     parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
@@ -209,6 +212,8 @@ def main() -> None:
     arguments = parse_arguments()
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
+    if arguments.stage == "generate":
+        return benchmark_generate(folder, arguments.model)
     data = arguments.data
     max_samples = arguments.max_samples or (DEMO_SAMPLES if data == "demo" else None)
     table, _ledger = read_rows([data], max_samples, arguments.seed)
