@@ -96,7 +96,7 @@ def coherence(text: str) -> float | None:
     """Content-word overlap of adjacent sentences, the mean of their Dice coefficients by stem; null without a pair.
 
     Referential cohesion as Coh-Metrix has it (Graesser et al. 2004). A sentence said again word for word counts for
-    nothing, since repetition would look coherent: that is rep_4's matter. It sees a change of subject, not a wrong step.
+    nothing: that is rep_4's matter. It sees a change of subject, not a wrong step.
     """
     pieces = [re.findall(r"[^\W_]+", piece.lower()) for piece in SENTENCE_END.split(text)]
     pieces = [piece for piece in pieces if piece]
@@ -164,7 +164,8 @@ PATTERNS = [
     ("equal", re.compile(rf"\bexactly {NUMBER} (words?)\b", re.I)),
 ]  # fmt: skip
 ITEMS = re.compile(
-    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!words?|sent|para)\w", re.I
+    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w",
+    re.I,
 )
 JSON_ASKED = re.compile(r"\b(?:in|as|valid) (?:valid )?(?:a )?json\b", re.I)
 CASES = {
@@ -208,9 +209,8 @@ def keeps(answer: str, kind: str, relation: str, number: int) -> bool:
         "sentence": len([piece for piece in SENTENCE_END.split(text) if re.search(r"\w", piece)]),
         "paragraph": len([piece for piece in re.split(r"\n\s*\n", text) if piece.strip()]),
     }[kind]
-    return {"most": count <= number, "below": count < number, "least": count >= number, "equal": count == number}[
-        relation
-    ]
+    holds = {"most": count <= number, "below": count < number, "least": count >= number, "equal": count == number}
+    return holds[relation]
 
 
 def is_json(text: str) -> bool:

@@ -371,14 +371,14 @@ def _left_padded(prompts: list[list[int]], pad_id: int):
 
 
 def uniform_draws(keys: list[str], count: int, seed: int) -> np.ndarray:
-    """(keys, count) numbers in [0, 1) from `seed` and the key alone; a larger count goes on where a smaller one ends."""
+    """(keys, count) numbers in [0, 1) from `seed` and the key alone; more go on where fewer end."""
     seeds = [hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
     rows = [np.random.default_rng(int.from_bytes(digest[:16])).random(count) for digest in seeds]
     return np.array(rows).reshape(len(keys), count)
 
 
 def _drawing(temperature: float, uniforms: np.ndarray, prompt_width: int, device: str):
-    """What `generate` calls on a step's scores: all tokens but the one that the step's numbers draw become impossible."""
+    """What `generate` calls on a step's scores: every token but the drawn one becomes impossible."""
     import torch
 
     numbers = torch.from_numpy(uniforms).to(device)

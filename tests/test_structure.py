@@ -19,7 +19,7 @@ FLOORS = [
     ["verifiable_tasks", "near_duplicates", "decontamination", "scorecard_figures", "generation_measures"],
     ["dataset_files", "scorecard_tables", "benchmark_generation"],
     ["dataset_readers", "scorecard_page"],
-    ["scorer_validation", "instruction_difficulty"],
+    ["scorer_validation", "instruction_difficulty", "generation_browser"],
     ["quality_scorer", "topic_spread"],
     ["subset_rules"],
     ["subset_selection", "subset_report", "dataset_export", "benchmark", "scorer_ablation"],
