@@ -30,6 +30,7 @@ from common import (
     write_json,
 )
 from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
+from lm_harness import evaluate_harness
 from training_configs import SCORE_WEIGHTS
 
 DIMENSIONS = ["quality", *SCORE_WEIGHTS]
@@ -40,11 +41,12 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
     parser.add_argument("--force", action="store_true", help="evaluate again even where it is done")
+    parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
     args = parser.parse_args()
-    evaluate_run(Path(args.run), args.force)
+    evaluate_run(Path(args.run), args.force, args.lm_eval)
 
 
-def evaluate_run(run: Path, force: bool = False) -> dict:
+def evaluate_run(run: Path, force: bool = False, lm_eval: str | None = None) -> dict:
     """Evaluate a finished run, or what of it is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     run_model = RunModel(run / "model", config["precision"])
@@ -54,6 +56,8 @@ def evaluate_run(run: Path, force: bool = False) -> dict:
         f"{run.name}: {heldout['bits_per_byte']:.4f} bits per byte over {heldout['rows']} held-out rows, "
         f"task completion {tasks['task_completion']:.1%} of {tasks['prompts']} prompts"
     )
+    if lm_eval:
+        print(evaluate_harness(run, inputs, run_model, lm_eval, force)["lm_eval"])
     return {"bits_per_byte": heldout["bits_per_byte"], "task_completion": tasks["task_completion"]}
 
 

@@ -160,7 +160,7 @@ PATTERNS = [
     ("most", re.compile(rf"\bin {NUMBER} {UNITS} or (?:less|fewer)", re.I)),
     ("below", re.compile(rf"\b(?:fewer than|less than|under) {NUMBER} {UNITS}", re.I)),
     ("least", re.compile(rf"\b(?:at least|no fewer than|a minimum of) {NUMBER} {UNITS}", re.I)),
-    ("equal", re.compile(rf"\b(?:in|in exactly|exactly|in just|in only) {NUMBER} (sentences?|paragraphs?)\b(?! or)", re.I)),
+    ("equal", re.compile(rf"\b(?:in|exactly|in exactly|in just) {NUMBER} (sentences?|paragraphs?)\b(?! or)", re.I)),
     ("equal", re.compile(rf"\bexactly {NUMBER} (words?)\b", re.I)),
 ]  # fmt: skip
 ITEMS = re.compile(
