@@ -6,7 +6,8 @@
 Reads  <results>/*/train_results.json and what stands beside it (evaluation/, quality_analysis/, generation_analysis/),
        <results>/scores/ and <results>/subsets/*.json. Any of it may be missing: what cannot be used is named.
 Writes <results>/analysis/ (or --output_dir): verdict.json (every number with its interval, n and method), tables/
-       (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md.
+       (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md,
+       generations.html (the models' answers side by side).
 
 The claim is tested for each model size and metric by T = m_ultra - 0.8 m_medium - 0.2 m_anchor > 0, at one-sided 95% by
 a paired bootstrap over examples. Runs are compared only where they share model, scale, test set and test settings.
@@ -63,6 +64,7 @@ def main() -> None:
 
 def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict]) -> None:
     """Everything the stage writes; verdict.json last, as the marker of the rest."""
+    import generation_browser
     import report_figures
     import report_pages
     import report_tables
@@ -71,6 +73,7 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     tables = report_tables.make_tables(analysis)
     report_tables.write_tables(tables, output / "tables")
     figures = report_figures.draw_figures(analysis, runs, results, output / "figures")
+    analysis["generations_page"] = generation_browser.write_browser(runs, output)
     report_pages.write_pages(analysis, tables, figures, output)
     write_json(output / "verdict.json", analysis)
     print(report_pages.terminal_text(analysis))

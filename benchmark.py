@@ -4,11 +4,12 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json, filter.json
+Writes <results>/benchmark/scorer.json, filter.json, generate.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
     python benchmark.py filter --data my_rows.jsonl --rows 1000000
+    python benchmark.py generate          # batched against one prompt at a time, the same greedy answers
 """
 
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
+from generation_benchmark import benchmark_generate
 from quality_scorer import SCORER_VERSION, QualityScorer
 
 DEMO_SAMPLES = 20_000
@@ -195,11 +197,12 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer", "filter"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "filter", "generate"], help="what to measure")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
+    parser.add_argument("--model", help="generate: a model's folder or id (default: random weights)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
     parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
@@ -214,7 +217,10 @@ def parse_arguments():
 def main() -> None:
     arguments = parse_arguments()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
-    {"scorer": report_scorer, "filter": report_filter}[arguments.stage](arguments, folder)
+    if arguments.stage == "generate":
+        benchmark_generate(folder, arguments.model)
+    else:
+        {"scorer": report_scorer, "filter": report_filter}[arguments.stage](arguments, folder)
 
 
 def report_filter(arguments, folder: Path) -> None:

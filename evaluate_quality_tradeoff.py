@@ -18,6 +18,7 @@ import functools
 import math
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -39,6 +40,7 @@ from common import (
 from dataset_files import hash_input
 from dataset_readers import read_rows
 from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
+from lm_harness import evaluate_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
 from training_configs import HELDOUT, SCORE_WEIGHTS
 
@@ -54,11 +56,12 @@ def main() -> None:
     parser.add_argument(
         "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other sets to measure the loss on"
     )
+    parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
     args = parser.parse_args()
-    evaluate_run(Path(args.run), args.force, args.eval_dataset)
+    evaluate_run(Path(args.run), args.force, args.eval_dataset, args.lm_eval)
 
 
-def evaluate_run(run: Path, force: bool = False, eval_datasets: list[str] = ()) -> dict:
+def evaluate_run(run: Path, force: bool = False, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
     """Evaluate a finished run, or what of it is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     run_model = RunModel(run / "model", config["precision"])
@@ -74,6 +77,8 @@ def evaluate_run(run: Path, force: bool = False, eval_datasets: list[str] = ()) 
         f"loose {tasks['task_completion_loose']:.1%}; two models differ detectably from "
         f"{tasks['minimum_detectable_difference']:.1%} on"
     )
+    if lm_eval:
+        print(evaluate_harness(run, inputs, run_model, lm_eval, force)["lm_eval"])
     return {"bits_per_byte": heldout["bits_per_byte"], "task_completion": tasks["task_completion"]}
 
 

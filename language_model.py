@@ -4,6 +4,7 @@ There is one `format_prompt` and one `encode_examples`, so that training, held-o
 tokens. torch and transformers are imported inside the functions that need them.
 """
 
+import hashlib
 import time
 from array import array
 from dataclasses import dataclass
@@ -234,15 +235,17 @@ class RunModel:
             self.model.to(self.device)
         return self
 
-    def generate(self, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, what: str) -> list[dict]:
-        """Greedy answers under a progress bar; see `generate_responses`."""
+    def generate(
+        self, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, what: str, sampling=None
+    ) -> list[dict]:
+        """Greedy (or sampled) answers under a progress bar; see `generate_responses`."""
         from tqdm import tqdm
 
         self.load()
         with tqdm(total=len(instructions), desc=what, unit="prompt", leave=False) as bar:
             how = {"device": self.device, "precision": self.precision, "batch_size": GENERATION_BATCH, "progress": bar}
             return generate_responses(
-                self.model, self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, **how
+                self.model, self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, sampling, **how
             )
 
 
@@ -315,11 +318,15 @@ def _padded(examples: list[Example], pad_id: int):
     return ids, labels
 
 
-def generate_responses(model, tokenizer, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, **how):
-    """Greedy answers: a list of {"answer", "tokens", "ended"} in the order of `instructions`.
+def generate_responses(
+    model, tokenizer, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, sampling=None, **how
+):
+    """Answers: a list of {"answer", "tokens", "ended"} in the order of `instructions`; `tokens` without the end token.
 
+    Greedy, or with `sampling` = {"temperature", "uniforms"} drawn by uniforms (answers, max_new_tokens), a number in
+    [0, 1) for each token (see `uniform_draws`), so that order and batch do not decide which numbers an answer gets.
     how: device, precision, batch_size, progress (a tqdm bar or None). Batches of similar length, padded on the left,
-    with which a greedy answer is the same as that of a prompt on its own. `tokens` leaves the end token out.
+    with which an answer in fp32 is that of a prompt on its own; lower precision may turn where two tokens nearly tie.
     """
     import torch
     from transformers import GenerationConfig
@@ -334,19 +341,66 @@ def generate_responses(model, tokenizer, instructions: list[str], max_prompt_tok
     model.eval()
     for start in range(0, len(order), how["batch_size"]):
         batch = order[start : start + how["batch_size"]]
-        width = max(len(prompts[index]) for index in batch)
-        ids = torch.full((len(batch), width), settings.pad_token_id)
-        mask = torch.zeros((len(batch), width), dtype=torch.long)
-        for row, index in enumerate(batch):
-            ids[row, width - len(prompts[index]) :] = torch.tensor(prompts[index])
-            mask[row, width - len(prompts[index]) :] = 1
+        ids, mask = _left_padded([prompts[index] for index in batch], settings.pad_token_id)
+        draw = sampling and [_drawing(sampling["temperature"], sampling["uniforms"][batch], ids.shape[1], device)]
         with torch.inference_mode(), autocast(device, how["precision"]):
-            out = model.generate(input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings)
-        for index, new in zip(batch, out[:, width:].tolist(), strict=True):
+            out = model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                generation_config=settings,
+                logits_processor=draw,
+            )
+        for index, new in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
             answers[index] = _answer(tokenizer, new, end)
         if how.get("progress"):
             how["progress"].update(len(batch))
     return answers
+
+
+def _left_padded(prompts: list[list[int]], pad_id: int):
+    """Token ids and attention mask, both int64 (rows, longest)."""
+    import torch
+
+    width = max(len(prompt) for prompt in prompts)
+    ids = torch.full((len(prompts), width), pad_id)
+    mask = torch.zeros((len(prompts), width), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(prompt)
+        mask[row, width - len(prompt) :] = 1
+    return ids, mask
+
+
+def uniform_draws(keys: list[str], count: int, seed: int) -> np.ndarray:
+    """(keys, count) numbers in [0, 1) from `seed` and the key alone; more go on where fewer end."""
+    seeds = [hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
+    rows = [np.random.default_rng(int.from_bytes(digest[:16])).random(count) for digest in seeds]
+    return np.array(rows).reshape(len(keys), count)
+
+
+def _drawing(temperature: float, uniforms: np.ndarray, prompt_width: int, device: str):
+    """What `generate` calls on a step's scores: every token but the drawn one becomes impossible."""
+    import torch
+
+    numbers = torch.from_numpy(uniforms).to(device)
+
+    def leave_the_drawn_token(ids, scores):
+        drawn = drawn_tokens(scores, numbers[:, ids.shape[1] - prompt_width], temperature)
+        return torch.full_like(scores, float("-inf")).scatter_(1, drawn, 0.0)
+
+    return leave_the_drawn_token
+
+
+def drawn_tokens(scores, uniforms, temperature: float):
+    """Inverse transform sampling: the first token, in order of id, at which the cumulative probability passes u.
+
+    scores (rows, vocabulary); uniforms (rows,), float64; returns ids (rows, 1). By id and not by rank: tokens that
+    nearly tie may change ranks with the batch, and then every draw would fall on another token.
+    """
+    import torch
+
+    cumulative = (scores.float() / temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
+    targets = (uniforms * cumulative[:, -1])[:, None]
+    return torch.searchsorted(cumulative, targets, right=True).clamp(max=scores.shape[1] - 1)
 
 
 def _answer(tokenizer, new: list[int], end: int) -> dict:

@@ -361,6 +361,10 @@ kept, is shown only where medium's own gain over the anchor is clear of zero.</p
 <h2>Where the numbers come from</h2>
 <p>Every number, with its interval, n and method, stands in <code>verdict.json</code> beside this page; the tables in
 <code>tables/</code>, the figures in <code>figures/</code>.</p>
+{% if analysis.get('generations_page') %}
+<p>What the models write, side by side:
+<a href="{{ analysis.generations_page }}">{{ analysis.generations_page }}</a>.</p>
+{% endif %}
 <details><summary>Runs, their inputs and models</summary>
 <div class="scroll" role="region" aria-label="Provenance of runs" tabindex="0"><table>
 <thead><tr>{% for heading in ['experiment', 'folder', 'commit', 'inputs', 'model'] %}

@@ -123,7 +123,10 @@ TRAINING = {
 }
 
 CHOICES = {"precision": ["auto", "bf16", "fp16", "fp32"], "suite": ["general", "demo"]}
-MAY_BE_ZERO = ["seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction"]  # other numbers may not
+MAY_BE_ZERO = [  # other numbers may not
+    "seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction",
+    "generation_num_samples", "generation_seed",
+]  # fmt: skip
 
 EVALUATION = {
     "suite": "general",
@@ -133,6 +136,9 @@ EVALUATION = {
     "heldout_rows": None,  # null: all of them
     "generation_prompts": 200,
     "generation_max_new_tokens": 256,
+    "generation_num_samples": 4,  # sampled answers to each prompt, beside the greedy one
+    "generation_temperature": 0.7,
+    "generation_seed": 0,
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -177,6 +183,7 @@ DEMO_SETTINGS = {
     "heldout_rows": 1_000,
     "generation_prompts": 100,
     "generation_max_new_tokens": 48,
+    "generation_num_samples": 2,
 }
 
 

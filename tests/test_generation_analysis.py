@@ -2,7 +2,8 @@
 
 import pytest
 
-import generation_analysis as ga
+import generation_analysis as analysis
+import generation_measures as ga
 
 
 def answer(text, ended=True):
@@ -47,8 +48,87 @@ def test_distinct_is_over_a_fixed_number_of_words(monkeypatch):
 
 
 def test_summary_counts_only_what_was_measured():
-    rows = [answer("one two three four five"), answer("", ended=False)]
-    summary = ga.summarise_generations(rows)
-    assert summary["end_token_rate"] == 0.5 and summary["empty_rate"] == 0.5
+    rows = [answer("one two three four five"), answer("", ended=False) | {"id": "b"}]
+    summary = analysis.summarise_generations(rows)
+    assert summary["prompts"] == 2 and summary["end_token_rate"] == 0.5 and summary["empty_rate"] == 0.5
+    assert summary["intervals"]["end_token_rate"]["n"] == 2 and summary["intervals"]["copy_fraction"] is None
     assert summary["copy_fraction"] == 1.0
-    assert summary["distinct_2"] is None
+    assert summary["distinct_2"] is None and summary["self_bleu"] is None and summary["sampled"] is None
+    assert "not independent" in summary["notes"]["quality_score_diagnostic"]
+
+
+def test_a_rate_has_wilsons_interval_and_samples_of_a_prompt_are_no_new_evidence():
+    value, interval = ga.estimate([[True], [False], [None], [False], [False]], is_rate=True)
+    low, high = ga.wilson_interval(1, 4)
+    assert value == 0.25 and interval == {"low": low, "high": high, "n": 4}
+    prompts = [[flag] for flag in (1, 0, 0, 1, 0, 1, 1, 0)]
+    once, often = ga.estimate(prompts, False)[1], ga.estimate([group * 10 for group in prompts], False)[1]
+    assert once == often
+    assert ga.estimate([[None], []], True) == (None, None)
+
+
+def test_coherence_is_the_overlap_of_neighbouring_sentences():
+    # {cat, sat, mat} and {cat, slept}: Dice 2/5; then nothing in common.
+    assert ga.coherence("The cat sat on the mat. The cat slept.") == pytest.approx(2 / 5)
+    assert ga.coherence("The cat sat on the mat. The cat slept. Stocks fell.") == pytest.approx(1 / 5)
+    assert ga.coherence("The cat sat. The cat sat. The cat sat.") is None  # said again: no evidence of coherence
+    assert ga.coherence("One sentence only") is None
+
+
+def test_self_bleu_by_hand():
+    assert ga.self_bleu(["a b c d e", "a b c d e"]) == pytest.approx(1)
+    # 4 of 5 words, 3 of 4 pairs, 2 of 3, 1 of 2 stand in the other; no brevity penalty at equal length.
+    assert ga.self_bleu(["a b c d e", "a b c d x"]) == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
+    assert ga.self_bleu(["blue", "blue"]) == pytest.approx(1)
+    assert ga.self_bleu(["blue", " "]) is None
+
+
+@pytest.mark.parametrize(
+    "text, expected, drift",
+    [
+        ("The cat is on the mat and it is asleep.", "This is the house of the cat, and it was warm.", False),
+        ("Die Katze ist auf der Matte und das ist gut.", "This is the house of the cat, and it was warm.", True),
+        ("Кошка сидит на коврике и спит.", "The cat is on the mat and it is asleep.", True),
+        ("42", "The cat is on the mat and it is asleep.", None),
+        ("for i in range(10): print(i)", "The cat is on the mat and it is asleep.", None),
+    ],
+)
+def test_language_drift(text, expected, drift):
+    assert ga.drifted(text, expected) is drift
+
+
+@pytest.mark.parametrize(
+    "instruction, kept, broken",
+    [
+        ("Explain it in at most five words.", "It rains all day.", "It rains and rains all day."),
+        ("Say why in under 4 words", "Just because.", "Just because of that."),
+        ("Describe a dog in one sentence.", "A dog barks. ", "A dog barks. It bites."),
+        ("List three colours.", "red, green and blue", "red, green"),
+        ("Name 2 rivers of Europe", "1. Rhine\n2. Danube", "1. Rhine\n2. Danube\n3. Elbe"),
+        ("Return the result as JSON.", '```json\n{"a": 1}\n```', "a: 1"),
+        ("Answer in all lowercase.", "yes, sir", "Yes, sir"),
+        ("Write exactly two paragraphs", "One.\n\nTwo.", "One.\nTwo."),
+        ("Write at least 3 sentences.", "A b. C d. E f.", "A b. C d."),
+    ],
+)
+def test_stated_limits_are_found_and_checked(instruction, kept, broken):
+    (constraint,) = ga.find_constraints(instruction)
+    assert ga.keeps(kept, *constraint) and not ga.keeps(broken, *constraint) and not ga.keeps(" ", *constraint)
+
+
+@pytest.mark.parametrize("instruction", ["Add 3 and 4 words together", "What is JSON?", "Give me a list of 3", "Go."])
+def test_no_limit_is_read_where_none_is_stated(instruction):
+    assert ga.find_constraints(instruction) == []
+
+
+def test_refusals():
+    assert ga.refuses("I’m sorry, but I can't do that.") and not ga.refuses("I'm sorry to hear that.")
+
+
+def test_samples_drawn_by_hand_stay_until_others_are_asked_for(tmp_path):
+    marker = tmp_path / "generation_analysis.json"
+    config = {"max_tokens": 8, "precision": "fp32"}
+    assert analysis.generation_settings(config, None, marker)["generation_num_samples"] == 4
+    marker.write_text('{"config": {"generation_num_samples": 7}}')
+    assert analysis.generation_settings(config, None, marker)["generation_num_samples"] == 7
+    assert analysis.generation_settings(config, 0, marker)["generation_num_samples"] == 0

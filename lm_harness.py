@@ -1,0 +1,104 @@
+"""Standard benchmarks of a run's model by lm-evaluation-harness (optional: pip install lm-eval==0.4.13).
+
+    python evaluate_quality_tradeoff.py results/ultra_10k_500M --lm_eval ifeval,gsm8k
+
+Reads  <run>/model/, the harness's tasks; a name that ends in .yaml is a task file of your own
+Writes <run>/evaluation/lm_eval/ (the harness's own files and one record per sample) and, the marker, last,
+       <run>/evaluation/lm_eval.json (its scores beside ours)
+
+Prompts reach the model in the format that it was trained on, given to the harness as the tokenizer's chat template.
+"""
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+from common import UserError, clear, is_done, provenance, read_json, write_json
+from language_model import PROMPT_HEAD, PROMPT_TAIL
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% else %}"
+    + "{{ " + repr(PROMPT_HEAD) + " + message['content'] + " + repr(PROMPT_TAIL) + " }}{% endif %}{% endfor %}"
+)  # fmt: skip
+OURS = {"bits_per_byte": "heldout_loss.json", "task_completion": "task_completion.json"}
+
+
+def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool) -> dict:
+    """Run the named tasks (comma-separated) unless that is done; returns lm_eval.json. Raises UserError."""
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    version = require_harness(names)
+    started = time.time()
+    marker = run / "evaluation" / "lm_eval.json"
+    settings = {"tasks": names, "precision": run_model.precision, "lm_eval": version, "chat_template": CHAT_TEMPLATE}
+    inputs = {"model": inputs["model"]}
+    if is_done(marker, settings, inputs, force):
+        print(f"skipped: {marker} is already done")
+        return read_json(marker)
+    marker.parent.mkdir(exist_ok=True)
+    clear(marker, marker.with_suffix(""))
+    shutil.rmtree(marker.with_suffix(""), ignore_errors=True)
+    results = run_harness(run_model.load(), names, marker.with_suffix(""))
+    markers = {name: run / "evaluation" / file for name, file in OURS.items()}
+    ours = {name: read_json(path)[name] for name, path in markers.items() if path.exists()}
+    write_json(
+        marker,
+        {"config": settings, "provenance": provenance(started, inputs), "ours": ours, "lm_eval": scores_of(results)},
+    )
+    return read_json(marker)
+
+
+def require_harness(names: list[str]) -> str:
+    """The installed harness's version. Raises UserError where it is absent or no task is named."""
+    from importlib import metadata
+
+    if not names:
+        raise UserError("--lm_eval names no task; give some, such as --lm_eval ifeval,gsm8k")
+    try:
+        return metadata.version("lm_eval")
+    except metadata.PackageNotFoundError as error:
+        raise UserError("--lm_eval needs lm-evaluation-harness: pip install lm-eval==0.4.13") from error
+
+
+def run_harness(run_model, names: list[str], folder: Path) -> dict:
+    """The harness's results; its files and samples go under `folder`."""
+    from lm_eval import simple_evaluate
+    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    files = [Path(name) for name in names if name.endswith(".yaml")]
+    for file in files:
+        if not file.exists():
+            raise UserError(f"--lm_eval: no task file {file}")
+    manager = TaskManager(include_path=[str(file.parent) for file in files] or None)
+    tasks = [task_name(Path(name)) if name.endswith(".yaml") else name for name in names]
+    if unknown := [task for task in tasks if not manager.match_tasks([task])]:
+        raise UserError(f"lm-evaluation-harness has no task {', '.join(unknown)}; see: lm_eval ls tasks")
+    run_model.tokenizer.chat_template = CHAT_TEMPLATE
+    model = HFLM(pretrained=run_model.model, tokenizer=run_model.tokenizer, batch_size=16)
+    tracker = EvaluationTracker(output_path=str(folder))
+    results = simple_evaluate(
+        model, tasks=tasks, task_manager=manager, evaluation_tracker=tracker, apply_chat_template=True
+    )
+    samples = results.pop("samples")
+    tracker.save_results_aggregated(results=results, samples=samples)
+    for task, records in samples.items():
+        tracker.save_results_samples(task_name=task, samples=records)
+    return results
+
+
+def task_name(file: Path) -> str:
+    """The name that a task file gives itself; read as text: it may hold tags that only the harness knows."""
+    found = re.search(r"^task:\s*[\"']?([\w-]+)", file.read_text(encoding="utf-8"), re.M)
+    if not found:
+        raise UserError(f"--lm_eval: {file} has no line `task: NAME`")
+    return found[1]
+
+
+def scores_of(results: dict) -> dict:
+    """{task: {metric: number}}; the standard errors stand under the harness's own names (..._stderr,...)."""
+    return {
+        task: {name: value for name, value in scores.items() if isinstance(value, int | float)}
+        for task, scores in results["results"].items()
+    }
