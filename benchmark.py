@@ -4,10 +4,11 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json
+Writes <results>/benchmark/scorer.json, train.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
+    python benchmark.py train
 """
 
 import re
@@ -21,6 +22,7 @@ from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
 
 DEMO_SAMPLES = 20_000
+TRAIN_SAMPLES = 600
 BATCH_ROWS = 2_000
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "train"], help="what to measure")
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
@@ -210,11 +212,14 @@ def main() -> None:
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
     data = arguments.data
-    max_samples = arguments.max_samples or (DEMO_SAMPLES if data == "demo" else None)
+    few = TRAIN_SAMPLES if arguments.stage == "train" else DEMO_SAMPLES if data == "demo" else None
+    max_samples = arguments.max_samples or few
     table, _ledger = read_rows([data], max_samples, arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {data} can be scored; give other instruction data with --data")
     instructions, responses = table["instruction"].to_pylist(), table["response"].to_pylist()
+    if arguments.stage == "train":
+        return report_training(folder, started, data, instructions, responses, arguments.rounds)
     process_counts = sorted({1, arguments.num_proc})
     entries = benchmark_scorer(instructions, responses, arguments.rounds, process_counts)
     bytes_per_row = sum(len(response.encode()) for response in responses) / len(responses)
@@ -229,6 +234,21 @@ def main() -> None:
     print(f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}\n")
     print("\n".join(table_lines(entries, process_counts)))
     print(f"\nwritten: {folder / 'scorer.json'}")
+
+
+def report_training(folder: Path, started: float, data: str, instructions, responses, rounds: int) -> None:
+    """The stage `train`: see train_benchmark.py."""
+    import os
+
+    from train_benchmark import CONFIG, benchmark_training, training_table
+
+    facts = benchmark_training(instructions, responses, rounds)
+    config = {"data": data, "rounds": rounds, **CONFIG}
+    load = {"load_average": list(os.getloadavg())}
+    write_json(folder / "train.json", {"config": config, "provenance": provenance(started, {}), **load, **facts})
+    print(f"{facts['rows']:,} rows of {data}, {facts['tokens_per_row']:.0f} tokens a row, median of {rounds}\n")
+    print("\n".join(training_table(facts)))
+    print(f"\nwritten: {folder / 'train.json'}")
 
 
 if __name__ == "__main__":

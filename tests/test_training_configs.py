@@ -54,7 +54,7 @@ def test_controls_of_the_claim_are_trained_like_ultra():
     ultra = experiment_config("ultra_10k_500M")
     for control in CLAIM["controls"]:
         config = experiment_config(f"{control}_500M")
-        assert {key for key in config if config[key] != ultra[key]} == {"experiment", "subset"}
+        assert {key for key in config if config[key] != ultra[key]} == {"experiment", "base_experiment", "subset"}
         assert f"{control}_500M" in CONTROL_CONFIGS
 
 
