@@ -72,7 +72,7 @@ def load_checkpoint(path: Path, run) -> dict | None:
         path.with_suffix(".tmp").unlink(missing_ok=True)
     if not path.exists():
         return None
-    state = torch.load(path, map_location=run.accelerator.device, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     if state["identity"] != run.identity:
         print(f"{path} belongs to another configuration or other data: starting anew")
         return None

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_training_loop import CONFIG, assert_same, examples, model, run, weights  # noqa: F401
+from test_training_loop import CONFIG, assert_same, run, weights
 
 import training_loop
 from common import UserError, file_lock, hash_strings, write_arrow
@@ -51,7 +51,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     examples,
     tokenizer,
     tmp_path,
-    monkeypatch,  # noqa: F811
+    monkeypatch,
 ):
     undisturbed, stopped, resumed = copy.deepcopy(model), copy.deepcopy(model), copy.deepcopy(model)
     (tmp_path / "other").mkdir()
@@ -72,7 +72,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     assert_same(weights(resumed), weights(undisturbed))
 
 
-def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):  # noqa: F811
+def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):
     import torch
 
     save, saved = torch.save, []
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer,
     assert len(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["log"]["losses"]) == 2
 
 
-def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer, tmp_path, monkeypatch, capsys):
     import torch
 
     plain, halved = copy.deepcopy(model), copy.deepcopy(model)
@@ -161,7 +161,7 @@ def test_a_lock_is_held_by_one_and_freed_with_it(tmp_path):
         assert again
 
 
-def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeypatch):  # noqa: F811
+def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeypatch):
     """A stand-in for the package trackio, as accelerate calls it."""
     import types
 
