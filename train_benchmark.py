@@ -6,12 +6,20 @@ are no padding per second. The rows are encoded before, and a reference that pac
 
 import copy
 import time
+from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from language_model import encode_examples, learn_bpe, new_model_config, quiet_transformers, response_losses
+from language_model import (
+    Example,
+    encode_examples,
+    learn_bpe,
+    new_model_config,
+    quiet_transformers,
+    response_losses,
+)
 from packing import collate_blocks, pack_rows, plan_steps
 from training_configs import MODEL_FAMILIES, TRAINING
 from training_loop import fit
@@ -19,6 +27,7 @@ from training_loop import fit
 SETTINGS = {"learning_rate": 1e-3, "tokens_per_step": 1_024, "block_tokens": 256, "max_tokens": 256,
             "precision": "fp32", "gradient_checkpointing": "off"}  # fmt: skip
 CONFIG = {**TRAINING, **SETTINGS}
+VOCABULARY = 8_192
 HELDOUT_ROWS, CHECK_SEEDS = 100, 5
 OURS, TRAINER, SFT = "this repository", "transformers.Trainer, dynamic padding", "trl SFTTrainer, packing"
 BARE = "bare loop over ready-packed blocks"
@@ -132,9 +141,8 @@ def missing_packages() -> dict[str, str]:
 def benchmark_training(instructions: list, responses: list, rounds: int) -> dict:
     """Facts for train.json: tokens per second of each contender by round, ratios of ours to it, and the check."""
     quiet_transformers()
-    tokenizer = learn_bpe([ask + reply for ask, reply in zip(instructions, responses, strict=True)], 768)
-    encoded = encode_examples(tokenizer, instructions, responses, CONFIG["max_tokens"])
-    examples = [example for example in encoded if example]
+    tokenizer = learn_bpe([ask + reply for ask, reply in zip(instructions, responses, strict=True)], VOCABULARY)
+    examples = length_mix(encode_examples(tokenizer, instructions, responses, 100_000), len(responses))
     tokens, missing = sum(len(example.ids) for example in examples), missing_packages()
     rates = {name: [] for name in CONTENDERS if name not in missing}
     model = new_tiny_model(tokenizer, 0)
@@ -150,6 +158,19 @@ def benchmark_training(instructions: list, responses: list, rounds: int) -> dict
             "tokens_per_second": rates, "medians": medians, "missing": missing, "ratios": ratios,
             "ratios_by_round": by_round, "bars": BARS,
             "heldout_check": check_heldout(examples, tokenizer, CHECK_SEEDS)}  # fmt: skip
+
+
+def length_mix(encoded: list, rows: int) -> list[Example]:
+    """Rows of a real mix of lengths from the text of any rows: log-normal, about 56 tokens in the mean, at most 256.
+
+    The first third of each counts as its prompt. Fewer than `rows` where the text does not last.
+    """
+    text = np.concatenate([np.asarray(example.ids) for example in encoded if example])
+    lengths = np.random.default_rng(0).lognormal(np.log(40), 0.84, rows).round().clip(6, CONFIG["max_tokens"])
+    ends = np.cumsum(lengths.astype(int))
+    ends = ends[ends <= len(text)]
+    pieces = np.split(text, ends)[:-1]
+    return [Example(array("i", piece.tolist()), len(piece) // 3, False, False) for piece in pieces]
 
 
 def check_heldout(examples, tokenizer, seeds: int) -> dict:
