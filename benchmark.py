@@ -4,11 +4,12 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json, filter.json, generate.json
+Writes <results>/benchmark/scorer.json, filter.json, train.json, generate.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
     python benchmark.py filter --data my_rows.jsonl --rows 1000000
+    python benchmark.py train
     python benchmark.py generate          # batched against one prompt at a time, the same greedy answers
 """
 
@@ -26,6 +27,7 @@ from generation_benchmark import benchmark_generate
 from quality_scorer import SCORER_VERSION, QualityScorer
 
 DEMO_SAMPLES = 20_000
+TRAIN_SAMPLES = 600
 BATCH_ROWS = 2_000
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer", "filter", "generate"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "filter", "train", "generate"], help="what to measure")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
@@ -220,7 +222,8 @@ def main() -> None:
     if arguments.stage == "generate":
         benchmark_generate(folder, arguments.model)
     else:
-        {"scorer": report_scorer, "filter": report_filter}[arguments.stage](arguments, folder)
+        reports = {"scorer": report_scorer, "filter": report_filter, "train": report_training}
+        reports[arguments.stage](arguments, folder)
 
 
 def report_filter(arguments, folder: Path) -> None:
@@ -254,11 +257,7 @@ def report_scorer(arguments, folder: Path) -> None:
     """The scorer beside named references."""
     started = time.time()
     data = arguments.data
-    max_samples = arguments.max_samples or (DEMO_SAMPLES if data == "demo" else None)
-    table, _ledger = read_rows([data], max_samples, arguments.seed)
-    if not table.num_rows:
-        raise UserError(f"no row of {data} can be scored; give other instruction data with --data")
-    instructions, responses = table["instruction"].to_pylist(), table["response"].to_pylist()
+    instructions, responses = read_columns(arguments, DEMO_SAMPLES if data == "demo" else None)
     process_counts = sorted({1, arguments.num_proc})
     entries = benchmark_scorer(instructions, responses, arguments.rounds, process_counts)
     bytes_per_row = sum(len(response.encode()) for response in responses) / len(responses)
@@ -273,6 +272,31 @@ def report_scorer(arguments, folder: Path) -> None:
     print(f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}\n")
     print("\n".join(table_lines(entries, process_counts)))
     print(f"\nwritten: {folder / 'scorer.json'}")
+
+
+def report_training(arguments, folder: Path) -> None:
+    """Training beside transformers' and trl's trainers and a bare loop."""
+    from train_benchmark import CONFIG, benchmark_training, training_table
+
+    started, load = time.time(), os.getloadavg()[0]
+    facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
+    config = {"data": arguments.data, "rounds": arguments.rounds, **CONFIG}
+    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
+    write_json(folder / "train.json", {"config": config, **provenances, **facts})
+    print(
+        f"{facts['rows']:,} rows of {arguments.data}, {facts['tokens_per_row']:.0f} tokens a row, "
+        f"median of {arguments.rounds}\n"
+    )
+    print("\n".join(training_table(facts)))
+    print(f"\nwritten: {folder / 'train.json'}")
+
+
+def read_columns(arguments, max_samples: int | None) -> tuple[list[str], list[str]]:
+    """Instructions and responses of --data, --max_samples of them or so many. Raises UserError where there is none."""
+    table, _ledger = read_rows([arguments.data], arguments.max_samples or max_samples, arguments.seed)
+    if not table.num_rows:
+        raise UserError(f"no row of {arguments.data} can be used; give other instruction data with --data")
+    return table["instruction"].to_pylist(), table["response"].to_pylist()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -174,6 +175,23 @@ def read_arrow(folder, columns: list[str] | None = None):
         return table.select(columns) if columns else table
     except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
         raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
+
+
+@contextmanager
+def file_lock(path, wait: bool = False):
+    """Hold `path` as a lock; gives False where another process holds it and `wait` is off.
+
+    The system frees it when its holder ends, however that comes. The file stays: removing it would be a race.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 class quiet_progress_bars:

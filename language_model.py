@@ -141,29 +141,55 @@ def load_model(name_or_path: str):
 
     Only safetensors are read and no code of the repository is run. Raises UserError where that cannot be.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoModelForCausalLM, GenerationConfig
 
     quiet_transformers()
+    tokenizer = load_tokenizer(name_or_path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
         model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", use_safetensors=True)
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UserError(
-            f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give a local folder"
-        ) from error
-    end_token_id(tokenizer)
+        raise _cannot_load(name_or_path, error) from error
     model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
     return model, tokenizer
+
+
+def load_tokenizer(name_or_path: str):
+    """A model's tokenizer. Raises UserError where there is none, or none that knows how a response ends."""
+    from transformers import AutoTokenizer
+
+    folder = Path(name_or_path)
+    if folder.is_dir() and not any(folder.glob("*token*")) and not any(folder.glob("vocab*")):
+        raise UserError(f"the model folder {name_or_path} has no tokenizer (tokenizer.json); put the model's own there")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(name_or_path, error) from error
+    end_token_id(tokenizer)
+    return tokenizer
+
+
+def _cannot_load(name_or_path: str, error: Exception) -> UserError:
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return UserError(
+        f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give a local folder"
+    )
 
 
 def new_model(spec: dict, tokenizer_folder, seed: int):
     """A Llama with random weights drawn from `seed`, and the tokenizer learnt from the pool."""
     import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoTokenizer, LlamaForCausalLM
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    config = LlamaConfig(
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(new_model_config(spec, tokenizer)), tokenizer
+
+
+def new_model_config(spec: dict, tokenizer):
+    """The transformers config of a Llama of our own."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
         vocab_size=spec["vocab_size"],
         max_position_embeddings=4096,
         tie_word_embeddings=True,
@@ -172,8 +198,16 @@ def new_model(spec: dict, tokenizer_folder, seed: int):
         pad_token_id=tokenizer.pad_token_id,
         **spec["llama"],
     )
-    torch.manual_seed(seed)
-    return LlamaForCausalLM(config), tokenizer
+
+
+def model_outline(spec: dict, tokenizer):
+    """The model of a spec without its weights: shapes alone, on torch's meta device, in no memory."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(spec["model"]) if "model" in spec else new_model_config(spec, tokenizer)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
 
 
 def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:

@@ -2,6 +2,8 @@
 
     python train_quality_comparison.py ultra_10k_500M
     python train_quality_comparison.py all --skip_existing
+    python train_quality_comparison.py all --dry_run --mfu 0.4
+    torchrun --nproc_per_node 8 train_quality_comparison.py medium_1M_1B
 
 Groups: all (the six main runs), ablations, controls, bands, curve, demo, everything.
 
@@ -10,12 +12,16 @@ Writes <experiment>/experiment_config.json, train_results.json, model/ (safetens
        what evaluate_quality_tradeoff.py and generation_analysis.py write, and experiment_summary.json.
 
 A finished run with the same configuration and the same data is skipped; one made otherwise is refused by name, and
---force rebuilds it. A run killed half-way goes on from its last checkpoint.
+--force rebuilds it. A run killed half-way goes on from its last checkpoint; SIGTERM and Ctrl-C write one first. Several
+of this command side by side, each on its GPU (CUDA_VISIBLE_DEVICES), share the experiments out: each takes the next
+that no other has taken.
 """
 
 import os
+import signal
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from common import (
@@ -23,8 +29,10 @@ from common import (
     add_results_dir,
     argument_parser,
     clear,
+    file_lock,
     hash_json,
     hash_path,
+    hash_strings,
     is_done,
     provenance,
     read_arrow,
@@ -34,34 +42,73 @@ from common import (
     run_main,
     write_json,
 )
+from dry_run import ASSUMED_GPU_BYTES, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
 from evaluate_quality_tradeoff import evaluate_run, suite_tasks
 from generation_analysis import analyse_run
 from language_model import (
     encode_examples,
     learn_tokenizer,
     load_model,
+    load_tokenizer,
     model_fingerprint,
+    model_outline,
     new_model,
     pad_token_id,
+    pick_device,
+    pick_precision,
     quiet_transformers,
 )
+from training_checkpoints import TrainingStopped
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
-from training_loop import TrainingFailed, fit
+from training_loop import TrainingFailed, fit, new_accelerator
+from training_memory import model_shape
 
 MANY_CUT_FRACTION = 0.1
+TRACKERS = ["tensorboard", "wandb", "trackio"]
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The command
 
 
 def main() -> None:
+    args = parse_arguments()
+    signal.signal(signal.SIGTERM, leave)
+    if not is_main_process():
+        sys.stdout = open(os.devnull, "w")  # one process speaks; errors are every one's own
+    names = experiments_of(args.experiment, args.seeds)
+    configs = [experiment_config(name, overrides_from(args)) for name in names]
+    results_dir = require_writable(args.results_dir)
+    if args.dry_run:
+        print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
+        return
+    how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
+    try:
+        failed = run_experiments(configs, results_dir, args.force, how)
+    except TrainingStopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + stopped.signal)
+    print(f"next: python analyze_results.py {args.results_dir}")
+    if failed:
+        print(f"error: failed: {', '.join(failed)}; see experiment_summary.json", file=sys.stderr)
+        sys.exit(1)
+
+
+def leave(number: int, _frame) -> None:
+    """On SIGTERM outside of the training steps, where no checkpoint is needed: what is written is whole."""
+    print("stopped by SIGTERM; run the same command to go on", file=sys.stderr)
+    sys.exit(128 + number)
+
+
+def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
     parser.add_argument("experiment", help="an experiment or a group, such as ultra_10k_500M or all")
     parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, scratch")
     parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="other settings, such as epochs=2")
-    parser.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
+    seeds.add_argument("--seeds", type=int, default=1, help="so many seeds of each: also <experiment>_s1, _s2, ...")
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--bf16", action="store_true", help="train in bf16 (the default where the GPU has it)")
     precision.add_argument("--fp16", action="store_true", help="train in fp16, with fp32 weights and loss scaling")
@@ -73,13 +120,34 @@ def main() -> None:
     )
     parser.add_argument("--force", action="store_true", help="train again even where it is done")
     parser.add_argument("--checkpoint_seconds", type=float, default=600, help="time between checkpoints (default: 600)")
+    parser.add_argument("--micro_batch_tokens", type=int, help="tokens at a time on a device; changes memory and speed")
+    parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
+    parser.add_argument("--dry_run", action="store_true", help="only print what training would take")
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument("--tokens_per_second", type=float, help="for --dry_run: a rate in place of the probe")
+    rate.add_argument("--mfu", type=float, help="for --dry_run: a share of an H100's peak in place of the probe")
     args = parser.parse_args()
-    configs = [experiment_config(name, overrides_from(args)) for name in experiments_of(args.experiment)]
-    failed = run_experiments(configs, require_writable(args.results_dir), args.force, args.checkpoint_seconds)
-    print(f"next: python analyze_results.py {args.results_dir}")
-    if failed:
-        print(f"error: failed: {', '.join(failed)}; see experiment_summary.json", file=sys.stderr)
-        sys.exit(1)
+    for option in ("seeds", "micro_batch_tokens", "tokens_per_second", "mfu"):
+        if getattr(args, option) is not None and getattr(args, option) <= 0:
+            parser.error(f"--{option} must be more than 0")
+    if args.report_to and find_spec(args.report_to) is None:
+        raise UserError(f"--report_to {args.report_to}: the package is not installed; pip install {args.report_to}")
+    return args
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that speaks and writes; torchrun and accelerate number them in RANK."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def main_process_says(value):
+    """The main process's value, in every process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    new_accelerator()
+    return broadcast_object_list([value])[0]
 
 
 def overrides_from(args) -> dict:
@@ -112,31 +180,50 @@ def typed(text: str):
 # Experiments
 
 
-def run_experiments(configs: list[dict], results_dir: Path, force: bool, checkpoint_seconds: float) -> list[str]:
-    """Train, evaluate and generate from each; returns the names of those that failed. Refuses before any training."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("one process trains one run; give each GPU an experiment of its own by CUDA_VISIBLE_DEVICES")
+def run_experiments(configs: list[dict], results_dir: Path, force: bool, how: dict) -> list[str]:
+    """Train, evaluate and generate from each; returns the names of those that failed. Refuses before any training.
+
+    how: checkpoint_seconds, report_to and micro_batch_tokens, as `fit` takes them.
+    """
     plans = [plan_experiment(config, results_dir) for config in configs]
-    done = [is_done(plan["marker"], plan["config"], plan["inputs"], force) for plan in plans]
+    for plan in plans:
+        is_done(plan["marker"], plan["config"], plan["inputs"], force)
     failed = []
-    for number, (config, plan, finished) in enumerate(zip(configs, plans, done, strict=True), start=1):
+    for number, (config, plan) in enumerate(zip(configs, plans, strict=True), start=1):
         name = config["experiment"]
         print(f"[{number}/{len(plans)}] {name}")
         try:
-            if finished:
-                print(f"skipped: {plan['marker']} is already done")
-                write_experiment_config(plan, config)
-                clear(plan["folder"] / "checkpoint.pt")
-            else:
-                train_experiment(plan, config, results_dir, checkpoint_seconds)
-            evaluate_run(plan["folder"], force)
-            analyse_run(plan["folder"], force)
+            run_experiment(config, plan, results_dir, force, how)
         except TrainingFailed as error:
-            print(f"failed: {name}: {error}", file=sys.stderr)
-            write_json(plan["folder"] / "failure.json", {"config": plan["config"], "reason": str(error)})
+            if is_main_process():
+                print(f"failed: {name}: {error}", file=sys.stderr)
+                write_json(plan["folder"] / "failure.json", {"config": plan["config"], "reason": str(error)})
             failed.append(name)
-        write_summary(results_dir)
+        if is_main_process():
+            write_summary(results_dir)
     return failed
+
+
+def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how: dict) -> None:
+    """One experiment, unless another command is at it. With several processes they train, and the main one the rest."""
+    if not is_main_process():
+        if main_process_says(None) == "train":
+            train_experiment(plan, config, results_dir, how)
+        return
+    with file_lock(plan["folder"] / ".lock") as held:
+        finished = held and is_done(plan["marker"], plan["config"], plan["inputs"], force)
+        step = main_process_says("train" if held and not finished else "none")
+        if not held:
+            print("taken: another command is at it")
+            return
+        if step == "train":
+            train_experiment(plan, config, results_dir, how)
+        else:
+            print(f"skipped: {plan['marker']} is already done")
+            write_experiment_config(plan, config)
+            clear(plan["folder"] / "checkpoint.pt")
+        evaluate_run(plan["folder"], force)
+        analyse_run(plan["folder"], force)
 
 
 def plan_experiment(config: dict, results_dir: Path) -> dict:
@@ -225,30 +312,50 @@ def summary_entry(folder: Path) -> dict:
 # Training one model
 
 
-def train_experiment(plan: dict, config: dict, results_dir: Path, checkpoint_seconds: float) -> None:
-    """Train one model and write experiment_config.json, model/ and, the marker, last, train_results.json."""
+def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> None:
+    """Train one model and write experiment_config.json, model/ and, the marker, last, train_results.json.
+
+    Every process of a run trains; the main one writes.
+    """
     started = time.time()
     training, folder = plan["config"], plan["folder"]
     quiet_transformers()
     model, tokenizer = starting_model(training, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    # fp32 weights once as the model; weights and two moments as the checkpoint, old and new at a time while it is saved
-    require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
-    folder.mkdir(exist_ok=True)
-    clear(plan["marker"], folder / "model", folder / "failure.json")
-    write_experiment_config(plan, config)
+    if is_main_process():
+        # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
+        require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
+        folder.mkdir(exist_ok=True)
+        clear(plan["marker"], folder / "model", folder / "failure.json")
+        write_experiment_config(plan, config)
     subset = plan["subset"]
     facts = {"parameters": parameters, "scale": None, "scale_label": None, "steps": 0, "tokens": 0}
     facts |= {"rows": {"trained": 0}, "loss_curve": [], "final_loss": None, "train_seconds": 0.0}
     if subset:
-        examples, rows = encode_subset(results_dir / "subsets" / training["subset"], tokenizer, training["max_tokens"])
+        table = read_subset(results_dir, training["subset"], subset)
+        examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
-        facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", checkpoint_seconds)
-    model.to("cpu").save_pretrained(folder / "model", max_shard_size="100GB")  # one file, one hash
-    tokenizer.save_pretrained(folder / "model")
-    facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
-    write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+        facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", **how)
+    if is_main_process():
+        save_model(model, tokenizer, folder / "model")
+        facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
+        write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def save_model(model, tokenizer, folder: Path) -> None:
+    """Weights as one safetensors file, so that it has one hash, and the tokenizer. UserError on a full disk."""
+    from safetensors import SafetensorError
+
+    try:
+        model.to("cpu").save_pretrained(folder, max_shard_size="100GB")
+        tokenizer.save_pretrained(folder)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"cannot write {folder} ({reason}); free some disk and run the same command: it goes on from the last "
+            "checkpoint"
+        ) from error
 
 
 def starting_model(config: dict, results_dir: Path):
@@ -256,20 +363,44 @@ def starting_model(config: dict, results_dir: Path):
     spec = config["model_spec"]
     if "model" in spec:
         return load_model(spec["model"])
-    return new_model(spec, learn_tokenizer(results_dir, spec["vocab_size"]), config["seed"])
+    return new_model(spec, own_tokenizer(results_dir, spec), config["seed"])
 
 
-def encode_subset(folder: Path, tokenizer, max_tokens: int) -> tuple[list, dict]:
+def own_tokenizer(results_dir: Path, spec: dict) -> Path:
+    """The folder of the learnt tokenizer; of several processes, one learns it."""
+    with file_lock(results_dir / f".tokenizer_{spec['vocab_size']}.lock", wait=True):
+        return learn_tokenizer(results_dir, spec["vocab_size"])
+
+
+def read_subset(results_dir: Path, name: str, subset: dict):
+    """The rows of a subset. Raises UserError where they are damaged or not those that its JSON tells of."""
+    import pyarrow
+
+    folder = results_dir / "subsets" / name
+    table = read_arrow(folder, ["id", "instruction", "response"])
+    try:
+        table.validate(full=True)
+        same = hash_strings(table["id"].to_pylist()) == subset["ids_hash"]
+    except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder} is damaged ({reason}); run filter_datasets.py with --force") from error
+    if not same:
+        raise UserError(f"{folder} does not hold the rows that {name}.json names; run filter_datasets.py with --force")
+    return table
+
+
+def encode_subset(table, tokenizer, config: dict) -> tuple[list, dict]:
     """The subset's rows as Examples, and what became of them: trained, cut, dropped."""
     from tqdm import tqdm
 
-    table, examples = read_arrow(folder, ["instruction", "response"]), []
-    for batch in tqdm(table.to_batches(max_chunksize=2_000), desc="encode", unit="batch", leave=False):
+    examples, max_tokens = [], config["max_tokens"]
+    batches = table.to_batches(max_chunksize=2_000)
+    for batch in tqdm(batches, desc="encode", unit="batch", leave=False, disable=not is_main_process()):
         columns = batch.to_pydict()
         examples += encode_examples(tokenizer, columns["instruction"], columns["response"], max_tokens)
     kept = [example for example in examples if example]
     if not kept:
-        raise TrainingFailed(f"no row of {folder} has a response to learn from")
+        raise TrainingFailed(f"no row of {config['subset']} has a response to learn from")
     cut = sum(example.response_cut for example in kept)
     if cut > MANY_CUT_FRACTION * len(kept):
         print(f"warning: {cut} of {len(kept)} responses are cut at max_tokens={max_tokens}: they do not learn to end")
@@ -279,6 +410,46 @@ def encode_subset(folder: Path, tokenizer, max_tokens: int) -> tuple[list, dict]
         "prompt_cut": sum(example.prompt_cut for example in kept),
         "response_cut": cut,
     }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What it would take
+
+
+def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | None, mfu: float | None) -> list[str]:
+    """Lines of a table: what each experiment that trains would take. Nothing is trained, and no result written."""
+    rates, lines = {}, {}
+    quiet_transformers()
+    for config in configs:
+        plan = plan_experiment(config, results_dir)
+        if not plan["subset"]:
+            continue
+        training = plan["config"]
+        tokenizer = starting_tokenizer(training, results_dir)
+        outline = model_outline(training["model_spec"], tokenizer)
+        parameters = sum(parameter.numel() for parameter in outline.parameters())
+        table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
+        examples, _ = encode_subset(table, tokenizer, training)
+        precision, rate = pick_precision(training["precision"]), stated_rate(parameters, tokens_per_second, mfu)
+        where = {"device": pick_device(), "precision": precision, "memory": None}
+        if rate:  # what is stated is a GPU's
+            where = {"device": "cuda", "precision": "bf16", "memory": ASSUMED_GPU_BYTES}
+        else:
+            key = hash_json({"model": training["model_spec"], "block": training["block_tokens"]})
+            if key not in rates:
+                model, _ = starting_model(training, results_dir)
+                rates[key] = probe_rate(model, examples, training, pad_token_id(tokenizer), precision)
+            rate = rates[key]
+        size = packed_size([len(example.ids) for example in examples], training, weight)
+        shape = model_shape(outline.config)
+        lines[config["experiment"]] = estimate(size, training, parameters, shape, rate, where)
+    return table_lines(lines)
+
+
+def starting_tokenizer(config: dict, results_dir: Path):
+    """The tokenizer that an experiment starts from, without its model."""
+    spec = config["model_spec"]
+    return load_tokenizer(spec["model"] if "model" in spec else str(own_tokenizer(results_dir, spec)))
 
 
 if __name__ == "__main__":

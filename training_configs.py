@@ -6,6 +6,7 @@ an experiment is an arm at a size (`ultra_10k_500M`), and an arm names the subse
 
 import difflib
 import math
+import re
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Data and scores
@@ -118,11 +119,15 @@ TRAINING = {
     "adam_betas": [0.9, 0.95],
     "max_grad_norm": 1.0,
     "precision": "auto",  # auto: bf16 where the device has it, else fp32; or bf16, fp16, fp32
-    "gradient_checkpointing": False,
+    "gradient_checkpointing": "auto",  # auto: only where the GPU's memory asks for it; or on, off
     "seed": 0,
 }
 
-CHOICES = {"precision": ["auto", "bf16", "fp16", "fp32"], "suite": ["general", "demo"]}
+CHOICES = {
+    "precision": ["auto", "bf16", "fp16", "fp32"],
+    "gradient_checkpointing": ["auto", "on", "off"],
+    "suite": ["general", "demo"],
+}
 MAY_BE_ZERO = [  # other numbers may not
     "seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction",
     "generation_num_samples", "generation_seed",
@@ -248,13 +253,26 @@ def nearest(name: str, choices) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(choices)}"
 
 
-def experiments_of(name: str) -> list[str]:
-    """The experiments that a group's or an experiment's name stands for, in running order."""
-    if name in GROUPS:
-        return list(GROUPS[name])
-    if name in ALL_EXPERIMENTS:
-        return [name]
-    raise ConfigError(f"unknown experiment {name!r}: {nearest(name, [*ALL_EXPERIMENTS, *GROUPS])}")
+def experiments_of(name: str, seeds: int = 1) -> list[str]:
+    """The experiments that a group's or an experiment's name stands for, in running order.
+
+    With several seeds, those of seed 0 come first, under their plain names; then `<experiment>_s1` and so on, of those
+    that train at all.
+    """
+    base, seed = split_seed(name)
+    if name not in GROUPS and base not in ALL_EXPERIMENTS:
+        raise ConfigError(f"unknown experiment {name!r}: {nearest(name, [*ALL_EXPERIMENTS, *GROUPS])}")
+    if seed and seeds > 1:
+        raise ConfigError(f"{name} is of one seed already; for {seeds} seeds name {base}")
+    names = list(GROUPS.get(name, [name]))
+    trained = [name for name in names if ALL_EXPERIMENTS[split_seed(name)[0]]["subset"]]
+    return names + [f"{name}_s{seed}" for seed in range(1, seeds) for name in trained]
+
+
+def split_seed(name: str) -> tuple[str, int]:
+    """The base experiment of a name and its seed: ("ultra_10k_500M", 2) of "ultra_10k_500M_s2"; 0 without one."""
+    match = re.fullmatch(r"(.+)_s([1-9]\d*)", name)
+    return (match[1], int(match[2])) if match else (name, 0)
 
 
 def experiment_config(name: str, overrides: dict | None = None) -> dict:
@@ -262,12 +280,16 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
 
     Raises ConfigError on a key that no experiment has, or a value of another type than the default's.
     """
-    if name not in ALL_EXPERIMENTS:
+    base, seed = split_seed(name)
+    if base not in ALL_EXPERIMENTS:
         raise ConfigError(f"unknown experiment {name!r}: {nearest(name, ALL_EXPERIMENTS)}")
-    config = {"experiment": name, "subset": None, "size": None, **TRAINING, **EVALUATION}
-    for key, value in {**ALL_EXPERIMENTS[name], **(overrides or {})}.items():
-        if key not in config:
-            raise ConfigError(f"unknown setting {key!r} for {name}: {nearest(key, config)}")
+    if seed and "seed" in (overrides or {}):
+        raise ConfigError(f"{name} has seed {seed} by its name; leave the other out, or name {base}")
+    config = {"experiment": name, "base_experiment": base, "subset": None, "size": None, **TRAINING, **EVALUATION}
+    settings = {**ALL_EXPERIMENTS[base], **(overrides or {})}
+    for key, value in {**settings, "seed": seed or settings.get("seed", TRAINING["seed"])}.items():
+        if key not in config or key in ("experiment", "base_experiment"):
+            raise ConfigError(f"unknown setting {key!r} for {name}: {nearest(key, {**TRAINING, **EVALUATION})}")
         _check_value(key, value, {**TRAINING, **EVALUATION}.get(key))
         config[key] = value
     return config

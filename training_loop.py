@@ -1,18 +1,26 @@
-"""The training loop: packed blocks, AdamW, warmup-stable-decay, mixed precision, checkpoints that survive a kill."""
+"""The training loop: packed blocks, AdamW, warmup-stable-decay, mixed precision, one process or many.
 
-import os
+Many processes are accelerate's (`accelerate launch`, `torchrun`): each takes its share of a step's blocks, and the loss
+is normalised by the response tokens of all of them, so that a run is the same whatever their number.
+"""
+
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
-from common import hash_json
-from language_model import IGNORED_LABEL, Example, autocast, pick_device, pick_precision
+from common import UserError, hash_json
+from language_model import Example, pick_device, pick_precision
+from packed_loss import new_packed_loss, pick_attention
 from packing import collate_blocks, pack_rows, plan_steps
+from training_checkpoints import TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
+from training_memory import MICRO_BATCH_TOKENS, footprint_bytes, model_shape, wants_checkpointing
 
-MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
 LOSS_CURVE_POINTS = 200
 FEW_STEPS = 50
+# While the main process evaluates or writes, the others wait this long for it before they give it up.
+PROCESS_TIMEOUT = timedelta(hours=6)
 # Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets.
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "RTX 4090": 165e12}
 
@@ -21,39 +29,94 @@ class TrainingFailed(Exception):
     """A run that cannot go on, such as one whose loss is not finite; other runs of the group can."""
 
 
-def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float) -> dict:
+def new_accelerator(report_to: str | None = None, folder: Path | None = None):
+    """accelerate's view of the processes and devices; the precision stays ours, with fp32 weights and logits."""
+    from accelerate import Accelerator, InitProcessGroupKwargs
+
+    return Accelerator(
+        cpu=pick_device() == "cpu",
+        mixed_precision="no",
+        log_with=report_to,
+        project_dir=folder,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PROCESS_TIMEOUT)],
+    )
+
+
+def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float, **how):
     """Fine-tune all weights of `model` in place, from the last checkpoint if there is one of this very run.
 
-    Every step takes about `tokens_per_step` tokens of packed rows. Returns the facts for train_results.json:
-    tokens, steps, train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is
-    not finite.
+    Every step takes about `tokens_per_step` tokens of packed rows. how: report_to (a tracker of accelerate's) and
+    micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
+    train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
+    TrainingStopped after a signal.
     """
+    accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
+    require_plain_data_parallel(accelerator)
     device, precision = pick_device(), pick_precision(config["precision"])
-    model.to(device).train()
-    if config["gradient_checkpointing"]:
-        model.gradient_checkpointing_enable()
-    run = PackedRun(model, examples, config, pad_id, device, precision)
+    model.to(accelerator.device).train()
+    attention_before = model.config._attn_implementation
+    pick_attention(model, device, precision)
+    checkpointing = turn_on_checkpointing(model, config, device, precision)
+    run = PackedRun(model, examples, config, pad_id, accelerator, precision, how.get("micro_batch_tokens"))
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
+    print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} packed blocks")
     if len(run.steps) < FEW_STEPS:
         print(f"warning: {len(run.steps)} optimiser steps are few; below {FEW_STEPS} a model may barely move")
+    if how.get("report_to"):
+        plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
+        accelerator.init_trackers(checkpoint.parent.name, plain)
     run_steps(run, log, checkpoint, checkpoint_seconds)
-    return {**summarise_log(log, run, config), **speed(log, model, device), "precision": precision}
+    if how.get("report_to"):
+        accelerator.end_training()
+    facts = {"precision": precision, "attention": model.config._attn_implementation,
+             "gradient_checkpointing": checkpointing, "processes": accelerator.num_processes}  # fmt: skip
+    if checkpointing:
+        model.gradient_checkpointing_disable()
+    if model.config._attn_implementation != attention_before:
+        model.set_attn_implementation(attention_before)  # what is saved does not depend on what is installed here
+    return {**summarise_log(log, run, config), **speed(log, model, device, accelerator.num_processes), **facts}
+
+
+def require_plain_data_parallel(accelerator) -> None:
+    """Raises UserError where accelerate would shard the model: its checkpoints are not ours to write yet."""
+    kind = accelerator.distributed_type.value
+    if kind not in ("NO", "MULTI_GPU", "MULTI_CPU"):
+        raise UserError(
+            f"training runs on one device or by plain data parallelism (MULTI_GPU, MULTI_CPU), not {kind}; launch with "
+            "torchrun, or accelerate launch --multi_gpu"
+        )
+
+
+def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> bool:
+    """Gradient checkpointing where the setting says so, or "auto" and the GPU would be too small without."""
+    import torch
+
+    memory = torch.cuda.get_device_properties(0).total_memory if device == "cuda" else None
+    footprint = 0.0
+    if memory and config["gradient_checkpointing"] == "auto":
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        footprint = footprint_bytes(parameters, model_shape(model.config), config, device, precision, False)
+    wanted = wants_checkpointing(config["gradient_checkpointing"], footprint, memory)
+    if wanted:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return wanted
 
 
 class PackedRun:
     """What a run consists of once its rows are packed: blocks, the steps' plan, optimiser and loss scaler."""
 
-    def __init__(self, model, examples: list[Example], config: dict, pad_id: int, device: str, precision: str):
+    def __init__(self, model, examples, config: dict, pad_id: int, accelerator, precision: str, micro_tokens=None):
         import torch
 
         self.model, self.examples, self.config, self.pad_id = model, examples, config, pad_id
-        self.device, self.precision = device, precision
+        self.accelerator, self.precision, self.device = accelerator, precision, accelerator.device.type
         self.blocks = pack_rows([len(example.ids) for example in examples], config["block_tokens"])
         blocks_per_step = max(1, config["tokens_per_step"] // config["block_tokens"])
         self.steps = plan_steps(len(self.blocks), blocks_per_step, config["epochs"], config["seed"])
-        self.micro_batch = max(1, MICRO_BATCH_TOKENS[device] // config["block_tokens"])
-        self.optimizer = new_optimizer(model, config)
-        self.scaler = torch.amp.GradScaler(device, enabled=precision == "fp16")
+        self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // config["block_tokens"])
+        wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
+        self.loss, self.optimizer = wrapped, optimizer.optimizer
+        self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
         self.identity = hash_json({"config": config, "blocks": self.blocks, "lengths": [len(e.ids) for e in examples]})
 
     def block_tokens(self, numbers) -> tuple[int, int]:
@@ -86,34 +149,67 @@ def learning_rate_at(step: int, steps: int, config: dict) -> float:
 
 
 def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: float) -> None:
-    """All steps that `log` does not have yet; appends to it as they are done."""
+    """All steps that `log` does not have yet; appends to it as they are done.
+
+    After SIGTERM or Ctrl-C, in whichever process, all finish the step, write a checkpoint and raise TrainingStopped.
+    """
     from tqdm import tqdm
 
-    saved = time.time()
-    bar = tqdm(total=len(run.steps), initial=len(log["losses"]), desc="train", unit="step", leave=False)
-    for step in range(len(log["losses"]), len(run.steps)):
-        began = time.time()
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, len(run.steps), run.config)
-        tokens, response_tokens = run.block_tokens(run.steps[step])
-        loss = train_step(run, run.steps[step], response_tokens)
-        if not np.isfinite(loss):
-            raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
-                                 "learning_rate (--set learning_rate=...)")  # fmt: skip
-        log["losses"].append(loss)
-        log["tokens"] += tokens
-        log["response_tokens"] += response_tokens
-        log["seconds"] += time.time() - began
-        bar.update()
-        bar.set_postfix(loss=f"{loss:.3f}", tokens_per_s=f"{log['tokens'] / log['seconds']:,.0f}", refresh=False)
-        if time.time() - saved > checkpoint_seconds:
-            save_checkpoint(checkpoint, run, log)
-            saved = time.time()
-    bar.close()
+    saved, done, main = time.time(), len(log["losses"]), run.accelerator.is_main_process
+    bar = tqdm(total=len(run.steps), initial=done, desc="train", unit="step", leave=False, disable=not main)
+    with bar, noted_signals() as signals:
+        for step in range(done, len(run.steps)):
+            began = time.time()
+            for group in run.optimizer.param_groups:
+                group["lr"] = learning_rate_at(step, len(run.steps), run.config)
+            tokens, response_tokens = run.block_tokens(run.steps[step])
+            loss = train_step(run, run.steps[step], response_tokens)
+            loss, late, stop = over_processes(run, loss, time.time() - saved > checkpoint_seconds, signals)
+            if not np.isfinite(loss):
+                raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
+                                     "learning_rate (--set learning_rate=...)")  # fmt: skip
+            log["losses"].append(loss)
+            log["tokens"] += tokens
+            log["response_tokens"] += response_tokens
+            log["seconds"] += time.time() - began
+            show_progress(run, bar, log)
+            if late or stop:
+                save_checkpoint(checkpoint, run, log)
+                saved = time.time()
+            if stop:
+                raise TrainingStopped(f"stopped by {stop.name} after step {step + 1} of {len(run.steps)}, with a "
+                                      "checkpoint; run the same command to go on", stop.value)  # fmt: skip
+
+
+def over_processes(run: PackedRun, loss: float, late: bool, signals: list[int]):
+    """The loss summed over the processes, whether a checkpoint is due in any, and the highest signal any has had."""
+    import signal
+
+    import torch
+
+    if run.accelerator.num_processes > 1:
+        own = torch.tensor([loss, late, max(signals, default=0)], dtype=torch.float64, device=run.accelerator.device)
+        losses, lates, numbers = run.accelerator.gather(own[None]).unbind(1)
+        loss, late, signals = losses.sum().item(), bool(lates.any()), [int(numbers.max())]
+    number = max(signals, default=0)
+    return loss, late, signal.Signals(number) if number else None
+
+
+def show_progress(run: PackedRun, bar, log: dict) -> None:
+    """Loss and speed of the step just done, on the bar and for the trackers."""
+    rate = log["tokens"] / log["seconds"]
+    shown = {"loss": log["losses"][-1], "tokens_per_s": rate}
+    utilisation = flops_utilisation(run.model, rate, run.device, run.accelerator.num_processes)
+    if utilisation is not None:
+        shown["mfu"] = utilisation
+    bar.update()
+    bar.set_postfix({key: f"{value:,.0f}" if value > 100 else f"{value:.3f}" for key, value in shown.items()}, False)
+    if run.accelerator.trackers:
+        run.accelerator.log({**shown, "tokens": log["tokens"], "lr": run.optimizer.param_groups[0]["lr"]}, bar.n)
 
 
 def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> float:
-    """One optimiser step over some blocks; the mean loss per response token of the whole step.
+    """One optimiser step over some blocks; this process's share of the mean loss per response token of the whole step.
 
     Runs in micro-batches that fit the device; where one does not, halves them and starts the step anew.
     """
@@ -122,75 +218,67 @@ def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> flo
     while True:
         run.optimizer.zero_grad(set_to_none=True)
         try:
-            loss = 0.0
-            for start in range(0, len(numbers), run.micro_batch):
-                loss += backward(run, numbers[start : start + run.micro_batch], response_tokens)
+            loss = step_loss(run, micro_batches(run, numbers), response_tokens)
             break
         except torch.OutOfMemoryError:
-            if run.micro_batch == 1:
-                raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
-                                     "max_tokens=... or gradient_checkpointing=true") from None  # fmt: skip
-            run.micro_batch //= 2
-            torch.cuda.empty_cache()
-            print(f"out of memory: going on with {run.micro_batch} blocks at a time, the same tokens per step")
+            halve_micro_batch(run)
     run.scaler.unscale_(run.optimizer)
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
+    run.accelerator.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
     run.scaler.step(run.optimizer)
     run.scaler.update()
     return loss
 
 
-def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> float:
-    """Forward and backward of one micro-batch; its share of the step's mean loss."""
+def halve_micro_batch(run: PackedRun) -> None:
+    """After running out of memory: half as many blocks at a time. Raises where there is nothing to halve."""
     import torch
 
-    blocks = [run.blocks[number] for number in numbers]
+    if run.accelerator.num_processes > 1:  # the others wait for this one's gradients: it cannot start the step anew
+        raise UserError(f"out of memory with {run.micro_batch} blocks at a time on one of several processes; "
+                        f"give --micro_batch_tokens {run.micro_batch // 2 * run.config['block_tokens']}")  # fmt: skip
+    if run.micro_batch == 1:
+        raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
+                             "max_tokens=... or gradient_checkpointing=on") from None  # fmt: skip
+    run.micro_batch //= 2
+    torch.cuda.empty_cache()
+    print(f"out of memory: going on with {run.micro_batch} blocks at a time, the same tokens per step")
+
+
+def micro_batches(run: PackedRun, numbers: np.ndarray) -> list[np.ndarray]:
+    """This process's blocks of a step, in micro-batches: as many for every process, some of them perhaps empty."""
+    world, rank = run.accelerator.num_processes, run.accelerator.process_index
+    own, largest = numbers[rank::world], -(-len(numbers) // world)
+    return [own[start : start + run.micro_batch] for start in range(0, largest, run.micro_batch)]
+
+
+def step_loss(run: PackedRun, batches: list[np.ndarray], response_tokens: int) -> float:
+    """Forward and backward of all micro-batches; the processes exchange gradients in the last backward only."""
+    import torch
+
+    total = torch.zeros((), device=run.accelerator.device)
+    for number, batch in enumerate(batches, start=1):
+        if number < len(batches):
+            with run.accelerator.no_sync(run.loss):
+                total += backward(run, batch, response_tokens)
+        else:
+            total += backward(run, batch, response_tokens)
+    return total.item()
+
+
+def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
+    """Forward and backward of one micro-batch; its share of the step's mean loss, as a scalar tensor.
+
+    No blocks at all become a block of padding, whose loss and gradients are zero.
+    """
+    import torch
+
+    blocks = [run.blocks[number] for number in numbers] or [[]]
     arrays = collate_blocks(run.examples, blocks, run.config["block_tokens"], run.pad_id)
-    batch = {name: torch.from_numpy(array).to(run.device) for name, array in arrays.items()}
-    with autocast(run.device, run.precision):
-        # No attention mask and no cache: only then does the model keep the rows of a block apart.
-        logits = run.model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
-    wanted = batch["labels"][:, 1:] != IGNORED_LABEL
-    loss = torch.nn.functional.cross_entropy(
-        logits[:, :-1][wanted].float(), batch["labels"][:, 1:][wanted], reduction="sum"
-    )
-    loss = loss / response_tokens
-    run.scaler.scale(loss).backward()
-    return loss.item()
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Checkpoints
-
-
-def save_checkpoint(path: Path, run: PackedRun, log: dict) -> None:
-    """Write the whole state beside the old checkpoint, then take its place: a kill leaves one of the two, whole."""
-    import torch
-
-    temporary = path.with_suffix(".tmp")
-    state = {name: getattr(run, name).state_dict() for name in ("model", "optimizer", "scaler")}
-    torch.save({**state, "random": torch.get_rng_state(), "log": log, "identity": run.identity}, temporary)
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def load_checkpoint(path: Path, run: PackedRun) -> dict | None:
-    """Put the checkpoint's state into `run` and return its log; None where there is none of this very run."""
-    import torch
-
-    path.with_suffix(".tmp").unlink(missing_ok=True)
-    if not path.exists():
-        return None
-    state = torch.load(path, map_location=run.device, weights_only=True)
-    if state["identity"] != run.identity:
-        print(f"{path} belongs to another configuration or other data: starting anew")
-        return None
-    for name in ("model", "optimizer", "scaler"):
-        getattr(run, name).load_state_dict(state[name])
-    torch.set_rng_state(state["random"].cpu())
-    print(f"resuming at step {len(state['log']['losses']) + 1} of {len(run.steps)}")
-    return state["log"]
+    batch = {name: torch.from_numpy(array).to(run.accelerator.device) for name, array in arrays.items()}
+    loss = run.loss(**batch) / response_tokens
+    # The processes' gradients are averaged, where the step's mean over all response tokens wants their sum.
+    run.scaler.scale(loss * run.accelerator.num_processes).backward()
+    return loss.detach()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,20 +309,27 @@ def summarise_log(log: dict, run: PackedRun, config: dict) -> dict:
     }
 
 
-def speed(log: dict, model, device: str) -> dict:
-    """Seconds, tokens per second, model FLOPs utilisation (6 FLOPs per parameter and token), peak memory.
+def speed(log: dict, model, device: str, processes: int) -> dict:
+    """Seconds, tokens per second of all processes, model FLOPs utilisation, peak memory of this one.
 
     Null where the device's peak is not known, as on a CPU.
     """
     import torch
 
     rate = log["tokens"] / log["seconds"]
-    name = torch.cuda.get_device_name() if device == "cuda" else ""
-    peak = next((flops for gpu, flops in PEAK_FLOPS.items() if gpu in name), None)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     return {
         "train_seconds": log["seconds"],
         "tokens_per_second": rate,
-        "mfu": 6 * parameters * rate / peak if peak else None,
+        "mfu": flops_utilisation(model, rate, device, processes),
         "peak_memory_gib": torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else None,
     }
+
+
+def flops_utilisation(model, tokens_per_second: float, device: str, processes: int) -> float | None:
+    """Share of the GPUs' peak that goes into 6 FLOPs per parameter and token; None where the peak is not known."""
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else ""
+    peak = next((flops for gpu, flops in PEAK_FLOPS.items() if gpu in name), None)
+    parameters = sum(parameter.numel() for parameter in model.parameters()) if peak else 0
+    return 6 * parameters * tokens_per_second / (peak * processes) if peak else None

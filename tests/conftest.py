@@ -38,3 +38,23 @@ def tiny_models(tokenizer):
     }
     torch.manual_seed(0)
     return {name: AutoModelForCausalLM.from_config(config).eval() for name, config in configs.items()}
+
+
+@pytest.fixture
+def examples(tokenizer):
+    """Forty encoded rows of additions."""
+    import numpy as np
+
+    from language_model import encode_examples
+
+    numbers = np.random.default_rng(0).integers(0, 50, (40, 2)).tolist()
+    instructions = [f"Add {a} and {b}." for a, b in numbers]
+    return encode_examples(tokenizer, instructions, [f"It is {a + b}." for a, b in numbers], 64)
+
+
+@pytest.fixture
+def model(tiny_models):
+    """A tiny Llama that a test may train."""
+    import copy
+
+    return copy.deepcopy(tiny_models["scratch"])

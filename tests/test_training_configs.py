@@ -54,7 +54,7 @@ def test_controls_of_the_claim_are_trained_like_ultra():
     ultra = experiment_config("ultra_10k_500M")
     for control in CLAIM["controls"]:
         config = experiment_config(f"{control}_500M")
-        assert {key for key in config if config[key] != ultra[key]} == {"experiment", "subset"}
+        assert {key for key in config if config[key] != ultra[key]} == {"experiment", "base_experiment", "subset"}
         assert f"{control}_500M" in CONTROL_CONFIGS
 
 
@@ -110,3 +110,28 @@ def test_scratch_models_have_the_parameters_they_claim(size, parameters):
     with torch.device("meta"):
         model = LlamaForCausalLM(LlamaConfig(vocab_size=spec["vocab_size"], tie_word_embeddings=True, **spec["llama"]))
     assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(parameters, rel=0.03)
+
+
+def test_seeds_are_experiments_of_their_own():
+    names = experiments_of("controls", 3)
+    plain = list(CONTROL_CONFIGS)
+    trained = [name for name in plain if CONTROL_CONFIGS[name]["subset"]]
+    assert names == plain + [f"{name}_s1" for name in trained] + [f"{name}_s2" for name in trained]
+    one, two = experiment_config("ultra_10k_500M"), experiment_config("ultra_10k_500M_s2")
+    assert {key: two[key] for key in two if two[key] != one[key]} == {"experiment": "ultra_10k_500M_s2", "seed": 2}
+    assert two["base_experiment"] == "ultra_10k_500M" and experiments_of("ultra_10k_500M_s2") == ["ultra_10k_500M_s2"]
+    with pytest.raises(ConfigError, match="has seed 2 by its name"):
+        experiment_config("ultra_10k_500M_s2", {"seed": 3})
+    with pytest.raises(ConfigError, match="did you mean"):
+        experiments_of("ultra_10k_500_s1")
+
+
+def test_a_dry_run_counts_by_hand_and_scales_a_sample():
+    from dry_run import packed_size, stated_rate
+
+    config = {"block_tokens": 10, "tokens_per_step": 20, "epochs": 3}
+    size = {"rows": 5, "tokens": 60, "blocks": 2, "steps": 3, "sampled": False}
+    assert packed_size([6, 5, 4, 3, 2], config, 1.0) == size
+    scaled = packed_size([6, 5, 4, 3, 2], config, 100.0)
+    assert (scaled["rows"], scaled["tokens"], scaled["steps"], scaled["sampled"]) == (500, 6_000, 300, True)
+    assert stated_rate(10**9, None, 0.4) == pytest.approx(0.4 * 989e12 / 6e9)

@@ -2,28 +2,14 @@
 
 import copy
 
-import numpy as np
 import pytest
 
 import training_loop
-from language_model import encode_examples
 from training_configs import TRAINING
 from training_loop import TrainingFailed, fit, learning_rate_at
 
 SETTINGS = {"learning_rate": 5e-3, "tokens_per_step": 256, "block_tokens": 64, "max_tokens": 64, "epochs": 3}
 CONFIG = {**TRAINING, **SETTINGS, "precision": "fp32"}
-
-
-@pytest.fixture
-def examples(tokenizer):
-    numbers = np.random.default_rng(0).integers(0, 50, (40, 2)).tolist()
-    instructions = [f"Add {a} and {b}." for a, b in numbers]
-    return encode_examples(tokenizer, instructions, [f"It is {a + b}." for a, b in numbers], 64)
-
-
-@pytest.fixture
-def model(tiny_models):
-    return copy.deepcopy(tiny_models["scratch"])
 
 
 def run(model, examples, tokenizer, folder, config=CONFIG, checkpoint_seconds=1e9):

@@ -1,0 +1,103 @@
+"""The training loss of packed blocks as one module, so that accelerate can wrap it: body, head, cross-entropy.
+
+The head sees only the positions that are learnt, about half of them in instruction data, and in chunks where the
+logits would otherwise be the largest thing in memory. Both give the plain loss: see `split_head`.
+"""
+
+from language_model import IGNORED_LABEL, autocast
+
+# fp32 logits of one micro-batch; with their softmax and gradients they take about four times that.
+CHUNK_LOGITS_ABOVE_BYTES = 2**30
+CHUNK_BYTES = 2**28
+
+
+def new_packed_loss(model, precision: str):
+    """A torch module over `model`: forward(input_ids, position_ids, labels), each (blocks, block_tokens), gives the
+    summed negative log-likelihood of the response tokens, in nats, as a scalar."""
+    import torch
+
+    body, head = split_head(model)
+
+    class PackedLoss(torch.nn.Module):
+        _no_split_modules = getattr(model, "_no_split_modules", None)  # where accelerate's FSDP looks for layers
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, position_ids, labels):
+            # No attention mask and no cache: only then does the model keep the rows of a block apart.
+            inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
+            if model.config._attn_implementation.startswith("flash"):  # its packed form takes one long row
+                inputs = {**inputs, "input_ids": input_ids.view(1, -1), "position_ids": position_ids.view(1, -1)}
+                labels = labels.view(1, -1)  # a block begins with a prompt, so no label looks across its edge
+            wanted = labels[:, 1:] != IGNORED_LABEL
+            with autocast(input_ids.device.type, precision):
+                if body is None:
+                    return summed_loss(lambda logits: logits, self.model(**inputs).logits[:, :-1][wanted], labels)
+                hidden = body(**inputs).last_hidden_state[:, :-1][wanted]
+                return summed_loss(head, hidden, labels)
+
+    return PackedLoss()
+
+
+def split_head(model):
+    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where they are not.
+
+    Tried on a few tokens rather than believed: some models scale or cap their logits after the head.
+    """
+    import torch
+
+    children = [child for name, child in model.named_children() if name != model.base_model_prefix]
+    if model.base_model is model or not children:
+        return None, None
+    head = torch.nn.Sequential(*children)
+    ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        expected = model(input_ids=ids, use_cache=False).logits
+        hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        same = hidden.shape[-1] == model.get_output_embeddings().in_features and torch.equal(head(hidden), expected)
+    model.train(was_training)
+    return (model.base_model, head) if same else (None, None)
+
+
+def summed_loss(head, hidden, labels):
+    """Summed cross-entropy of head(hidden) against the labels that count; hidden: (wanted tokens, width).
+
+    In chunks whose logits are made anew in the backward pass, where all at once would take too much memory.
+    """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    targets = labels[:, 1:][labels[:, 1:] != IGNORED_LABEL]
+
+    def loss_of(hidden, targets):
+        return torch.nn.functional.cross_entropy(head(hidden).float(), targets, reduction="sum")
+
+    vocabulary = logit_width(head, hidden)
+    if 4 * len(targets) * vocabulary <= CHUNK_LOGITS_ABOVE_BYTES:
+        return loss_of(hidden, targets)
+    rows = max(1, CHUNK_BYTES // (4 * vocabulary))
+    chunks = zip(hidden.split(rows), targets.split(rows), strict=True)
+    return sum(checkpoint(loss_of, *chunk, use_reentrant=False) for chunk in chunks)
+
+
+def logit_width(head, hidden) -> int:
+    """The number of logits per token: the rows of the head's last weight, or what `hidden` has where it is logits."""
+    linear = list(head)[-1] if hasattr(head, "__iter__") else None
+    return linear.out_features if linear is not None else hidden.shape[-1]
+
+
+def pick_attention(model, device: str, precision: str) -> str:
+    """Switch to FlashAttention's packed form where it is installed and the model and device know it; its name.
+
+    Otherwise the model keeps SDPA, which takes the rows of a block apart by a mask.
+    """
+    from transformers.utils import is_flash_attn_2_available
+
+    half = device == "cuda" and precision in ("bf16", "fp16")
+    if half and getattr(model, "_supports_flash_attn", False) and is_flash_attn_2_available():
+        model.set_attn_implementation("flash_attention_2")
+    return model.config._attn_implementation

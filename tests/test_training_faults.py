@@ -1,0 +1,184 @@
+"""Training beside others and under faults: two processes, signals, a full disk, damaged rows, odd models."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_training_loop import CONFIG, assert_same, run, weights
+
+import training_loop
+from common import UserError, file_lock, hash_strings, write_arrow
+from language_model import load_model, load_tokenizer
+from training_checkpoints import TrainingStopped
+
+HELPER = Path(__file__).parent / "fit_in_processes.py"
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+def start(folder, *launcher, stop_after=0):
+    folder.mkdir(exist_ok=True)
+    root = HELPER.parent.parent
+    paths = os.pathsep.join([str(root), str(HELPER.parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *launcher, str(HELPER), str(folder), str(stop_after)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads((folder / "facts.json").read_text())
+
+
+def test_two_processes_train_as_one_and_go_on_after_a_stop(tmp_path):
+    one = start(tmp_path / "one")
+    stopped = start(tmp_path / "two", *TWO, stop_after=3)
+    assert stopped["signal"] == signal.SIGTERM and "after step 3" in stopped["stopped"]
+    two = start(tmp_path / "two", *TWO)
+    assert (one["processes"], two["processes"]) == (1, 2)
+    losses = [[point["loss"] for point in facts["loss_curve"]] for facts in (one, two)]
+    assert len(losses[0]) >= 8 and losses[0][-1] < 0.9 * losses[0][0]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)  # fp32: sums in another order
+    assert two["weights"] == pytest.approx(one["weights"], rel=1e-3, abs=1e-3)
+    assert (one["tokens"], one["response_tokens"]) == (two["tokens"], two["response_tokens"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
+    number,
+    model,
+    examples,
+    tokenizer,
+    tmp_path,
+    monkeypatch,
+):
+    undisturbed, stopped, resumed = copy.deepcopy(model), copy.deepcopy(model), copy.deepcopy(model)
+    (tmp_path / "other").mkdir()
+    expected = run(undisturbed, examples, tokenizer, tmp_path / "other")
+    step, handlers = training_loop.train_step, [signal.getsignal(number)]
+
+    def signalled_step(*arguments):
+        os.kill(os.getpid(), number)
+        return step(*arguments)
+
+    monkeypatch.setattr(training_loop, "train_step", signalled_step)
+    with pytest.raises(TrainingStopped, match="after step 1 of .* with a checkpoint") as caught:
+        run(stopped, examples, tokenizer, tmp_path)
+    assert caught.value.signal == number and signal.getsignal(number) == handlers[0]
+    monkeypatch.setattr(training_loop, "train_step", step)
+    facts = run(resumed, examples, tokenizer, tmp_path)
+    assert facts["loss_curve"] == expected["loss_curve"]
+    assert_same(weights(resumed), weights(undisturbed))
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):
+    import torch
+
+    save, saved = torch.save, []
+
+    def full(state, path):
+        saved.append(1)
+        if len(saved) == 3:
+            Path(path).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match="at step 3 .No space left on device.; the last checkpoint is whole"):
+        run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=-1)
+    assert not (tmp_path / "checkpoint.tmp").exists()
+    assert len(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["log"]["losses"]) == 2
+
+
+def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer, tmp_path, monkeypatch, capsys):
+    import torch
+
+    plain, halved = copy.deepcopy(model), copy.deepcopy(model)
+    (tmp_path / "other").mkdir()
+    expected = run(plain, examples, tokenizer, tmp_path / "other")
+    backward = training_loop.backward
+
+    def small_memory(run, numbers, response_tokens):
+        if len(numbers) > 1:
+            raise torch.OutOfMemoryError("no memory")
+        return backward(run, numbers, response_tokens)
+
+    monkeypatch.setattr(training_loop, "backward", small_memory)
+    facts = run(halved, examples, tokenizer, tmp_path)
+    assert "going on with 1 blocks at a time" in capsys.readouterr().out
+    assert [point["loss"] for point in facts["loss_curve"]] == pytest.approx(
+        [point["loss"] for point in expected["loss_curve"]], rel=1e-3
+    )
+    assert facts["steps"] == expected["steps"] and facts["tokens"] == expected["tokens"]
+
+
+def test_damaged_rows_and_rows_of_another_subset_are_named(tmp_path):
+    import pyarrow
+
+    from train_quality_comparison import read_subset
+
+    table = pyarrow.table({"id": ["a", "b"], "instruction": ["x", "y"], "response": ["u" * 5_000, "v"]})
+    write_arrow(tmp_path / "subsets" / "ultra_10k", table)
+    facts = {"ids_hash": hash_strings(["a", "b"])}
+    assert read_subset(tmp_path, "ultra_10k", facts).num_rows == 2
+    with pytest.raises(UserError, match="does not hold the rows that ultra_10k.json names"):
+        read_subset(tmp_path, "ultra_10k", {"ids_hash": "other"})
+    file = next((tmp_path / "subsets" / "ultra_10k").glob("*.arrow"))
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"uuuu", b"\xff\xfe\xfd\xfc", 1))
+    with pytest.raises(UserError, match="ultra_10k is damaged"):
+        read_subset(tmp_path, "ultra_10k", facts)
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="ultra_10k is damaged"):
+        read_subset(tmp_path, "ultra_10k", facts)
+
+
+def test_a_model_without_tokenizer_or_end_token_is_refused(tiny_models, tokenizer, tmp_path):
+    tiny_models["scratch"].save_pretrained(tmp_path / "bare")
+    with pytest.raises(UserError, match="bare has no tokenizer"):
+        load_model(str(tmp_path / "bare"))
+    endless = copy.deepcopy(tokenizer)
+    endless.eos_token = None
+    endless.save_pretrained(tmp_path / "endless")
+    with pytest.raises(UserError, match="no end token"):
+        load_tokenizer(str(tmp_path / "endless"))
+
+
+def test_a_tokenizer_without_pad_token_pads_with_its_end_token(tokenizer):
+    from language_model import pad_token_id
+
+    padless = copy.deepcopy(tokenizer)
+    padless.pad_token = None
+    assert pad_token_id(padless) == tokenizer.eos_token_id
+
+
+def test_a_lock_is_held_by_one_and_freed_with_it(tmp_path):
+    with file_lock(tmp_path / "a" / ".lock") as first:
+        with file_lock(tmp_path / "a" / ".lock") as second:
+            assert (first, second) == (True, False)
+    with file_lock(tmp_path / "a" / ".lock") as again:
+        assert again
+
+
+def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeypatch):
+    """A stand-in for the package trackio, as accelerate calls it."""
+    import types
+
+    import accelerate.tracking
+
+    logged, begun = [], []
+    tracker = types.SimpleNamespace(
+        init=lambda **how: begun.append(how) or tracker,
+        config={},
+        log=lambda values, step=None, **_how: logged.append((step, values)),
+        finish=lambda: begun.append("finished"),
+    )
+    tracker.config = types.SimpleNamespace(update=lambda values, **_how: begun.append(values))
+    monkeypatch.setitem(sys.modules, "trackio", tracker)
+    monkeypatch.setattr(accelerate.tracking, "get_available_trackers", lambda: [accelerate.tracking.LoggerType.TRACKIO])
+    monkeypatch.setitem(accelerate.tracking.LOGGER_TYPE_TO_CLASS, "trackio", accelerate.tracking.TrackioTracker)
+    facts = training_loop.fit(model, examples, CONFIG, 1, tmp_path / "checkpoint.pt", 1e9, report_to="trackio")
+    assert begun[0] == {"project": tmp_path.name} and begun[1]["learning_rate"] == CONFIG["learning_rate"]
+    assert [step for step, _ in logged] == list(range(1, facts["steps"] + 1))
+    assert logged[-1][1]["loss"] == pytest.approx(facts["loss_curve"][-1]["loss"])

@@ -1,0 +1,85 @@
+"""Checkpoints that survive a kill, a full disk and a stop signal: the old one stays whole until the new one is."""
+
+import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+from common import UserError
+
+
+class TrainingStopped(Exception):
+    """A signal asked the run to stop, and its checkpoint is written; `signal` is the number."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.signal = number
+
+
+@contextmanager
+def noted_signals():
+    """Within it, SIGTERM and Ctrl-C only add their number to the list that it gives; a second one acts as before."""
+    noted: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def note(number, _frame):
+        noted.append(number)
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def save_checkpoint(path: Path, run, log: dict) -> None:
+    """Write the whole state beside the old checkpoint, then take its place: a kill leaves one of the two, whole.
+
+    Only the main process writes. Raises UserError where the disk does not take it; the old checkpoint is still there.
+    """
+    import torch
+
+    if run.accelerator.is_main_process:
+        temporary = path.with_suffix(".tmp")
+        state = {name: getattr(run, name).state_dict() for name in ("model", "optimizer", "scaler")}
+        random = {"random": torch.get_rng_state()}
+        if run.device == "cuda":
+            random["cuda_random"] = torch.cuda.get_rng_state()
+        try:
+            torch.save({**state, **random, "log": log, "identity": run.identity}, temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+            temporary.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            kept = "the last checkpoint is whole" if path.exists() else "there is no earlier checkpoint"
+            raise UserError(
+                f"cannot write {path} at step {len(log['losses'])} ({reason}); {kept}; free some disk and run the "
+                "same command to go on"
+            ) from error
+    run.accelerator.wait_for_everyone()
+
+
+def load_checkpoint(path: Path, run) -> dict | None:
+    """Put the checkpoint's state into `run` and return its log; None where there is none of this very run."""
+    import torch
+
+    if run.accelerator.is_main_process:
+        path.with_suffix(".tmp").unlink(missing_ok=True)
+    if not path.exists():
+        return None
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["identity"] != run.identity:
+        print(f"{path} belongs to another configuration or other data: starting anew")
+        return None
+    for name in ("model", "optimizer", "scaler"):
+        getattr(run, name).load_state_dict(state[name])
+    torch.set_rng_state(state["random"].cpu())
+    if "cuda_random" in state and run.device == "cuda":
+        torch.cuda.set_rng_state(state["cuda_random"].cpu())
+    print(f"resuming at step {len(state['log']['losses']) + 1} of {len(run.steps)}")
+    return state["log"]

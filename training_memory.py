@@ -1,0 +1,57 @@
+"""How much memory a training run takes, from the shape of its model: for --dry_run and for gradient checkpointing.
+
+An estimate, for layers of the usual decoder: what a layer keeps for its backward pass is counted tensor by tensor.
+"""
+
+from packed_loss import CHUNK_BYTES, CHUNK_LOGITS_ABOVE_BYTES
+
+MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
+# Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
+STATE_BYTES_PER_PARAMETER = 16
+CHECKPOINT_BYTES_PER_PARAMETER = 12
+USABLE_FRACTION = 0.8  # of a GPU's memory: the rest is fragmentation, workspaces and the estimate's error
+
+
+def model_shape(config) -> dict:
+    """layers, width, mlp width, key and value width and vocabulary of a transformers config."""
+    heads = config.num_attention_heads
+    key_value = getattr(config, "num_key_value_heads", None) or heads
+    return {
+        "layers": config.num_hidden_layers,
+        "width": config.hidden_size,
+        "mlp_width": config.intermediate_size,
+        "key_value_width": key_value * (getattr(config, "head_dim", None) or config.hidden_size // heads),
+        "vocabulary": config.vocab_size,
+    }
+
+
+def activation_bytes(shape: dict, tokens: int, block_tokens: int, precision: str, checkpointing: bool) -> float:
+    """What the backward pass of a micro-batch of `tokens` needs, logits included, at its peak."""
+    half = 4 if precision == "fp32" else 2
+    width, mlp = shape["width"], shape["mlp_width"]
+    # fp32: both norms' inputs, their normalised values and the residual; low precision: both norms' outputs, queries,
+    # keys and values before and after rotation, attention's output, and four of the width of the MLP.
+    layer = 4 * 5 * width + half * (5 * width + 4 * shape["key_value_width"] + 4 * mlp)
+    kept = 4 * width * shape["layers"] + layer if checkpointing else layer * shape["layers"]
+    mask = block_tokens * half  # SDPA's block mask, one row of it per token
+    logits = 4 * tokens * shape["vocabulary"]
+    logits = 4 * (CHUNK_BYTES if logits > CHUNK_LOGITS_ABOVE_BYTES else logits)
+    return tokens * (kept + mask) + logits
+
+
+def footprint_bytes(parameters: int, shape: dict, config: dict, device: str, precision: str, checkpointing: bool):
+    """Peak memory of training in bytes: weights, gradients, moments, autocast's copies and one micro-batch."""
+    tokens = max(MICRO_BATCH_TOKENS[device], config["block_tokens"])
+    copies = 0 if precision == "fp32" else 2 * parameters
+    activations = activation_bytes(shape, tokens, config["block_tokens"], precision, checkpointing)
+    return STATE_BYTES_PER_PARAMETER * parameters + copies + activations
+
+
+def wants_checkpointing(setting: str, footprint: float, memory: float | None) -> bool:
+    """Whether to recompute activations: "on", "off", or "auto": only where the run would not fit without.
+
+    footprint: bytes without checkpointing; memory: of the GPU, None on a CPU, whose memory is not the limit.
+    """
+    if setting != "auto":
+        return setting == "on"
+    return memory is not None and footprint > USABLE_FRACTION * memory
