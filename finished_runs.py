@@ -8,6 +8,7 @@ than it now holds, or differs from the rest in its starting model, its scale, it
 
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,8 @@ def load_runs(results: Path) -> tuple[list[dict], list[dict]]:
         raise UserError(f"no folder {results}; name the folder that train_quality_comparison.py wrote (--results_dir)")
     runs, left_out = {}, []
     for folder in sorted({file.parent for file in results.glob("*/*.json") if file.name in RUN_FILES}):
-        if not (folder / "train_results.json").exists():
-            left_out.append(omission(folder.name, None, "training has not finished"))
+        if (folder / "failure.json").exists() or not (folder / "train_results.json").exists():
+            left_out.append(omission(folder.name, None, why_unfinished(folder)))
             continue
         try:
             run = load_run(folder)
@@ -63,7 +64,16 @@ def load_runs(results: Path) -> tuple[list[dict], list[dict]]:
     return sorted(runs.values(), key=run_order), left_out
 
 
-RUN_FILES = ["train_results.json", "experiment_config.json"]
+RUN_FILES = ["train_results.json", "experiment_config.json", "failure.json"]
+
+
+def why_unfinished(folder: Path) -> str:
+    if not (folder / "failure.json").exists():
+        return "training has not finished"
+    try:
+        return f"failed: {read_json(folder / 'failure.json').get('reason')}"
+    except UserError as error:
+        return f"failed: {error}"
 
 
 def omission(experiment: str, metric: str | None, reason: str) -> dict:
@@ -88,8 +98,11 @@ def load_run(folder: Path) -> dict:
         rows = train["rows"]["trained"]
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder / 'train_results.json'} lacks {error}; train again with --force") from error
+    base, seeded = base_experiment(config, folder)
+    experiment = seeded or experiment
     run = {
-        "experiment": experiment, "size": size, "arm": experiment.removesuffix(f"_{size}"), "subset": subset,
+        "experiment": experiment, "size": size, "arm": base.removesuffix(f"_{size}"), "subset": subset,
+        "seed": config.get("seed"),
         "rule": SUBSETS.get(subset, {}).get("rule"), "rows": rows, "folder": folder, "train": train,
         "metrics": {}, "omissions": [], "files": [folder / "train_results.json"],
     }  # fmt: skip
@@ -98,9 +111,36 @@ def load_run(folder: Path) -> dict:
             run["metrics"][metric] = load_metric(run, metric)
         except UserError as error:
             run["omissions"].append(omission(experiment, metric, str(error)))
+    run["subset_scores"] = subset_scores(run)
     run["quality_bands"] = read_optional(run, "quality_analysis/quality_bands.json")
     run["generation"] = read_optional(run, "generation_analysis/generation_analysis.json")
     return run
+
+
+def base_experiment(config: dict, folder: Path) -> tuple[str, str | None]:
+    """The experiment that a run repeats with another seed, and the run's own name where it is such a repeat.
+
+    `ultra_10k_500M_s1` repeats `ultra_10k_500M`, whether its configuration says so or its folder alone.
+    """
+    for name in (config["experiment"], folder.name):
+        match = re.fullmatch(r"(.+)_s\d+", name)
+        if match and (config.get("base_experiment") or match[1]) in (match[1], config["experiment"]):
+            return match[1], name
+    return config.get("base_experiment") or config["experiment"], None
+
+
+def subset_scores(run: dict) -> dict | None:
+    """Mean of each score over the rows of a run's subset, where its rows are still there; null elsewhere."""
+    folder = run["folder"].parent / "subsets" / str(run["subset"])
+    if not (folder / "state.json").exists():
+        return None
+    try:
+        table = read_arrow(folder)
+    except UserError as error:
+        run["omissions"].append(omission(run["experiment"], "subset", str(error)))
+        return None
+    present = [name for name in DIMENSIONS if name in table.column_names]
+    return {name: float(np.mean(table[name].to_numpy())) for name in present} or None
 
 
 def read_optional(run: dict, name: str) -> dict | None:
@@ -132,7 +172,7 @@ def load_metric(run: dict, metric: str) -> dict:
     test_set = inputs.get(METRICS[metric]["test_set"])
     if test_set is None:
         raise UserError(f"{marker.name} does not say which test set it used; evaluate again with --force")
-    ids, numerators, denominators = metric_arrays(marker.with_suffix(""), metric)
+    ids, numerators, denominators, extra = metric_arrays(marker.with_suffix(""), metric)
     value = float(METRICS[metric]["sign"] * numerators.sum() / denominators.sum())
     if not np.isclose(value, summary.get(metric, np.nan), rtol=1e-6, atol=1e-9):
         raise UserError(f"{marker.name} and its rows do not agree; evaluate again with --force")
@@ -140,15 +180,35 @@ def load_metric(run: dict, metric: str) -> dict:
     run["files"] += [marker, marker.with_suffix("")]
     settings = {key: value for key, value in summary.get("config", {}).items() if key != "precision"}
     test = {f"{METRICS[metric]['test_set']}_hash": test_set, "examples": hash_strings(sorted(ids)), **settings}
+    instructions = heldout_instructions(run["folder"].parent) if metric == "bits_per_byte" else {}
     return {
         "summary": summary, "test": test, "numerators": numerators[order], "denominators": denominators[order],
+        "family": extra["family"][order], "scores": {name: extra[name][order] for name in DIMENSIONS if name in extra},
+        "instruction": np.array([instructions.get(ids[index], ids[index]) for index in order]),
     }  # fmt: skip
 
 
-def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Ids, oriented numerators and denominators, (examples,) each: the metric is the ratio of their sums."""
+@cache
+def heldout_instructions(results: Path) -> dict[str, str]:
+    """The hash of each held-out row's instruction by the row's id; empty where the rows are not there."""
+    folder = results / "subsets" / "heldout"
+    if not (folder / "state.json").exists():
+        return {}
+    table = read_arrow(folder, ["id", "instruction"]).to_pydict()
+    return {key: hash_strings([text]) for key, text in zip(table["id"], table["instruction"], strict=True)}
+
+
+def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.ndarray, dict]:
+    """Ids, oriented numerators and denominators, (examples,) each: the metric is the ratio of their sums.
+
+    Last, the family (a task's family, a row's source) of each example and, where there are any, its scores.
+    """
     columns = ["id", "nll", "bytes"] if metric == "bits_per_byte" else ["id", "passed"]
-    table = read_arrow(folder, columns)
+    table = read_arrow(folder)
+    if lacking := [name for name in [*columns, METRICS[metric]["family"]] if name not in table.column_names]:
+        raise UserError(f"{folder.name} lacks {', '.join(lacking)}; evaluate again with --force")
+    extra = {name: table[name].to_numpy() for name in DIMENSIONS if name in table.column_names}
+    extra["family"] = np.array(table[METRICS[metric]["family"]].to_pylist(), dtype=str)
     ids = table["id"].to_pylist()
     if not ids:
         raise UserError(f"{folder.name} has no rows")
@@ -162,7 +222,7 @@ def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.
         denominators = np.ones(len(ids))
     if unusable:
         raise UserError(f"{unusable} of {len(ids)} examples have no finite value")
-    return ids, numerators, denominators
+    return ids, numerators, denominators, extra
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -219,7 +279,9 @@ def comparable_runs(runs: list[dict]) -> tuple[list[dict], list[dict]]:
 def recipe_differences(runs: list[dict]) -> list[str]:
     """Training settings, beyond subset and epochs, in which the compared runs differ: worth a sentence each."""
     trained = [run for run in runs if run["subset"]]
-    settings = sorted({key for run in trained for key in run["train"]["config"]} - FREE_SETTINGS)
+    repeated = len({(run["arm"], run["seed"]) for run in trained}) > len({run["arm"] for run in trained})
+    free = FREE_SETTINGS | ({"seed"} if repeated else set())
+    settings = sorted({key for run in trained for key in run["train"]["config"]} - free)
     notes = []
     for key in settings:
         values = {}
