@@ -9,41 +9,49 @@ Writes <results>/analysis/ (or --output_dir): verdict.json (every number with it
        (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md.
 
 The claim is tested for each model size and metric by T = m_ultra - 0.8 m_medium - 0.2 m_anchor > 0, at one-sided 95% by
-a paired bootstrap over examples. Runs are compared only where they share model, scale, test set and test settings.
+a paired bootstrap over task families or sources where there are enough of them, else over instructions or examples; over
+seeds where there are several. Runs are compared only where they share model, scale, test set and test settings.
+
+verdict.json holds, for each size under `sizes`:
+  retention[metric][anchor]   verdict, T, R, gain with intervals; unit and clusters of the bootstrap; seeds per arm
+  contrasts                   [{name, family, a, b (lists of arms), metric, difference, interval, p, p_holm, test, n, clusters,
+                              minimum_detectable, missing}]; families: see contrast_statistics.py; p null where runs miss
+  dose_response               [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
+                              trend {statistic, slope, interval, p, test}}]
+  tradeoff[metric]            tiers {tier: {points [{rows, value, interval, run, loss, epochs, used}], A}}, E, alpha,
+                              alpha_interval, shared_exponent_test, aicc {form}, kappa {value, interval, identified, why,
+                              runs_to_add, ...}, n80 {tier}, target_loss, nonparametric {kappa [...], n80 {tier}};
+                              fits are of `loss`: bits per byte, or the share of prompts that fail; an end of an interval
+                              that the data do not bound is null
+  repetition[metric]          R* of effective rows {value, interval, identified, why, runs_to_add}
+  rank_correlation[metric]    quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
+  cost                        [{run, gpu_hours (training), scoring_cpu_hours, total_hours, tokens, rows, <metric>, gain {metric},
+                              per_gpu_hour {metric}, per_million_tokens, per_thousand_rows, on_frontier [metric], device}]
+  cost_frontier[metric]       [{from_hours, run, value}]: the best run from each budget on
+  score_usefulness            bands [{arm, metric, score, gain, interval}], dimensions {name: {rank_correlation {metric},
+                              test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]
+  seeds[metric], missing      spread between seeds {degrees, sd, runs_per_arm, why}; planned experiments that are not there
+Each entry of `runs` also has base_arm and seed; a repeat with another seed has an arm of its own (ultra_10k_s1).
 """
 
-from collections import Counter
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-import retention_statistics as statistics
 from common import (
     UserError,
     add_results_dir,
     argument_parser,
     hash_path,
-    hash_strings,
     provenance,
-    read_arrow,
     read_json,
     require_writable,
     run_main,
     write_json,
 )
-from training_configs import ALL_EXPERIMENTS, ARMS, CLAIM, EXPERIMENTS, SUBSETS
+from finished_runs import load_runs
+from study_analysis import analyse
+from training_configs import CLAIM
 
-# The primary metrics. `sign` orients: higher is better.
-METRICS = {
-    "bits_per_byte": {"sign": -1, "marker": "evaluation/heldout_loss.json", "test_set": "heldout"},
-    "task_completion": {"sign": 1, "marker": "evaluation/task_completion.json", "test_set": "suite"},
-}
-SIZES = list(dict.fromkeys(config["size"] for config in EXPERIMENTS.values()))  # the claim is about these
-BOOTSTRAP_SEED = 0
 SIGNIFICANT_DIGITS = 6  # of what verdict.json states: beyond the bootstrap's own error, and the same on every machine
-# An arm may differ from the next in these; in anything else of the recipe a difference is reported.
-FREE_SETTINGS = {"experiment", "subset", "size", "epochs", "model_spec", "family", "model"}
 
 
 def main() -> None:
@@ -56,7 +64,7 @@ def main() -> None:
     output = Path(args.output_dir or results / "analysis")
     runs, left_out = load_runs(results)
     require_writable(output)
-    analysis = analyse(runs, left_out, CLAIM)
+    analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
     analysis["provenance"] = lasting_provenance(runs)
     write_outputs(output, results, round_numbers(analysis), runs)
 
@@ -79,6 +87,14 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Records
+
+
+def scoring_hours(results: Path) -> float:
+    """Hours that filter_datasets.py took to read, score and select, by its own account; 0 where that is not there."""
+    try:
+        return float(read_json(results / "scores.json")["provenance"]["seconds"]) / 3600
+    except (UserError, KeyError, TypeError):
+        return 0.0
 
 
 def lasting_provenance(runs: list[dict]) -> dict:

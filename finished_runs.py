@@ -19,7 +19,12 @@ from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_WEIGHTS, SUBSETS
 # The primary metrics. `sign` orients: higher is better. `family` is the column whose values are resampled as wholes.
 METRICS = {
     "bits_per_byte": {"sign": -1, "marker": "evaluation/heldout_loss.json", "test_set": "heldout", "family": "source"},
-    "task_completion": {"sign": 1, "marker": "evaluation/task_completion.json", "test_set": "suite", "family": "family"},
+    "task_completion": {
+        "sign": 1,
+        "marker": "evaluation/task_completion.json",
+        "test_set": "suite",
+        "family": "family",
+    },
 }
 SIZES = list(dict.fromkeys(config["size"] for config in EXPERIMENTS.values()))  # the claim is about these
 DIMENSIONS = ["quality", *SCORE_WEIGHTS]

@@ -61,6 +61,18 @@ def percentile_interval(draws: np.ndarray, confidence: float = 0.95, units: floa
     return float(low), float(high)
 
 
+def wilson_interval(passed: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's (1927) score interval of a share: honest at 0 and at 1, where a bootstrap has no width at all."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = passed / n
+    centre = share + z * z / (2 * n)
+    half_width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At the ends the two terms are equal, and rounding alone would leave a trace of their difference.
+    low = 0.0 if passed == 0 else (centre - half_width) / scale
+    return low, 1.0 if passed == n else (centre + half_width) / scale
+
+
 def expanded_tail(tail: float, units: float | None) -> float:
     """The tail to cut from bootstrap draws over `units` so that the interval is as wide as one by Student's t.
 

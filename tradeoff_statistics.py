@@ -62,7 +62,13 @@ def fit_shared(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, alphas: 
     weights = np.linalg.lstsq(columns, losses - mean, rcond=None)[0]
     centre = np.exp(np.mean(np.log(rows)))
     amplitudes = {tier: float(a * centre**alpha) for tier, a in zip(sorted(set(tiers)), weights[1:], strict=True)}
-    return {"alpha": alpha, "E": float(mean + weights[0]), "A": amplitudes, "rss": float(profile.min()), "profile": coarse}
+    return {
+        "alpha": alpha,
+        "E": float(mean + weights[0]),
+        "A": amplitudes,
+        "rss": float(profile.min()),
+        "profile": coarse,
+    }
 
 
 def profile_interval(grid: np.ndarray, profile: np.ndarray, degrees: int, confidence: float) -> tuple:
@@ -159,7 +165,10 @@ def exponent_test(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray) -> di
 
 
 def aicc(rss: float, runs: int, parameters: int) -> float | None:
-    """Akaike's criterion for few data (Hurvich and Tsai 1989); null where it has no value. `parameters` less the noise's."""
+    """Akaike's criterion for few data (Hurvich and Tsai 1989); null where it has no value.
+
+    `parameters`: those of the curve, the noise not counted.
+    """
     k = parameters + 1
     if runs - k - 1 <= 0 or rss <= 0:
         return None
@@ -239,7 +248,7 @@ def n80_profile(rows, losses, tiers, tier: str, target: float, grid: np.ndarray)
 
 
 def falling_fit(losses: np.ndarray) -> np.ndarray:
-    """The closest curve (draws, n) that never rises along the last axis, by the max-min formula of isotonic regression."""
+    """The closest curves (draws, n) that never rise along the last axis: the min-max formula of isotonic regression."""
     size = losses.shape[-1]
     sums = np.concatenate([np.zeros((*losses.shape[:-1], 1)), np.cumsum(losses, axis=-1)], axis=-1)
     fitted = []
