@@ -9,29 +9,30 @@ Writes <results>/analysis/ (or --output_dir): verdict.json (every number with it
        (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md.
 
 The claim is tested for each model size and metric by T = m_ultra - 0.8 m_medium - 0.2 m_anchor > 0, at one-sided 95% by
-a paired bootstrap over task families or sources where there are enough of them, else over instructions or examples; over
-seeds where there are several. Runs are compared only where they share model, scale, test set and test settings.
+a paired bootstrap over task families or sources where there are enough of them, else over instructions or examples;
+over seeds where there are several. Runs are compared only where they share model, scale, test set and test settings.
 
-verdict.json holds, for each size under `sizes`:
-  retention[metric][anchor]   verdict, T, R, gain with intervals; unit and clusters of the bootstrap; seeds per arm
-  contrasts                   [{name, family, a, b (lists of arms), metric, difference, interval, p, p_holm, test, n, clusters,
-                              minimum_detectable, missing}]; families: see contrast_statistics.py; p null where runs miss
-  dose_response               [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
-                              trend {statistic, slope, interval, p, test}}]
-  tradeoff[metric]            tiers {tier: {points [{rows, value, interval, run, loss, epochs, used}], A}}, E, alpha,
-                              alpha_interval, shared_exponent_test, aicc {form}, kappa {value, interval, identified, why,
-                              runs_to_add, ...}, n80 {tier}, target_loss, nonparametric {kappa [...], n80 {tier}};
-                              fits are of `loss`: bits per byte, or the share of prompts that fail; an end of an interval
-                              that the data do not bound is null
-  repetition[metric]          R* of effective rows {value, interval, identified, why, runs_to_add}
-  rank_correlation[metric]    quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
-  cost                        [{run, gpu_hours (training), scoring_cpu_hours, total_hours, tokens, rows, <metric>, gain {metric},
-                              per_gpu_hour {metric}, per_million_tokens, per_thousand_rows, on_frontier [metric], device}]
-  cost_frontier[metric]       [{from_hours, run, value}]: the best run from each budget on
-  score_usefulness            bands [{arm, metric, score, gain, interval}], dimensions {name: {rank_correlation {metric},
-                              test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]
-  seeds[metric], missing      spread between seeds {degrees, sd, runs_per_arm, why}; planned experiments that are not there
-Each entry of `runs` also has base_arm and seed; a repeat with another seed has an arm of its own (ultra_10k_s1).
+verdict.json holds, for each size under `sizes` (an end of an interval that the data do not bound is null):
+  retention[metric][anchor]  verdict, T, R, gain with intervals; unit and clusters of the bootstrap; seeds per arm
+  contrasts          [{name, family, a, b (lists of arms), metric, difference, interval, p, p_holm, test, n, clusters,
+                     minimum_detectable, missing}]; families in contrast_statistics.py; p null where runs miss
+  dose_response      [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
+                     trend {statistic, slope, interval, p, test}}]
+  tradeoff[metric]   tiers {tier: {points [{rows, value, interval, run, loss, epochs, used}], A}}, E, alpha,
+                     alpha_interval, shared_exponent_test, aicc {form}, kappa {value, interval, identified, why,
+                     runs_to_add}, n80 {tier}, target_loss, nonparametric {kappa [...], n80 {tier}}; of `loss`: bits
+                     per byte, or the share of prompts that fail
+  repetition[metric] R* of effective rows {value, interval, identified, why, runs_to_add}
+  rank_correlation[metric]   quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
+  cost               [{run, gpu_hours (training), scoring_cpu_hours, total_hours, tokens, rows, <metric>, device,
+                     gain {metric}, per_gpu_hour {metric}, per_million_tokens, per_thousand_rows,
+                     on_frontier [metric]}]
+  cost_frontier[metric]      [{from_hours, run, value}]: the best run from each budget on
+  score_usefulness   bands [{arm, metric, score, gain, interval}], dimensions {name: {rank_correlation {metric},
+                     test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]
+  seeds[metric]      spread between seeds {degrees, sd, runs_per_arm, why}
+  missing            planned experiments that are not there
+Each entry of `runs` also has base_arm and seed; a repeat with another seed is an arm of its own there (ultra_10k_s1).
 """
 
 from pathlib import Path

@@ -3,7 +3,8 @@
 Reads and writes nothing; `study_analysis.py` calls it. Contrasts come in families, one question each; p-values are
 corrected by Holm within a family:
 
-    controls       ultra against as many rows picked otherwise: at random (one draw, the mean of the draws), the longest,
+    controls       ultra against as many rows picked otherwise: at random (one draw, the mean of the draws), the
+    longest,
                    of the same sources, of the same lengths
     dose_response  high, random and low at one number of rows
     bands          the best against the worst of disjoint score bands

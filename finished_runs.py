@@ -2,7 +2,8 @@
 
 Reads  <results>/*/train_results.json and what stands beside it, <results>/subsets/; `study_analysis.py` calls it.
 
-A run is left out, by name and with the reason, where it failed, is unfinished or damaged, was evaluated on another model
+A run is left out, by name and with the reason, where it failed, is unfinished or damaged, was evaluated on another
+model
 than it now holds, or differs from the rest in its starting model, its scale, its test set or the settings of its test.
 """
 

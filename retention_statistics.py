@@ -7,7 +7,8 @@ completion as it is, bits per byte negated. A metric of one run is a ratio of su
 
 (passes over prompts; minus bits over bytes), and units of examples are what is resampled, the same ones for all runs at
 once, so that every difference between runs is a paired one. A unit is a task family or a source where there are enough
-of them, else the rows of one instruction, else one example: examples of a unit rise and fall together, and counting them
+of them, else the rows of one instruction, else one example: examples of a unit rise and fall together, and counting
+them
 as independent would make every interval too short (Miller 2024, arXiv 2411.00640). Where arms were trained with several
 seeds, the spread between seeds is drawn too; with one seed everywhere it is not in the intervals.
 """
@@ -120,8 +121,10 @@ def unit_sums(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def seed_spread(points: np.ndarray, groups: list[list[int]]) -> dict:
     """How far runs that differ in their seed alone lie apart, pooled over arms: {"degrees", "sd"}.
 
-    `points` (runs,); `groups`: the columns of each arm. degrees 0 and sd null where no arm has two seeds. Which examples a
-    seed happens to get right is in here as well as in the resampling of examples: without true differences between seeds
+    `points` (runs,); `groups`: the columns of each arm. degrees 0 and sd null where no arm has two seeds. Which
+    examples a
+    seed happens to get right is in here as well as in the resampling of examples: without true differences between
+    seeds
     the intervals are too wide by that, never too short.
     """
     degrees = sum(len(group) - 1 for group in groups)
@@ -154,7 +157,8 @@ def retention(
 
     `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
-    only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds. `units`:
+    only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds.
+    `units`:
     how many units the draws resampled, where they are few.
     """
     weights = np.array([1.0, -share, -(1.0 - share)])
@@ -245,7 +249,7 @@ def overall_verdict(verdicts: list[str]) -> str:
 
 
 def contrast(difference: float, draws: np.ndarray, confidence: float, units: float | None = None) -> dict:
-    """A paired difference of oriented metrics, or another linear combination of them; its bootstrap `draws` (draws,)."""
+    """A paired difference of oriented metrics, or another combination of them; its bootstrap `draws` (draws,)."""
     low, high = percentile_interval(draws, confidence, units)
     return {
         "difference": float(difference),
@@ -267,7 +271,8 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
 def sign_flip_p_values(differences: np.ndarray, draws: int, seed: int) -> list[float]:
     """Two-sided permutation p of each sum of paired differences: under no effect each unit's sign is a coin's toss.
 
-    `differences` (contrasts, units); all contrasts share the draws, so that many cost little more than one. The observed
+    `differences` (contrasts, units); all contrasts share the draws, so that many cost little more than one. The
+    observed
     signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
     """
     rng = np.random.default_rng(seed)

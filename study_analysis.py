@@ -317,7 +317,7 @@ def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
 
 
 def join_scores(pairs: list[dict], names: list[str], arms: list[str]) -> dict:
-    """The scores of two sizes side by side: both resampled the same units with the same seed, so that they stay paired."""
+    """The scores of two sizes side by side: both resampled the same units by the same seed and stay paired."""
     columns = [[scores["arms"].index(arm) for arm in arms] for scores in pairs]
     joined = {**pairs[0], "arms": [f"{arm}_{size}" for size in names for arm in arms]}
     joined["by_example"] = {

@@ -15,6 +15,7 @@ from retention_statistics import percentile_interval
 CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "random_10k", "random_30k", "random_100k"]
 REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
 QUALITY_RULES = ["top", "random", "bottom", "band"]  # chosen by score or by no rule: not by length or source
+UNSCORED_RULES = ["random", "longest"]  # need no score
 INTERPOLATED_DRAWS = 1_000  # of the bootstrap, for the interpolation
 TEST_BANDS = 5
 
@@ -38,7 +39,8 @@ def curve_points(scores: dict) -> list[dict]:
         facts = scores["facts"][run["arm"]]
         repeated = facts["subset"] != run["arm"] and facts["subset"] in scores["arms"]
         points.append(
-            {"run": run["experiment"], "column": column, "arm": run["arm"], "subset": run["subset"], "rows": run["rows"],
+            {"run": run["experiment"], "column": column, "arm": run["arm"], "subset": run["subset"],
+             "rows": run["rows"],
              "tier": tier_of(run["subset"]), "epochs": facts["epochs"] or 1, "repeated": repeated,
              "loss": float(loss_of(scores["metric"], scores["run_points"][column]))}
         )  # fmt: skip
@@ -119,7 +121,7 @@ def tier_records(scores: dict, points: list[dict]) -> dict:
 
 
 def fill_amplitudes(tiers: dict, fit: dict) -> None:
-    """A of each tier: fitted, or, where it has no curve of its own, the mean that its points ask for given E and alpha."""
+    """A of each tier: fitted, or, without a curve of its own, the mean that its points ask for."""
     for name, tier in tiers.items():
         used = [point for point in tier["points"] if point["used"]] or tier["points"]
         given = [(point["loss"] - fit["E"]) * point["rows"] ** fit["alpha"] for point in used]
@@ -161,7 +163,7 @@ def with_effective_rows(fitted: list[dict], rows, losses, tiers, confidence: flo
 
 
 def tier_curve(scores: dict, points: list[dict], tier: str) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows of a tier, and its falling curve over them: the measured one, then bootstrap draws (1 + draws, n)."""
+    """Distinct rows of a tier, its falling curve over them: as measured, then by draws (1 + draws, n)."""
     own = [point for point in points if point["tier"] == tier and not point["repeated"]]
     rows = sorted({point["rows"] for point in own})
     every = np.concatenate([scores["run_points"][None], scores["run_draws"][:INTERPOLATED_DRAWS]])
@@ -231,7 +233,7 @@ def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -
                 gains[metric] = oriented - float(scores["points"][scores["arms"].index(claim["anchor"])])
         train = run["train"]
         facts = {"experiment": run["experiment"], "rows": run["rows"], "tokens": train.get("tokens"), "values": values,
-                 "train_seconds": train.get("train_seconds"), "scored": run["rule"] not in ("random", "longest")}  # fmt: skip
+                 "train_seconds": train.get("train_seconds"), "scored": run["rule"] not in UNSCORED_RULES}  # fmt: skip
         gpus = train.get("provenance", {}).get("hardware", {}).get("gpus") or []
         records.append({**cost_record(facts, gains, scoring_hours), "device": gpus[0] if gpus else "CPU"})
     frontier = mark_frontier(records, {metric: METRICS[metric]["sign"] for metric in METRICS})
@@ -284,7 +286,7 @@ def training_bands(scores: dict, claim: dict) -> list[dict]:
 
 
 def dimension_record(scored: dict, name: str, claim: dict, random: str | None, seed: int) -> dict:
-    """One score dimension: its rank correlation with gain over arms of equal rows, and ultra's gain over random by band."""
+    """One score dimension: its rank correlation with gain over equal arms, ultra's gain over random by band."""
     by_metric = {}
     for metric, scores in scored.items():
         arms = [arm for arm in equal_arms(scores, claim) if name in scores["facts"][arm]["scores"]]

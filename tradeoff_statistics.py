@@ -5,7 +5,8 @@ Reads and writes nothing; `study_analysis.py` calls it. A tier's loss falls with
     L = E + A_q N^-alpha
 
 with E and alpha shared (2402.17193 has this form for tuning), so that one row of tier q is worth
-kappa = (A_random / A_q)^(1/alpha) random rows at equal loss. Given alpha and kappa the rest is linear: both are searched on
+kappa = (A_random / A_q)^(1/alpha) random rows at equal loss. Given alpha and kappa the rest is linear: both are
+searched on
 a grid and no optimiser can stop early. Intervals are profile likelihood over the runs, calibrated by F with the few
 degrees of freedom there are: all values whose residual sum of squares stays under RSS_min (1 + F / df). Where that set
 has no end inside the grid the data cannot tell, and `identified` is false.
@@ -42,7 +43,7 @@ def residual_sums(columns: np.ndarray, losses: np.ndarray) -> np.ndarray:
 
 
 def tier_columns(rows: np.ndarray, tiers: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """The design of the shared curve, (alphas, n, 1 + tiers): a constant, and (N / N0)^-alpha in each tier's own column."""
+    """The design of the shared curve, (alphas, n, 1 + tiers): a constant, (N / N0)^-alpha in a column per tier."""
     powers = np.exp(-alphas[:, None] * np.log(rows / np.exp(np.mean(np.log(rows)))))
     each = [np.ones_like(powers), *[powers * (tiers == tier) for tier in sorted(set(tiers))]]
     return np.stack(each, axis=-1)
@@ -97,7 +98,7 @@ def profile_over(designs, grid: np.ndarray, losses: np.ndarray) -> np.ndarray:
 
 
 def kappa_profile(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray) -> np.ndarray:
-    """RSS at each of LOG_KAPPAS, where TIER's rows count kappa times and lie on REFERENCE's curve; others keep their own."""
+    """RSS at each of LOG_KAPPAS, where TIER's rows count kappa times on REFERENCE's curve; others keep theirs."""
     shifted = np.log(rows)[None] + LOG_KAPPAS[:, None] * (tiers == TIER)  # (kappas, n)
     shifted = shifted - shifted.mean(axis=1, keepdims=True)
     powers = np.exp(-ALPHAS[None, :, None] * shifted[:, None])  # (kappas, alphas, n)
@@ -108,7 +109,7 @@ def kappa_profile(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray) -> np
 
 
 def kappa(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, confidence: float = 0.95) -> dict:
-    """{"value", "interval", "identified", "why", "degrees"} of the exchange rate; inputs (n,), losses lower is better."""
+    """{"value", "interval", "identified", "why", "degrees"} of the exchange rate; inputs (n,), low losses are good."""
     result = {"value": None, "interval": [None, None], "identified": False, "why": None, "degrees": None}
     counts = {tier: len(set(rows[tiers == tier])) for tier in (TIER, REFERENCE)}
     if counts[TIER] < 1 or counts[REFERENCE] < 2:
