@@ -4,10 +4,11 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json
+Writes <results>/benchmark/scorer.json; analysis.json (simulated studies, see analysis_benchmark.py)
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
+    python benchmark.py analysis
 """
 
 import re
@@ -16,6 +17,7 @@ import time
 import zlib
 from pathlib import Path
 
+from analysis_benchmark import run_analysis_benchmark
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
@@ -192,7 +194,7 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "analysis"], help="what to measure")
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
@@ -207,6 +209,9 @@ def parse_arguments():
 
 def main() -> None:
     arguments = parse_arguments()
+    if arguments.stage == "analysis":
+        run_analysis_benchmark(arguments.results_dir, arguments.num_proc)
+        return
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
     data = arguments.data

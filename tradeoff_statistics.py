@@ -88,24 +88,22 @@ def profile_interval(grid: np.ndarray, profile: np.ndarray, degrees: int, confid
     return tuple(ends)
 
 
-def profile_over(designs, grid: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """RSS at each value of `grid`, least over alpha; `designs(alphas)` gives (grid, alphas, n, p), already weighted."""
-    return residual_sums(designs(ALPHAS), losses).min(axis=1)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Kappa
 
 
 def kappa_profile(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray) -> np.ndarray:
-    """RSS at each of LOG_KAPPAS, where TIER's rows count kappa times on REFERENCE's curve; others keep theirs."""
-    shifted = np.log(rows)[None] + LOG_KAPPAS[:, None] * (tiers == TIER)  # (kappas, n)
-    shifted = shifted - shifted.mean(axis=1, keepdims=True)
-    powers = np.exp(-ALPHAS[None, :, None] * shifted[:, None])  # (kappas, alphas, n)
-    shared = np.isin(tiers, [TIER, REFERENCE])
-    others = [powers * (tiers == tier) for tier in sorted(set(tiers) - {TIER, REFERENCE})]
-    designs = np.stack([np.ones_like(powers), powers * shared, *others], axis=-1)
-    return residual_sums(designs, losses - losses.mean()).min(axis=1)
+    """RSS at each of LOG_KAPPAS, where TIER's rows count kappa times on REFERENCE's curve, least over alpha.
+
+    A straight line in N^-alpha, whose RSS has a closed form.
+    """
+    shifted = np.log(rows) + LOG_KAPPAS[:, None] * (tiers == TIER)  # (kappas, n)
+    shifted -= shifted.mean(axis=1, keepdims=True)
+    powers = np.exp(-ALPHAS[:, None] * shifted[:, None])  # (kappas, alphas, n)
+    powers -= powers.mean(axis=-1, keepdims=True)
+    centred = losses - losses.mean()
+    explained = (powers @ centred) ** 2 / np.sum(powers**2, axis=-1)
+    return np.maximum(np.sum(centred**2) - explained, 0).min(axis=1)
 
 
 def kappa(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, confidence: float = 0.95) -> dict:
