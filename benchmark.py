@@ -4,13 +4,14 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json, filter.json, train.json, generate.json
+Writes <results>/benchmark/scorer.json, filter.json, train.json, generate.json, analysis.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
     python benchmark.py filter --data my_rows.jsonl --rows 1000000
     python benchmark.py train
     python benchmark.py generate          # batched against one prompt at a time, the same greedy answers
+    python benchmark.py analysis          # simulated studies of known truth
 """
 
 import os
@@ -20,6 +21,7 @@ import time
 import zlib
 from pathlib import Path
 
+from analysis_benchmark import run_analysis_benchmark
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
@@ -199,7 +201,7 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer", "filter", "train", "generate"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "filter", "train", "generate", "analysis"], help="what to measure")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
@@ -218,6 +220,9 @@ def parse_arguments():
 
 def main() -> None:
     arguments = parse_arguments()
+    if arguments.stage == "analysis":
+        run_analysis_benchmark(arguments.results_dir, arguments.num_proc)
+        return
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
     if arguments.stage == "generate":
         benchmark_generate(folder, arguments.model)

@@ -89,7 +89,7 @@ def controls_sentences(size: str, summary: dict) -> list[str]:
     """What the controls say, in one sentence or none: is it quality, or only the number or the length of the rows?"""
     by_control = {}
     for contrast in summary["contrasts"]:
-        if contrast["p"] is not None:
+        if contrast["p"] is not None and contrast["family"] == "controls":
             readings = by_control.setdefault(contrast["second"], {})
             readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
     if not by_control:

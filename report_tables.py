@@ -213,7 +213,8 @@ def reading_of(contrast: dict) -> str:
 
 
 def contrasts_table(analysis: dict) -> dict:
-    contrasts = [contrast for summary in analysis["sizes"].values() for contrast in summary["contrasts"]]
+    every = [contrast for summary in analysis["sizes"].values() for contrast in summary["contrasts"]]
+    contrasts = [contrast for contrast in every if contrast["family"] == "controls"]
     cells, records = [], []
     for contrast in contrasts:
         metric = contrast["metric"]

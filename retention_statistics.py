@@ -5,9 +5,12 @@ completion as it is, bits per byte negated. A metric of one run is a ratio of su
 
     m = sum(numerators) / sum(denominators)
 
-(passes over prompts; minus bits over bytes), and examples are what is resampled, the same ones for all runs at once, so
-that every difference between runs is a paired one. The intervals speak of other examples from the same source; they do
-not speak of other training seeds.
+(passes over prompts; minus bits over bytes), and units of examples are what is resampled, the same ones for all runs at
+once, so that every difference between runs is a paired one. A unit is a task family or a source where there are enough
+of them, else the rows of one instruction, else one example: examples of a unit rise and fall together, and counting
+them
+as independent would make every interval too short (Miller 2024, arXiv 2411.00640). Where arms were trained with several
+seeds, the spread between seeds is drawn too; with one seed everywhere it is not in the intervals.
 """
 
 import math
@@ -15,6 +18,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from reference_distributions import t_quantile
+
+MIN_UNITS = 10  # effective families or sources: with fewer, their resampling is no measure of how they differ
 MIN_EXAMPLES = 30  # below this a percentile bootstrap promises more than it holds, and no verdict is given
 POWER = 0.8  # of the minimum detectable effect
 CHUNK_VALUES = 500_000  # resampled indices held at once: 4 MB, which stays near the cache
@@ -49,9 +55,9 @@ def bootstrap_ratios(numerators: np.ndarray, denominators: np.ndarray, draws: in
     return ratios
 
 
-def percentile_interval(draws: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """The two-sided percentile interval of bootstrap draws."""
-    tail = (1 - confidence) / 2
+def percentile_interval(draws: np.ndarray, confidence: float = 0.95, units: float | None = None) -> tuple[float, float]:
+    """The two-sided percentile interval of bootstrap draws; one of few `units` is widened by `expanded_tail`."""
+    tail = expanded_tail((1 - confidence) / 2, units)
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -68,33 +74,110 @@ def wilson_interval(passed: int, n: int, confidence: float = 0.95) -> tuple[floa
     return low, 1.0 if passed == n else (centre + half_width) / scale
 
 
+def expanded_tail(tail: float, units: float | None) -> float:
+    """The tail to cut from bootstrap draws over `units` so that the interval is as wide as one by Student's t.
+
+    A bootstrap over n units spreads too little by sqrt((n - 1) / n), and its percentiles know the normal's tails only:
+    Hesterberg's (2015) expanded percentile interval mends both. With thousands of units it changes nothing.
+    """
+    if units is None:
+        return tail
+    widened = t_quantile(1 - tail, units - 1) * math.sqrt(units / (units - 1))
+    return NormalDist().cdf(-widened)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Units of resampling
+
+
+def effective_units(labels: np.ndarray) -> float:
+    """How many units of equal size would tell as much: (sum n_g)^2 / sum n_g^2 (Kish 1965). `labels` (examples,)."""
+    _, sizes = np.unique(labels, return_counts=True)
+    return float(sizes.sum() ** 2 / np.sum(sizes.astype(float) ** 2))
+
+
+def choose_unit(candidates: dict[str, np.ndarray]) -> tuple[str, float]:
+    """The first of `candidates` (name -> labels, coarsest first, "example" last) with MIN_UNITS effective units.
+
+    Returns its name and its effective units. Under MIN_UNITS of everything, examples it is.
+    """
+    for name, labels in candidates.items():
+        units = effective_units(labels)
+        if units >= MIN_UNITS or name == "example":
+            return name, units
+    raise ValueError('candidates lack "example"')
+
+
+def unit_sums(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sums of `values` (runs, examples) over the examples of each unit, in the units' sorted order: (runs, units)."""
+    names, index = np.unique(labels, return_inverse=True)
+    return np.stack([np.bincount(index, weights=row, minlength=len(names)) for row in values])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Seeds
+
+
+def seed_spread(points: np.ndarray, groups: list[list[int]]) -> dict:
+    """How far runs that differ in their seed alone lie apart, pooled over arms: {"degrees", "sd"}.
+
+    `points` (runs,); `groups`: the columns of each arm. degrees 0 and sd null where no arm has two seeds. Which
+    examples a
+    seed happens to get right is in here as well as in the resampling of examples: without true differences between
+    seeds
+    the intervals are too wide by that, never too short.
+    """
+    degrees = sum(len(group) - 1 for group in groups)
+    sum_squares = sum(float(np.sum((points[group] - points[group].mean()) ** 2)) for group in groups)
+    return {"degrees": degrees, "sd": math.sqrt(sum_squares / degrees) if degrees else None}
+
+
+def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int) -> np.ndarray:
+    """Bootstrap draws of each arm's mean over its seeds, (draws, arms), with the spread between seeds drawn on top.
+
+    `draws` (draws, runs). The spread is estimated from few runs; each draw therefore takes another value of it, so that
+    intervals have the tails of Student's t. An arm with one seed borrows the spread of the others.
+    """
+    means = np.stack([draws[:, group].mean(axis=1) for group in groups], axis=1)
+    if not spread["degrees"]:
+        return means
+    rng = np.random.default_rng([seed, 1])
+    scale = spread["sd"] * np.sqrt(spread["degrees"] / rng.chisquare(spread["degrees"], len(draws)))
+    return means + rng.standard_normal(means.shape) * scale[:, None] / np.sqrt([len(group) for group in groups])
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Retention
 
 
-def retention(points: np.ndarray, draws: np.ndarray, examples: int, share: float, confidence: float) -> dict:
+def retention(
+    points: np.ndarray, draws: np.ndarray, examples: int, share: float, confidence: float, units: float | None = None
+) -> dict:
     """The claim "ultra keeps `share` of medium's gain over the anchor", for one metric at one size.
 
     `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
     only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds.
+    `units`:
+    how many units the draws resampled, where they are few.
     """
     weights = np.array([1.0, -share, -(1.0 - share)])
     contrast = draws @ weights
-    lower, upper = (float(value) for value in np.quantile(contrast, [1 - confidence, confidence]))
+    tail = expanded_tail(1 - confidence, units)
+    lower, upper = (float(value) for value in np.quantile(contrast, [tail, 1 - tail]))
     gain = float(points[1] - points[2])
-    gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence)
+    gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence, units)
     why_no_ratio = _why_no_ratio(gain_low, gain_high)
     verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_high, examples)
     return {
         "T": float(points @ weights),
         "T_lower": lower,
         "T_upper": upper,
-        "T_interval": list(percentile_interval(contrast, confidence)),
+        "T_interval": list(percentile_interval(contrast, confidence, units)),
         "gain": gain,
         "gain_interval": [gain_low, gain_high],
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
-        "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence),
+        "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence, units),
         "R_missing_because": why_no_ratio,
         "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, sides=1),
         "verdict": verdict,
@@ -124,14 +207,14 @@ def _why_no_ratio(gain_low: float, gain_high: float) -> str | None:
     return "medium's own gain over the anchor is not clear of zero"
 
 
-def _ratio_interval(draws: np.ndarray, confidence: float) -> list[float]:
+def _ratio_interval(draws: np.ndarray, confidence: float, units: float | None) -> list[float]:
     """Over the draws in which medium gains at all: where R is given, at most one in forty does not."""
     gains = draws[:, 1] - draws[:, 2]
     positive = gains > 0
-    return list(percentile_interval((draws[positive, 0] - draws[positive, 2]) / gains[positive], confidence))
+    return list(percentile_interval((draws[positive, 0] - draws[positive, 2]) / gains[positive], confidence, units))
 
 
-def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float) -> dict:
+def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float, units: float | None = None) -> dict:
     """Ultra's metric as a share of medium's, no anchor: m_u / m_M, or m_M / m_u for a negated one (lower is better).
 
     `points` (2,), `draws` (draws, 2): ultra and medium. Null where the divisor is zero, in itself or in a draw.
@@ -139,7 +222,7 @@ def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float) -> dict:
     top, bottom = (1, 0) if points[0] < 0 or points[1] < 0 else (0, 1)
     if points[bottom] == 0 or not draws[:, bottom].all():
         return {"value": None, "low": None, "high": None}
-    low, high = percentile_interval(draws[:, top] / draws[:, bottom], confidence)
+    low, high = percentile_interval(draws[:, top] / draws[:, bottom], confidence, units)
     return {"value": float(points[top] / points[bottom]), "low": low, "high": high}
 
 
@@ -165,15 +248,14 @@ def overall_verdict(verdicts: list[str]) -> str:
 # Paired contrasts
 
 
-def contrast(points: np.ndarray, draws: np.ndarray, confidence: float) -> dict:
-    """The paired difference first - second. `points` (2,), `draws` (draws, 2), oriented."""
-    differences = draws[:, 0] - draws[:, 1]
-    low, high = percentile_interval(differences, confidence)
+def contrast(difference: float, draws: np.ndarray, confidence: float, units: float | None = None) -> dict:
+    """A paired difference of oriented metrics, or another combination of them; its bootstrap `draws` (draws,)."""
+    low, high = percentile_interval(draws, confidence, units)
     return {
-        "difference": float(points[0] - points[1]),
+        "difference": float(difference),
         "low": low,
         "high": high,
-        "minimum_detectable": minimum_detectable_effect(float(differences.std(ddof=1)), confidence, sides=2),
+        "minimum_detectable": minimum_detectable_effect(float(draws.std(ddof=1)), confidence, sides=2),
     }
 
 
@@ -186,21 +268,30 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
     return min(1.0, 2 * tail / 2**discordant)
 
 
-def sign_flip_p(differences: np.ndarray, draws: int, seed: int) -> float:
-    """Two-sided permutation p of a mean paired difference: under no effect each example's sign is a coin's toss.
+def sign_flip_p_values(differences: np.ndarray, draws: int, seed: int) -> list[float]:
+    """Two-sided permutation p of each sum of paired differences: under no effect each unit's sign is a coin's toss.
 
-    `differences` (examples,). The observed signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
+    `differences` (contrasts, units); all contrasts share the draws, so that many cost little more than one. The
+    observed
+    signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
     """
     rng = np.random.default_rng(seed)
-    examples = len(differences)
+    contrasts, units = differences.shape
     # A tie with the observed sum must count as one: rounding in the sums would otherwise lose it.
-    observed = abs(float(differences.sum())) * (1 - 1e-9)
-    chunk, as_extreme = max(1, CHUNK_VALUES // examples), 0
+    observed = np.abs(differences.sum(axis=1)) * (1 - 1e-9)
+    chunk, as_extreme = max(1, CHUNK_VALUES // units), np.zeros(contrasts, dtype=int)
     for start in range(0, draws, chunk):
         rows = min(chunk, draws - start)
-        signs = rng.integers(0, 2, size=(rows, examples), dtype=np.int8) * 2.0 - 1.0
-        as_extreme += int(np.sum(np.abs(signs @ differences) >= observed))
-    return (1 + as_extreme) / (1 + draws)
+        bits = np.unpackbits(rng.integers(0, 256, size=(rows, -(-units // 8)), dtype=np.uint8), axis=1, count=units)
+        sums = (bits * 2.0 - 1.0) @ differences.T
+        as_extreme += np.sum(np.abs(sums) >= observed, axis=0)
+    return ((1 + as_extreme) / (1 + draws)).tolist()
+
+
+def bootstrap_p(draws: np.ndarray) -> float:
+    """Two-sided p of a difference from its bootstrap draws: twice the smaller share beyond zero (Efron 1979)."""
+    beyond = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(draws)))
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -90,13 +90,13 @@ def test_sign_flip_against_all_sign_patterns():
     differences = np.array([0.9, 0.4, 0.7, -0.1, 0.5])
     patterns = np.array(np.meshgrid(*[[-1, 1]] * 5)).reshape(5, -1).T
     exact = np.mean(np.abs(patterns @ differences) >= abs(differences.sum()) - 1e-12)
-    assert statistics.sign_flip_p(differences, 20_000, seed=0) == pytest.approx(exact, abs=0.01)
-    assert statistics.sign_flip_p(np.zeros(5), 100, seed=0) == 1
+    assert statistics.sign_flip_p_values(differences[None], 20_000, seed=0)[0] == pytest.approx(exact, abs=0.01)
+    assert statistics.sign_flip_p_values(np.zeros((1, 5)), 100, seed=0) == [1]
 
 
 def test_sign_flip_is_level_under_no_effect():
     rng = np.random.default_rng(5)
-    p_values = [statistics.sign_flip_p(rng.standard_t(4, 60), 400, seed=study) for study in range(400)]
+    p_values = statistics.sign_flip_p_values(rng.standard_t(4, (400, 60)), 2_000, seed=0)
     assert 0.03 <= np.mean(np.array(p_values) < 0.05) <= 0.07
 
 

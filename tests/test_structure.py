@@ -11,58 +11,26 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
-    ["training_configs"],
-    ["common"],
-    ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
-    [
-        "packing",
-        "packed_loss",
-        "training_checkpoints",
-        "lm_harness",
-        "task_families",
-        "text_features",
-        "report_figures",
-        "report_pages",
-        "update_readme",
-    ],
-    [
-        "score_output",
-        "training_memory",
-        "demo_corpus",
-        "pair_features",
-        "scorecard",
-        "format_families",
-        "reasoning_families",
-    ],
-    [
-        "training_loop",
-        "verifiable_tasks",
-        "near_duplicates",
-        "decontamination",
-        "scorecard_figures",
-        "corpus_shards",
-        "generation_measures",
-    ],
-    ["dataset_files", "scorecard_tables", "filter_ledger", "generation_benchmark", "dry_run", "train_benchmark"],
-    ["dataset_readers", "scorecard_page"],
-    ["scorer_validation", "instruction_difficulty", "dataset_shards", "filter_benchmark", "generation_browser"],
-    ["quality_scorer", "topic_spread"],
-    ["subset_rules", "filter_steps"],
-    ["subset_selection", "subset_report", "dataset_export", "benchmark", "scorer_ablation", "decontamination_steps"],
-    ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
-    ["train_quality_comparison"],
-]
-FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-SCRIPTS = [
-    *FLOORS[-2],
-    *FLOORS[-1],
-    "quality_scorer",
-    "benchmark",
-    "verifiable_tasks",
+    "contrast_statistics cost_statistics near_duplicates reference_distributions task_checkers task_phrasings "
+    "training_configs word_facts",
+    "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
+    "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families language_model "
+    "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
     "update_readme",
-    "scorer_ablation",
+    "filter_ledger generation_measures lm_harness packed_loss packing report_figures report_pages "
+    "study_tradeoff verifiable_tasks",
+    "dataset_files generation_benchmark generation_browser scorecard_figures study_analysis subset_report "
+    "training_memory",
+    "analysis_benchmark analyze_results dataset_readers scorecard_tables scorer_validation training_loop",
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty scorecard_page "
+    "train_benchmark",
+    "quality_scorer",
+    "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
+    "decontamination_steps train_quality_comparison",
+    "filter_datasets",
 ]
-SCRIPTS += ["instruction_difficulty"]
+FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor.split()}
+SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py") if "__main__" in path.read_text())
 
 
 def imported_names(path: Path, top_level_only: bool = False) -> set[str]:

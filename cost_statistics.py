@@ -1,0 +1,106 @@
+"""What a run costs and what it gives for that, and whether the score says which rows are useful; pure numpy.
+
+Reads and writes nothing; `study_analysis.py` calls it.
+"""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+MIN_RANKED = 5  # fewer points leave a rank correlation without an interval
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties at their mean. `values` (n,)."""
+    values = np.asarray(values, dtype=float)
+    below = (values[None] < values[:, None]).sum(axis=1)
+    equal = (values[None] == values[:, None]).sum(axis=1)
+    return below + (equal + 1) / 2
+
+
+def rank_correlation(x, y, confidence: float = 0.95) -> dict:
+    """Spearman's correlation with an interval by Fisher's z: {"value", "interval", "n", "why"}.
+
+    The standard error is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright 2000). Null with `why` under three points,
+    where
+    a side is constant, and, for the interval alone, under MIN_RANKED points.
+    """
+    n = len(x)
+    result = {"value": None, "interval": [None, None], "n": n, "why": None}
+    if n < 3:
+        return {**result, "why": f"{n} points"}
+    first, second = ranks(x), ranks(y)
+    if first.std() == 0 or second.std() == 0:
+        return {**result, "why": "one side is the same everywhere"}
+    value = float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
+    result["value"] = value
+    if n < MIN_RANKED:
+        return {**result, "why": f"{n} points leave no interval"}
+    z = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt((1 + value**2 / 2) / (n - 3))
+    centre = math.atanh(max(-1 + 1e-9, min(1 - 1e-9, value)))
+    return {**result, "interval": [math.tanh(centre - z), math.tanh(centre + z)]}
+
+
+def cost_record(run: dict, gains: dict, scoring_hours: float) -> dict:
+    """One run's cost, with its share of scoring, and what its `gains` {metric: gain over the anchor} are per unit of
+    it.
+
+    `run`: {"experiment", "rows", "tokens", "train_seconds", "scored", "values"}. A subset chosen by score pays for the
+    scoring of the whole pool, a random one does not. Hours are of the device that trained.
+    """
+    train_hours = (run["train_seconds"] or 0) / 3600
+    scoring = scoring_hours if run["scored"] else 0.0
+    hours = train_hours + scoring
+
+    def per(amount: float | None) -> dict:
+        return {metric: gain / amount if amount and gain is not None else None for metric, gain in gains.items()}
+
+    return {
+        "run": run["experiment"], "gpu_hours": train_hours, "scoring_cpu_hours": scoring, "total_hours": hours,
+        "tokens": run["tokens"], "rows": run["rows"], **run["values"], "gain": gains,
+        "per_gpu_hour": per(hours), "per_million_tokens": per((run["tokens"] or 0) / 1e6),
+        "per_thousand_rows": per((run["rows"] or 0) / 1e3), "on_frontier": [],
+    }  # fmt: skip
+
+
+def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, list[dict]]:
+    """Note on each record the metrics in which no cheaper run is as good; returns the best run from each budget on.
+
+    `metrics`: {metric: sign}. {metric: [{"from_hours", "run", "value"}]}, cheapest first: the best tier for a budget.
+    """
+    frontier = {}
+    for metric, sign in metrics.items():
+        known = [record for record in records if record.get(metric) is not None]
+        best, frontier[metric] = -math.inf, []
+        for record in sorted(known, key=lambda item: (item["total_hours"], -sign * item[metric], item["run"])):
+            if sign * record[metric] > best:
+                best = sign * record[metric]
+                record["on_frontier"].append(metric)
+                step = {"from_hours": record["total_hours"], "run": record["run"], "value": record[metric]}
+                frontier[metric].append(step)
+    return frontier
+
+
+def gains_by_band(first, second, scores, count: int, draws: int, seed: int, confidence: float) -> list[dict]:
+    """How much better the first of two runs is in each band of a score of the test rows, lowest scores first.
+
+    `first`, `second`: {"numerators", "denominators"} (examples,), oriented; `scores` (examples,). Intervals: paired
+    bootstrap.
+    """
+    rng, bands = np.random.default_rng(seed), []
+    for number, part in enumerate(np.array_split(np.argsort(scores, kind="stable"), count), start=1):
+        if len(part) < 2:
+            continue
+        weights = rng.multinomial(len(part), np.full(len(part), 1 / len(part)), size=draws)
+        whole = np.ones((1, len(part)))
+        metrics = []
+        for pick in (whole, weights):
+            ratios = [pick @ run["numerators"][part] / (pick @ run["denominators"][part]) for run in (first, second)]
+            metrics.append(ratios[0] - ratios[1])
+        low, high = np.quantile(metrics[1], [(1 - confidence) / 2, (1 + confidence) / 2])
+        bands.append(
+            {"band": number, "low": float(scores[part].min()), "high": float(scores[part].max()), "rows": len(part),
+             "gain": float(metrics[0][0]), "interval": [float(low), float(high)]}
+        )  # fmt: skip
+    return bands

@@ -1,0 +1,298 @@
+"""Finished runs as they lie in a results folder, and which of them may be compared with which.
+
+Reads  <results>/*/train_results.json and what stands beside it, <results>/subsets/; `study_analysis.py` calls it.
+
+A run is left out, by name and with the reason, where it failed, is unfinished or damaged, was evaluated on another
+model
+than it now holds, or differs from the rest in its starting model, its scale, its test set or the settings of its test.
+"""
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from common import UserError, hash_strings, read_arrow, read_json
+from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_WEIGHTS, SUBSETS
+
+# The primary metrics. `sign` orients: higher is better. `family` is the column whose values are resampled as wholes.
+METRICS = {
+    "bits_per_byte": {"sign": -1, "marker": "evaluation/heldout_loss.json", "test_set": "heldout", "family": "source"},
+    "task_completion": {
+        "sign": 1,
+        "marker": "evaluation/task_completion.json",
+        "test_set": "suite",
+        "family": "family",
+    },
+}
+SIZES = list(dict.fromkeys(config["size"] for config in EXPERIMENTS.values()))  # the claim is about these
+DIMENSIONS = ["quality", *SCORE_WEIGHTS]
+# An arm may differ from the next in these; in anything else of the recipe a difference is reported.
+FREE_SETTINGS = {"experiment", "base_experiment", "subset", "size", "epochs", "model_spec", "family", "model"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Loading
+
+
+def load_runs(results: Path) -> tuple[list[dict], list[dict]]:
+    """Every finished run under `results`, in a fixed order, and what was left out with the reason.
+
+    Raises UserError where there is no folder or no finished run.
+    """
+    if not results.is_dir():
+        raise UserError(f"no folder {results}; name the folder that train_quality_comparison.py wrote (--results_dir)")
+    runs, left_out = {}, []
+    for folder in sorted({file.parent for file in results.glob("*/*.json") if file.name in RUN_FILES}):
+        if (folder / "failure.json").exists() or not (folder / "train_results.json").exists():
+            left_out.append(omission(folder.name, None, why_unfinished(folder)))
+            continue
+        try:
+            run = load_run(folder)
+        except UserError as error:
+            left_out.append(omission(folder.name, None, str(error)))
+            continue
+        if run["experiment"] in runs:
+            first = runs[run["experiment"]]["folder"].name
+            left_out.append(omission(folder.name, None, f"a second run of {run['experiment']}, after folder {first}"))
+            continue
+        runs[run["experiment"]] = run
+        left_out += run.pop("omissions")
+    for item in left_out:  # paths as seen from beside the results folder, wherever that lies
+        item["reason"] = item["reason"].replace(f"{results}/", f"{results.name}/")
+    if not runs:
+        raise UserError(
+            f"no finished run under {results}; make some: python train_quality_comparison.py all "
+            "(or demo, after python filter_datasets.py --dataset demo)"
+        )
+    return sorted(runs.values(), key=run_order), left_out
+
+
+RUN_FILES = ["train_results.json", "experiment_config.json", "failure.json"]
+
+
+def why_unfinished(folder: Path) -> str:
+    if not (folder / "failure.json").exists():
+        return "training has not finished"
+    try:
+        return f"failed: {read_json(folder / 'failure.json').get('reason')}"
+    except UserError as error:
+        return f"failed: {error}"
+
+
+def omission(experiment: str, metric: str | None, reason: str) -> dict:
+    """One thing that was left out of the comparison, and why."""
+    return {"experiment": experiment, "metric": metric, "reason": reason}
+
+
+def run_order(run: dict):
+    """Sizes as in the study, within one the fewest rows first, within a number of rows as the arms are listed."""
+    sizes, arms = [*SIZES, "demo"], list(ARMS)
+    size = sizes.index(run["size"]) if run["size"] in sizes else len(sizes)
+    arm = arms.index(run["arm"]) if run["arm"] in arms else len(arms)
+    return size, run["size"], run["rows"], arm, run["experiment"]
+
+
+def load_run(folder: Path) -> dict:
+    """One run: its training facts, the per-example arrays of each metric, and its side measures where present."""
+    train = read_json(folder / "train_results.json")
+    try:
+        config = train["config"]
+        experiment, size, subset = config["experiment"], config["size"], config["subset"]
+        rows = train["rows"]["trained"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'train_results.json'} lacks {error}; train again with --force") from error
+    base, seeded = base_experiment(config, folder)
+    experiment = seeded or experiment
+    run = {
+        "experiment": experiment, "size": size, "arm": base.removesuffix(f"_{size}"), "subset": subset,
+        "seed": config.get("seed"),
+        "rule": SUBSETS.get(subset, {}).get("rule"), "rows": rows, "folder": folder, "train": train,
+        "metrics": {}, "omissions": [], "files": [folder / "train_results.json"],
+    }  # fmt: skip
+    for metric in METRICS:
+        try:
+            run["metrics"][metric] = load_metric(run, metric)
+        except UserError as error:
+            run["omissions"].append(omission(experiment, metric, str(error)))
+    run["subset_scores"] = subset_scores(run)
+    run["quality_bands"] = read_optional(run, "quality_analysis/quality_bands.json")
+    run["generation"] = read_optional(run, "generation_analysis/generation_analysis.json")
+    return run
+
+
+def base_experiment(config: dict, folder: Path) -> tuple[str, str | None]:
+    """The experiment that a run repeats with another seed, and the run's own name where it is such a repeat.
+
+    `ultra_10k_500M_s1` repeats `ultra_10k_500M`, whether its configuration says so or its folder alone.
+    """
+    for name in (config["experiment"], folder.name):
+        match = re.fullmatch(r"(.+)_s\d+", name)
+        if match and (config.get("base_experiment") or match[1]) in (match[1], config["experiment"]):
+            return match[1], name
+    return config.get("base_experiment") or config["experiment"], None
+
+
+def subset_scores(run: dict) -> dict | None:
+    """Mean of each score over the rows of a run's subset, where its rows are still there; null elsewhere."""
+    folder = run["folder"].parent / "subsets" / str(run["subset"])
+    if not (folder / "state.json").exists():
+        return None
+    try:
+        table = read_arrow(folder)
+    except UserError as error:
+        run["omissions"].append(omission(run["experiment"], "subset", str(error)))
+        return None
+    present = [name for name in DIMENSIONS if name in table.column_names]
+    return {name: float(np.mean(table[name].to_numpy())) for name in present} or None
+
+
+def read_optional(run: dict, name: str) -> dict | None:
+    """A side measure's JSON, or null; what is damaged is named among the omissions."""
+    path = run["folder"] / name
+    if not path.exists():
+        return None
+    try:
+        content = read_json(path)
+    except UserError as error:
+        run["omissions"].append(omission(run["experiment"], path.stem, str(error)))
+        return None
+    run["files"].append(path)
+    return content
+
+
+def load_metric(run: dict, metric: str) -> dict:
+    """{"summary", "test", "numerators", "denominators"} of one run: arrays over examples, in the order of their ids.
+
+    Raises UserError where the evaluation is missing, damaged, of another model, or does not add up to its summary.
+    """
+    marker = run["folder"] / METRICS[metric]["marker"]
+    if not marker.exists():
+        raise UserError(f"not evaluated: {marker.name} is missing; python evaluate_quality_tradeoff.py {run['folder']}")
+    summary = read_json(marker)
+    inputs = summary.get("provenance", {}).get("inputs", {})
+    if inputs.get("model") != run["train"].get("model_hash"):
+        raise UserError("evaluated on another model than the one now in the folder; evaluate again with --force")
+    test_set = inputs.get(METRICS[metric]["test_set"])
+    if test_set is None:
+        raise UserError(f"{marker.name} does not say which test set it used; evaluate again with --force")
+    ids, numerators, denominators, extra = metric_arrays(marker.with_suffix(""), metric)
+    value = float(METRICS[metric]["sign"] * numerators.sum() / denominators.sum())
+    if not np.isclose(value, summary.get(metric, np.nan), rtol=1e-6, atol=1e-9):
+        raise UserError(f"{marker.name} and its rows do not agree; evaluate again with --force")
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    run["files"] += [marker, marker.with_suffix("")]
+    settings = {key: value for key, value in summary.get("config", {}).items() if key != "precision"}
+    test = {f"{METRICS[metric]['test_set']}_hash": test_set, "examples": hash_strings(sorted(ids)), **settings}
+    instructions = heldout_instructions(run["folder"].parent) if metric == "bits_per_byte" else {}
+    return {
+        "summary": summary, "test": test, "numerators": numerators[order], "denominators": denominators[order],
+        "family": extra["family"][order], "scores": {name: extra[name][order] for name in DIMENSIONS if name in extra},
+        "instruction": np.array([instructions.get(ids[index], ids[index]) for index in order]),
+    }  # fmt: skip
+
+
+@cache
+def heldout_instructions(results: Path) -> dict[str, str]:
+    """The hash of each held-out row's instruction by the row's id; empty where the rows are not there."""
+    folder = results / "subsets" / "heldout"
+    if not (folder / "state.json").exists():
+        return {}
+    table = read_arrow(folder, ["id", "instruction"]).to_pydict()
+    return {key: hash_strings([text]) for key, text in zip(table["id"], table["instruction"], strict=True)}
+
+
+def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.ndarray, dict]:
+    """Ids, oriented numerators and denominators, (examples,) each: the metric is the ratio of their sums.
+
+    Last, the family (a task's family, a row's source) of each example and, where there are any, its scores.
+    """
+    columns = ["id", "nll", "bytes"] if metric == "bits_per_byte" else ["id", "passed"]
+    table = read_arrow(folder)
+    if lacking := [name for name in [*columns, METRICS[metric]["family"]] if name not in table.column_names]:
+        raise UserError(f"{folder.name} lacks {', '.join(lacking)}; evaluate again with --force")
+    extra = {name: table[name].to_numpy() for name in DIMENSIONS if name in table.column_names}
+    extra["family"] = np.array(table[METRICS[metric]["family"]].to_pylist(), dtype=str)
+    ids = table["id"].to_pylist()
+    if not ids:
+        raise UserError(f"{folder.name} has no rows")
+    if metric == "bits_per_byte":
+        nll, size = (np.asarray(table[name].to_numpy(), dtype=np.float64) for name in columns[1:])
+        unusable = int(np.sum(~np.isfinite(nll)))
+        numerators, denominators = -nll / np.log(2), size
+    else:
+        unusable = table["passed"].null_count
+        numerators = np.array([bool(value) for value in table["passed"].to_pylist()], dtype=np.float64)
+        denominators = np.ones(len(ids))
+    if unusable:
+        raise UserError(f"{unusable} of {len(ids)} examples have no finite value")
+    return ids, numerators, denominators, extra
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What may be compared
+
+
+def split_comparable(runs: list[dict], key_of, what: str, metric: str | None = None) -> tuple[list, list]:
+    """The runs that agree with most others on `key_of(run)` (a dict), and the rest as omissions that name differences.
+
+    Where two keys are as frequent, the one that ultra's run has is the reference: the claim is about that run.
+    """
+    keys = [repr(sorted(key_of(run).items())) for run in runs]
+    counts = Counter(keys)
+    claimed = [key for key, run in zip(keys, runs, strict=True) if run["arm"] == CLAIM["ultra"]]
+    reference = max(counts, key=lambda key: (counts[key], key in claimed, key)) if runs else None
+    expected = key_of(runs[keys.index(reference)]) if runs else {}
+    kept, left_out = [], []
+    for key, run in zip(keys, runs, strict=True):
+        if key == reference:
+            kept.append(run)
+            continue
+        phrases = name_differences(key_of(run), expected)
+        left_out.append(omission(run["experiment"], metric, f"other {what} than the rest of its size: {phrases}"))
+    return kept, left_out
+
+
+def name_differences(found: dict, expected: dict) -> str:
+    names = [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
+    return "; ".join(f"{name} {short(found.get(name))} where they have {short(expected.get(name))}" for name in names)
+
+
+def short(value) -> str:
+    text = str(value)
+    return text if len(text) <= 32 else f"{text[:12]}..."
+
+
+def start_of(run: dict) -> dict:
+    """The weights that a run started from: a model's fingerprint, or the shape and tokenizer of a new one."""
+    inputs = run["train"].get("provenance", {}).get("inputs", {})
+    spec = run["train"]["config"].get("model_spec") or {}
+    new_weights = {"tokenizer_rows": inputs.get("tokenizer_rows"), "llama": spec.get("llama")}
+    return {"model": spec.get("model"), "fingerprint": inputs.get("model"), **(new_weights if "llama" in spec else {})}
+
+
+def comparable_runs(runs: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Within one size: the runs of one starting model and one scale. An untrained model has no scale of its own."""
+    same_model, other_model = split_comparable(runs, start_of, "model")
+    trained = [run for run in same_model if run["subset"]]
+    same_scale, other_scale = split_comparable(trained, lambda run: {"scale": run["train"].get("scale")}, "scale")
+    kept = [run for run in same_model if run in same_scale or not run["subset"]]
+    return kept, other_model + other_scale
+
+
+def recipe_differences(runs: list[dict]) -> list[str]:
+    """Training settings, beyond subset and epochs, in which the compared runs differ: worth a sentence each."""
+    trained = [run for run in runs if run["subset"]]
+    repeated = len({(run["arm"], run["seed"]) for run in trained}) > len({run["arm"] for run in trained})
+    free = FREE_SETTINGS | ({"seed"} if repeated else set())
+    settings = sorted({key for run in trained for key in run["train"]["config"]} - free)
+    notes = []
+    for key in settings:
+        values = {}
+        for run in trained:
+            values.setdefault(short(run["train"]["config"].get(key)), []).append(run["experiment"])
+        if len(values) > 1:
+            notes.append(f"{key}: " + "; ".join(f"{value} in {', '.join(names)}" for value, names in values.items()))
+    return notes

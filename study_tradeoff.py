@@ -1,0 +1,302 @@
+"""The part of the analysis about trade-offs: curves per tier, cost, and what the score is worth.
+
+Reads and writes nothing; `study_analysis.py` calls it with the scores it made of each metric.
+"""
+
+import re
+
+import numpy as np
+
+import tradeoff_statistics as curves
+from cost_statistics import cost_record, gains_by_band, mark_frontier, rank_correlation
+from finished_runs import DIMENSIONS, METRICS
+from retention_statistics import percentile_interval
+
+CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "random_10k", "random_30k", "random_100k"]
+REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
+QUALITY_RULES = ["top", "random", "bottom", "band"]  # chosen by score or by no rule: not by length or source
+UNSCORED_RULES = ["random", "longest"]  # need no score
+INTERPOLATED_DRAWS = 1_000  # of the bootstrap, for the interpolation
+TEST_BANDS = 5
+
+
+def loss_of(metric: str, oriented):
+    """A loss that falls as the model gets better: bits per byte, or the share of prompts that fail."""
+    return (1 if metric == "task_completion" else 0) - oriented
+
+
+def tier_of(subset: str) -> str:
+    """ultra_10k -> ultra, random_10k_d1 -> random, band1_10k -> band1."""
+    return re.sub(r"_\d+[kM].*$", "", subset)
+
+
+def curve_points(scores: dict) -> list[dict]:
+    """One point per trained run, in the order of the runs: its tier, rows, epochs and loss."""
+    points = []
+    for column, run in enumerate(scores["runs"]):
+        if not run["rows"]:
+            continue
+        facts = scores["facts"][run["arm"]]
+        repeated = facts["subset"] != run["arm"] and facts["subset"] in scores["arms"]
+        points.append(
+            {"run": run["experiment"], "column": column, "arm": run["arm"], "subset": run["subset"],
+             "rows": run["rows"],
+             "tier": tier_of(run["subset"]), "epochs": facts["epochs"] or 1, "repeated": repeated,
+             "loss": float(loss_of(scores["metric"], scores["run_points"][column]))}
+        )  # fmt: skip
+    return points
+
+
+def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
+    """{metric: tier curves, kappa, N80 and the interpolation}, and {metric: what repetition is worth}."""
+    tradeoff, repetition = {}, {}
+    for metric, scores in scored.items():
+        points = curve_points(scores)
+        tradeoff[metric] = curves_of_metric(scores, points, size, claim)
+        fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE)]
+        names = ("rows", "epochs", "loss", "tier", "subset")
+        columns = [np.array([point[name] for point in fitted]) for name in names]
+        worth = curves.repetition(*columns, claim["confidence"])
+        repetition[metric] = {
+            **worth,
+            "runs_to_add": [] if worth["identified"] else to_add(REPETITION_ARMS, scores, size),
+        }
+    return tradeoff, repetition
+
+
+def to_add(arms: list[str], scores: dict, size: str) -> list[str]:
+    """Experiments that would settle it: the planned ones that are missing, else repeats with other seeds."""
+    missing = [f"{arm}_{size}" for arm in arms if arm not in scores["arms"]]
+    return missing or [f"{arm}_{size}_s1" for arm in arms]
+
+
+def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -> dict:
+    """The content of verdict.json's `tradeoff` for one metric. Losses: bits per byte, or the share that fails."""
+    confidence, metric = claim["confidence"], scores["metric"]
+    fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
+    rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("rows", "loss", "tier"))
+    exchange = curves.kappa(rows, losses, tiers, confidence)
+    result = {
+        "tiers": tier_records(scores, points), "E": None, "alpha": None, "alpha_interval": [None, None],
+        "fit_why": None, "runs": [point["run"] for point in fitted],
+        "shared_exponent_test": curves.exponent_test(rows, losses, tiers), "aicc": None,
+        "epochs_differ": len({point["epochs"] for point in fitted}) > 1,
+    }  # fmt: skip
+    targets = target_of(scores, claim)
+    degrees = exchange["degrees"]
+    if degrees is not None and degrees >= 1:
+        fit = curves.fit_shared(rows, losses, tiers)
+        result |= {"E": fit["E"], "alpha": fit["alpha"], "residual_sd": float(np.sqrt(fit["rss"] / degrees))}
+        result["alpha_interval"] = list(curves.profile_interval(curves.ALPHAS, fit["profile"], degrees, confidence))
+        result["aicc"] = curves.compare_forms(rows, losses, tiers, result["shared_exponent_test"].get("rss_apart"))
+        fill_amplitudes(result["tiers"], fit)
+        draws = loss_of(metric, scores["run_draws"][:, [point["column"] for point in fitted]])
+        exchange |= over_test_examples(rows, draws, tiers, confidence)
+        exchange |= with_effective_rows(fitted, rows, losses, tiers, confidence)
+    else:
+        result["fit_why"] = exchange["why"]
+    settled = exchange["identified"]
+    method = "profile likelihood over runs, shared E and alpha, F with the runs' degrees of freedom"
+    result["kappa"] = {**exchange, "method": method, "n": len(fitted),
+                       "runs_to_add": [] if settled else to_add(CURVE_ARMS, scores, size)}  # fmt: skip
+    result["target_loss"] = None if targets is None else float(targets[0])
+    result["n80"] = {tier: curves.n80(rows, losses, tiers, tier, result["target_loss"], confidence)
+                     for tier in (curves.TIER, curves.REFERENCE)}  # fmt: skip
+    result["nonparametric"] = interpolated(scores, points, targets, confidence)
+    return result
+
+
+def tier_records(scores: dict, points: list[dict]) -> dict:
+    """{tier: {"points": [...], "A": null}}, fewest rows first; values as the metric is usually written."""
+    sign, tiers = METRICS[scores["metric"]]["sign"], {}
+    for point in sorted(points, key=lambda point: (point["tier"], point["rows"], point["run"])):
+        draws = sign * scores["run_draws"][:, point["column"]]
+        value = float(sign * scores["run_points"][point["column"]])
+        record = {"rows": point["rows"], "epochs": point["epochs"], "value": value, "loss": point["loss"]}
+        record |= {"interval": list(percentile_interval(draws, units=scores["units"])), "run": point["run"]}
+        tiers.setdefault(point["tier"], {"points": [], "A": None})["points"].append(
+            record | {"used": not point["repeated"]}
+        )
+    return tiers
+
+
+def fill_amplitudes(tiers: dict, fit: dict) -> None:
+    """A of each tier: fitted, or, without a curve of its own, the mean that its points ask for."""
+    for name, tier in tiers.items():
+        used = [point for point in tier["points"] if point["used"]] or tier["points"]
+        given = [(point["loss"] - fit["E"]) * point["rows"] ** fit["alpha"] for point in used]
+        tier["A"] = fit["A"].get(name, float(np.mean(given)))
+        tier["A_from"] = "fitted with E and alpha" if name in fit["A"] else "its points, given E and alpha"
+
+
+def target_of(scores: dict, claim: dict) -> np.ndarray | None:
+    """The loss at which T = 0, and its bootstrap draws after it: (1 + draws,)."""
+    arms = [claim["medium"], claim["anchor"]]
+    if any(arm not in scores["arms"] for arm in arms):
+        return None
+    columns = [scores["arms"].index(arm) for arm in arms]
+    weights = np.array([claim["retention"], 1 - claim["retention"]])
+    oriented = np.concatenate([scores["points"][None, columns], scores["draws"][:, columns]]) @ weights
+    return loss_of(scores["metric"], oriented)
+
+
+def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
+    """Kappa refitted to resampled test examples: how far it rests on the test set, the runs being what they are."""
+    refitted = curves.kappa_draws(rows, draws, tiers)
+    refitted = refitted[np.isfinite(refitted)]
+    known = len(refitted) > 0.9 * len(draws)
+    return {"interval_over_examples": list(percentile_interval(refitted, confidence)) if known else [None, None]}
+
+
+def with_effective_rows(fitted: list[dict], rows, losses, tiers, confidence: float) -> dict:
+    """Kappa where epochs count as Muennighoff et al. found in pretraining: how far it rests on counting rows once."""
+    constant = 15.4
+    effective = curves.effective_rows(rows, np.array([point["epochs"] for point in fitted]), constant)
+    other = curves.kappa(effective, losses, tiers, confidence)
+    return {
+        "with_effective_rows": {**{key: other[key] for key in ("value", "interval", "identified")}, "R_star": constant}
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Without a form
+
+
+def tier_curve(scores: dict, points: list[dict], tier: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of a tier, its falling curve over them: as measured, then by draws (1 + draws, n)."""
+    own = [point for point in points if point["tier"] == tier and not point["repeated"]]
+    rows = sorted({point["rows"] for point in own})
+    every = np.concatenate([scores["run_points"][None], scores["run_draws"][:INTERPOLATED_DRAWS]])
+    columns = [[point["column"] for point in own if point["rows"] == number] for number in rows]
+    losses = [loss_of(scores["metric"], every[:, group].mean(axis=1)) for group in columns]
+    return np.array(rows, dtype=float), curves.falling_fit(np.stack(losses, axis=1))
+
+
+def interpolated(scores: dict, points: list[dict], targets: np.ndarray | None, confidence: float) -> dict:
+    """Kappa at each number of ultra rows, and N80 of each tier, by interpolating falling curves in log rows."""
+    present = {point["tier"] for point in points}
+    result = {"kappa": [], "n80": {}, "method": "falling curves, linear in log rows; intervals over test examples"}
+    if {curves.TIER, curves.REFERENCE} <= present:
+        rows, reference = tier_curve(scores, points, curves.REFERENCE)
+        own_rows, own = tier_curve(scores, points, curves.TIER)
+        for index, number in enumerate(own_rows):
+            needed = curves.rows_at_loss(rows, reference, own[:, index])
+            record = curves.censored_record(needed[0], needed[1:], rows, confidence, factor=number)
+            result["kappa"].append({"rows": int(number), **record})
+    for tier in [curves.TIER, curves.REFERENCE] if targets is not None else []:
+        if tier in present:
+            rows, curve = tier_curve(scores, points, tier)
+            needed = curves.rows_at_loss(rows, curve, targets[: len(curve)])
+            result["n80"][tier] = curves.censored_record(needed[0], needed[1:], rows, confidence)
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Quality against required quantity
+
+
+def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
+    """Rank correlation of a tier's mean score with the rows it needs for the target: negative if quality saves rows.
+
+    A tier's rows come from its A at the shared E and alpha; their order does not depend on the target.
+    """
+    quality, needed, tiers = [], [], []
+    for name, tier in tradeoff["tiers"].items():
+        arms = [arm for arm, facts in scores["facts"].items() if facts["subset"] and tier_of(facts["subset"]) == name]
+        means = [facts["scores"]["quality"] for arm in arms if (facts := scores["facts"][arm])["scores"]]
+        if tier["A"] and tier["A"] > 0 and means and scores["facts"][arms[0]]["rule"] in QUALITY_RULES:
+            quality.append(float(np.mean(means)))
+            needed.append(tier["A"] ** (1 / tradeoff["alpha"]))
+            tiers.append(name)
+    result = rank_correlation(quality, needed, claim["confidence"])
+    if tradeoff["alpha"] is None:
+        result["why"] = f"no curve to read required rows from: {tradeoff['fit_why']}"
+    return {**result, "tiers": tiers, "quality": quality, "relative_rows": needed, "method": "Spearman, Fisher's z"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Cost
+
+
+def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -> dict:
+    """{"cost": one record per run, "cost_frontier": {metric: the best run from each budget on}}."""
+    records = []
+    for run in [run for run in runs if run["subset"]]:
+        values, gains = {}, {}
+        for metric, scores in scored.items():
+            names = [other["experiment"] for other in scores["runs"]]
+            if run["experiment"] not in names:
+                continue
+            oriented = float(scores["run_points"][names.index(run["experiment"])])
+            values[metric] = METRICS[metric]["sign"] * oriented
+            if claim["anchor"] in scores["arms"]:
+                gains[metric] = oriented - float(scores["points"][scores["arms"].index(claim["anchor"])])
+        train = run["train"]
+        facts = {"experiment": run["experiment"], "rows": run["rows"], "tokens": train.get("tokens"), "values": values,
+                 "train_seconds": train.get("train_seconds"), "scored": run["rule"] not in UNSCORED_RULES}  # fmt: skip
+        gpus = train.get("provenance", {}).get("hardware", {}).get("gpus") or []
+        records.append({**cost_record(facts, gains, scoring_hours), "device": gpus[0] if gpus else "CPU"})
+    frontier = mark_frontier(records, {metric: METRICS[metric]["sign"] for metric in METRICS})
+    return {"cost": records, "cost_frontier": frontier}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Is the score worth anything?
+
+
+def usefulness_of(scored: dict, contrasts: list[dict], claim: dict, seed: int) -> dict:
+    """Gain against the score of the training rows (equal numbers of them) and of the test rows; dimensions dropped."""
+    random = next((arm for arm in claim["controls"] if arm.startswith("random")), None)
+    return {
+        "bands": [record for metric in METRICS for record in training_bands(scored[metric], claim)],
+        "dimensions": {name: dimension_record(scored, name, claim, random, seed) for name in DIMENSIONS},
+        "drop_one": [
+            {"dimension": name, **contrast}
+            for contrast in contrasts
+            for name in DIMENSIONS
+            if re.search(rf"_(no|without|drop)_{name}(_|$)", contrast["first"])
+        ],
+    }
+
+
+def equal_arms(scores: dict, claim: dict) -> list[str]:
+    """Arms with ultra's number of rows and epochs whose subset's scores are known."""
+    ultra = scores["facts"].get(claim["ultra"])
+    alike = [
+        arm for arm, facts in scores["facts"].items() if ultra and facts["scores"] and facts["rows"] == ultra["rows"]
+    ]
+    return [arm for arm in alike if scores["facts"][arm]["epochs"] == ultra["epochs"]]
+
+
+def training_bands(scores: dict, claim: dict) -> list[dict]:
+    """Each band arm's gain over the anchor, the lowest scores first, with its interval."""
+    if claim["anchor"] not in scores["arms"]:
+        return []
+    records, anchor = [], scores["arms"].index(claim["anchor"])
+    for arm in sorted((arm for arm in scores["arms"] if scores["facts"][arm]["rule"] == "band"), reverse=True):
+        column = scores["arms"].index(arm)
+        gain = scores["draws"][:, column] - scores["draws"][:, anchor]
+        interval = percentile_interval(gain, claim["confidence"], scores["units"])
+        facts = scores["facts"][arm]
+        records.append(
+            {"arm": arm, "metric": scores["metric"], "score": (facts["scores"] or {}).get("quality"),
+             "gain": float(scores["points"][column] - scores["points"][anchor]), "interval": list(interval)}
+        )  # fmt: skip
+    return records
+
+
+def dimension_record(scored: dict, name: str, claim: dict, random: str | None, seed: int) -> dict:
+    """One score dimension: its rank correlation with gain over equal arms, ultra's gain over random by band."""
+    by_metric = {}
+    for metric, scores in scored.items():
+        arms = [arm for arm in equal_arms(scores, claim) if name in scores["facts"][arm]["scores"]]
+        gains = [float(scores["points"][scores["arms"].index(arm)]) for arm in arms]
+        means = [scores["facts"][arm]["scores"][name] for arm in arms]
+        by_metric[metric] = {**rank_correlation(means, gains, claim["confidence"]), "arms": arms}
+    loss = scored["bits_per_byte"]
+    both = [loss["by_example"].get(arm) for arm in (claim["ultra"], random)] if loss["runs"] else [None]
+    values = loss.get("example_scores", {}).get(name)
+    bands = []
+    if None not in both and values is not None:
+        bands = gains_by_band(*both, values, TEST_BANDS, INTERPOLATED_DRAWS, seed, claim["confidence"])
+    return {"rank_correlation": by_metric, "test_bands": bands, "test_bands_of": [claim["ultra"], random]}

@@ -1,0 +1,151 @@
+"""Clusters, seeds, families of contrasts, cost and ranks: hand-computed, planted, or faults that must be named."""
+
+import numpy as np
+import pytest
+from fake_results import FakeStudy, write_json
+
+import analyze_results
+import contrast_statistics as planning
+import cost_statistics as cost
+import reference_distributions as reference
+import retention_statistics as statistics
+from analysis_benchmark import retention_study, run_analysis_benchmark
+from common import read_json
+from study_analysis import compare_pair
+from training_configs import CLAIM
+
+QUICK = {**CLAIM, "bootstrap_draws": 300}
+
+
+def test_t_and_f_against_published_tables():
+    assert reference.t_quantile(0.975, 1) == pytest.approx(12.7062, abs=1e-4)
+    assert reference.t_quantile(0.95, 9) == pytest.approx(1.83311, abs=1e-5)
+    assert reference.t_quantile(0.025, 4) == pytest.approx(-2.77645, abs=1e-5)
+    assert reference.f_tail(4.06618, 3, 8) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_units_by_hand():
+    labels = np.array(["a", "a", "b", "c"])
+    assert statistics.effective_units(labels) == pytest.approx(16 / 6)
+    assert statistics.unit_sums(np.array([[1.0, 2, 4, 8]]), labels).tolist() == [[3, 4, 8]]
+    few, many = np.arange(40) % 4, np.arange(40) % 20
+    assert statistics.choose_unit({"family": few, "example": np.arange(40)}) == ("example", 40)
+    assert statistics.choose_unit({"family": many, "example": np.arange(40)}) == ("family", 20)
+
+
+def test_few_units_widen_as_students_t_does():
+    draws = np.random.default_rng(0).standard_normal(200_000) * np.sqrt(9 / 10)
+    low, high = statistics.percentile_interval(draws, 0.95, units=10)
+    assert high == pytest.approx(reference.t_quantile(0.975, 9), abs=0.05) and low == pytest.approx(-high, abs=0.08)
+    assert statistics.expanded_tail(0.025, None) == 0.025
+
+
+def test_seed_spread_by_hand():
+    spread = statistics.seed_spread(np.array([1.0, 3.0, 5.0]), [[0, 1], [2]])
+    assert spread == {"degrees": 1, "sd": pytest.approx(np.sqrt(2))}
+    assert statistics.seed_spread(np.array([1.0]), [[0]]) == {"degrees": 0, "sd": None}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"rates": [0.44, 0.5, 0.2], "seeds": [3, 3, 3], "seed_sd": 0.03},
+        {"rates": [0.44, 0.5, 0.2], "families": 25, "family_sd": 0.1},
+    ],
+)
+def test_intervals_cover_with_seeds_and_with_families(scenario):
+    record = retention_study(scenario, studies=100, prompts=300, draws=300, processes=1)
+    assert 0.88 <= record["T_covered_rate"] <= 0.99
+    assert record["supported_rate"] <= 0.1  # 5% at the boundary
+
+
+def test_contrasts_come_in_families():
+    facts = {
+        "ultra_10k": {"rows": 10, "subset": "ultra_10k"}, "random_10k": {"rows": 10, "subset": "random_10k"},
+        "random_10k_d1": {"rows": 10, "subset": "random_10k_d1"}, "ultra_10k_x10": {"rows": 10, "subset": "ultra_10k"},
+        "ultra_5k": {"rows": 5, "subset": "ultra_5k"}, "band1_10k": {"rows": 10, "subset": "band1_10k"},
+        "band5_10k": {"rows": 10, "subset": "band5_10k"}, "ultra_10k_no_clarity": {"rows": 10, "subset": "x"},
+    }  # fmt: skip
+    plans = {plan["name"]: plan for plan in planning.planned_contrasts(facts, CLAIM)}
+    assert plans["ultra_10k - mean of draws"]["b"] == ["random_10k", "random_10k_d1"]
+    assert plans["band1_10k - band5_10k"]["family"] == "bands"
+    assert plans["ultra_10k_x10 - ultra_10k"]["family"] == "tokens"
+    ablations = {plan["a"][0] for plan in plans.values() if plan["family"] == "ablations"}
+    assert ablations == {"ultra_5k", "ultra_10k_no_clarity"}
+    weights = planning.contrast_weights(plans["ultra_10k - mean of draws"], list(facts))
+    assert weights.tolist() == [1, -0.5, -0.5, 0, 0, 0, 0, 0]
+
+
+def test_trend_weights_give_the_slope():
+    assert planning.trend_weights(5) @ np.array([1.0, 3, 5, 7, 9]) == pytest.approx(2)
+
+
+def test_rank_correlation_by_hand():
+    assert cost.ranks([3, 1, 3]).tolist() == [2.5, 1, 2.5]
+    result = cost.rank_correlation([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2])
+    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["interval"][1] < 0 and result["n"] == 6
+    assert cost.rank_correlation([1, 2], [1, 2])["value"] is None
+    assert cost.rank_correlation([1, 2, 3], [1, 2, 3])["interval"] == [None, None]
+
+
+def test_the_frontier_and_what_scoring_costs():
+    def record(name, seconds, value, scored):
+        run = {"experiment": name, "rows": 1_000, "tokens": 2_000_000, "train_seconds": seconds, "scored": scored}
+        return cost.cost_record({**run, "values": {"task_completion": value}}, {"task_completion": 0.2}, 0.5)
+
+    records = [record("u", 3600, 0.4, True), record("r", 3600, 0.3, False), record("m", 7200, 0.35, False)]
+    frontier = cost.mark_frontier(records, {"task_completion": 1})
+    assert [step["run"] for step in frontier["task_completion"]] == ["r", "u"]
+    assert [step["from_hours"] for step in frontier["task_completion"]] == [1, 1.5]
+    assert records[0]["per_gpu_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
+    assert records[2]["on_frontier"] == [] and records[0]["per_million_tokens"]["task_completion"] == 0.1
+
+
+@pytest.fixture(scope="module")
+def curve_study(tmp_path_factory):
+    """Ultra and random curves, doses, a repeat with another seed, and a failed run."""
+    fake = FakeStudy(tmp_path_factory.mktemp("curve"), prompts=200, heldout_rows=150)
+    arms = ["random_1k", "random_10k", "random_100k", "ultra_1k", "ultra_10k", "medium_1M", "high_100k", "low_100k"]
+    for arm in arms:
+        fake.write_run(arm, "500M")
+        fake.write_run(arm, "1B") if arm in ("ultra_10k", "random_10k") else None
+    for seed in (1, 2):
+        folder = fake.folder / f"ultra_10k_500M_s{seed}"
+        (fake.folder / "ultra_10k_500M").rename(fake.folder / "kept")
+        fake.write_run("ultra_10k", "500M", seed=seed).rename(folder)
+        (fake.folder / "kept").rename(fake.folder / "ultra_10k_500M")
+    write_json(fake.folder / "longest_10k_500M" / "failure.json", {"reason": "loss is not finite"})
+    return fake.folder
+
+
+def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
+    runs, left_out = analyze_results.load_runs(curve_study)
+    analysis = analyze_results.analyse(runs, left_out, QUICK, scoring_hours=0.1)
+    reasons = {item["experiment"]: item["reason"] for item in analysis["left_out"]}
+    assert reasons == {"longest_10k_500M": "failed: loss is not finite"}
+    summary = analysis["sizes"]["500M"]
+    assert summary["seeds"]["bits_per_byte"]["runs_per_arm"] == {"ultra_10k": 3}
+    assert summary["retention"]["bits_per_byte"]["random_1k"]["seeds"]["ultra_10k"] == 3
+    assert [dose["arms"] for dose in summary["dose_response"]] == [["low_100k", "random_100k", "high_100k"]] * 2
+    assert summary["dose_response"][0]["trend"]["slope"] > 0
+    curve = summary["tradeoff"]["bits_per_byte"]
+    assert len(curve["tiers"]["ultra"]["points"]) == 4 and curve["tiers"]["medium"]["A"] is not None
+    assert curve["kappa"]["n"] == 7 and (curve["kappa"]["identified"] or curve["kappa"]["runs_to_add"])
+    assert curve["nonparametric"]["kappa"][0]["rows"] == 20
+    assert {record["run"] for record in summary["cost"]} >= {"ultra_10k_500M", "medium_1M_500M"}
+    names = {contrast["name"]: contrast for contrast in analysis["sizes"]["1B"]["contrasts"]}
+    assert names["ultra_10k_1B - ultra_10k_500M"]["family"] == "sizes"
+    record = next(run for run in analysis["runs"] if run["experiment"] == "ultra_10k_500M_s1")
+    assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
+
+
+def test_any_two_runs_are_compared_on_what_both_took(curve_study):
+    runs, _ = analyze_results.load_runs(curve_study)
+    first, second = compare_pair(runs, "high_100k_500M", "low_100k_500M", QUICK)
+    assert first["metric"] == "bits_per_byte" and first["difference"] > 0
+    assert second["test"] == "exact McNemar" and second["n"] == 200
+
+
+def test_the_benchmark_writes_its_studies(tmp_path):
+    facts = run_analysis_benchmark(tmp_path, processes=1, studies=2, prompts=60)
+    assert read_json(tmp_path / "benchmark" / "analysis.json")["cost"]["runs"] == facts["cost"]["runs"] == 24

@@ -1,0 +1,95 @@
+"""Curves of planted truth, and hand-computed cases of what stands beside them."""
+
+import numpy as np
+import pytest
+
+import tradeoff_statistics as curves
+from analysis_benchmark import kappa_study
+
+ROWS = np.array([1e3, 3e3, 1e4, 1e3, 3e3, 1e4, 3e4, 1e5])
+TIERS = np.array(["ultra"] * 3 + ["random"] * 5)
+KAPPA, ALPHA, E, A = 9.5, 0.18, 1.2, 1.5
+
+
+def planted(noise=0.0, seed=0, kappa=KAPPA):
+    losses = E + A * np.where(TIERS == "ultra", kappa * ROWS, ROWS) ** -ALPHA
+    return losses + np.random.default_rng(seed).normal(0, noise, len(ROWS))
+
+
+def test_an_exact_curve_is_found():
+    fit = curves.fit_shared(ROWS, planted(), TIERS)
+    assert fit["alpha"] == pytest.approx(ALPHA, rel=0.01) and fit["E"] == pytest.approx(E, abs=0.01)
+    assert fit["A"]["random"] == pytest.approx(A, rel=0.02)
+    assert curves.kappa(ROWS, planted(), TIERS)["value"] == pytest.approx(KAPPA, rel=0.01)
+
+
+@pytest.mark.parametrize("noise", [0.003, 0.01])
+def test_kappas_interval_covers_the_planted_one(noise):
+    record = kappa_study(noise, with_million=False, studies=60)
+    assert record["identified"] >= 58 and record["covered_rate"] >= 0.88
+
+
+def test_what_the_data_cannot_tell_is_said():
+    flat = np.full(len(ROWS), 1.3) + np.random.default_rng(1).normal(0, 0.05, len(ROWS))
+    result = curves.kappa(ROWS, flat, TIERS)
+    assert not result["identified"] and result["why"]
+    few = curves.kappa(ROWS[[2, 5, 7]], planted()[[2, 5, 7]], TIERS[[2, 5, 7]])
+    assert not few["identified"] and few["value"] is None and "degree of freedom" in few["why"]
+    rising = curves.kappa(ROWS, -planted(), TIERS)
+    assert rising["value"] is None and "does not fall" in rising["why"]
+
+
+def test_one_exponent_is_kept_where_it_is_true_and_given_up_where_it_is_not():
+    assert curves.exponent_test(ROWS, planted(0.005), TIERS)["p"] > 0.05
+    apart = E + np.where(TIERS == "ultra", 30 * ROWS**-0.6, 3 * ROWS**-0.15)
+    test = curves.exponent_test(ROWS, apart + np.random.default_rng(0).normal(0, 0.002, len(ROWS)), TIERS)
+    assert test["p"] < 0.01 and test["degrees"] == 3
+
+
+def test_aicc_by_hand_and_the_better_form():
+    assert curves.aicc(0.5, 10, 2) == pytest.approx(10 * np.log(0.05) + 6 + 24 / 6)
+    assert curves.aicc(0.5, 4, 2) is None
+    forms = curves.compare_forms(ROWS, planted(1e-4), TIERS, None)
+    assert forms["shared_exponent"] < forms["one_curve_for_all"] and forms["shared_exponent"] < forms["constant"]
+
+
+def test_n80_solves_the_planted_curve():
+    target = E + A * (KAPPA * 5_000) ** -ALPHA
+    found = curves.n80(ROWS, planted(0.002), TIERS, "ultra", target)
+    assert found["identified"] and found["interval"][0] < 5_000 < found["interval"][1]
+    assert found["value"] == pytest.approx(5_000, rel=0.2)
+    never = curves.n80(ROWS, planted(0.001), TIERS, "ultra", E - 0.5)
+    assert never["value"] is None and "no number of rows" in never["why"]
+    assert "missing" in curves.n80(ROWS, planted(), TIERS, "ultra", None)["why"]
+
+
+def test_effective_rows_by_hand():
+    assert curves.effective_rows(100, 1, 15.4) == 100
+    assert curves.effective_rows(100, 3, 15.4) == pytest.approx(100 + 1540 * (1 - np.exp(-2 / 15.4)))
+    assert curves.effective_rows(100, 1e9, 15.4) == pytest.approx(1640)
+
+
+def test_repetition_needs_two_numbers_of_epochs_and_finds_a_planted_constant():
+    rows, tiers = np.append(ROWS, [1e4, 1e4]), np.append(TIERS, ["ultra", "ultra"])
+    epochs = np.array([1.0] * 8 + [10, 30])
+    subsets = np.array([f"{tier}_{number:.0f}" for tier, number in zip(tiers, rows, strict=True)])
+    effective = curves.effective_rows(rows, epochs, 8.0)
+    losses = E + A * np.where(tiers == "ultra", KAPPA, 1) ** -ALPHA * effective**-ALPHA
+    losses = losses + np.random.default_rng(0).normal(0, 0.001, 10)
+    found = curves.repetition(rows, epochs, losses, tiers, subsets)
+    assert found["identified"] and found["interval"][0] < 8 < found["interval"][1]
+    none = curves.repetition(ROWS, np.ones(8), planted(), TIERS, subsets[:8])
+    assert none["value"] is None and "two numbers of epochs" in none["why"]
+
+
+def test_falling_fit_by_hand():
+    fitted = curves.falling_fit(np.array([[3.0, 1.0, 2.0, 0.0], [1.0, 2.0, 3.0, 4.0]]))
+    np.testing.assert_allclose(fitted, [[3, 1.5, 1.5, 0], [2.5, 2.5, 2.5, 2.5]])
+
+
+def test_rows_at_loss_interpolates_in_log_rows_and_censors():
+    rows, curve = np.array([10.0, 1000.0]), np.array([[2.0, 1.0]] * 4)
+    found = curves.rows_at_loss(rows, curve, np.array([1.5, 3.0, 0.5, 2.0]))
+    np.testing.assert_allclose(found, [100, 0, np.inf, 10])
+    record = curves.censored_record(np.inf, np.full(10, np.inf), rows, 0.95)
+    assert record["value"] is None and record["censored"] == "above"
