@@ -2,6 +2,7 @@
 
     python analyze_results.py ./results/
     python analyze_results.py ./results/ --output_dir ./analysis/
+    python analyze_results.py ./results/ --compare ultra_10k_500M random_10k_500M
 
 Reads  <results>/*/train_results.json and what stands beside it (evaluation/, quality_analysis/, generation_analysis/),
        <results>/scores/ and <results>/subsets/*.json. Any of it may be missing: what cannot be used is named.
@@ -51,14 +52,34 @@ def main() -> None:
     add_results_dir(parser)
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only compare these two experiments")
     args = parser.parse_args()
     results = Path(args.results or args.results_dir)
     output = Path(args.output_dir or results / "analysis")
     runs, left_out = load_runs(results)
     require_writable(output)
+    if args.compare:
+        compare(runs, left_out, args.compare, output)
+        return
     analysis = analyse(runs, left_out, CLAIM)
     analysis["provenance"] = lasting_provenance(runs)
     write_outputs(output, results, round_numbers(analysis), runs)
+
+
+def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:
+    """Write and print the paired comparison of two experiments."""
+    import experiment_comparison
+
+    first, second = (experiment_comparison.pick_run(runs, name, left_out) for name in names)
+    experiment_comparison.require_comparable(first, second)
+    records = compare_pair(runs, first["experiment"], second["experiment"], CLAIM)
+    labels = [scale_words(run["train"]) for run in (first, second)]
+    comparison = experiment_comparison.make_comparison(first, second, records, labels)
+    comparison["provenance"] = lasting_provenance([first, second])
+    comparison = round_numbers(comparison)
+    page = experiment_comparison.write_comparison(comparison, output)
+    print(experiment_comparison.comparison_text(comparison))
+    print(page)
 
 
 def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict]) -> None:
@@ -349,7 +370,9 @@ def suite_of(run: dict) -> str | None:
 def scale_words(train: dict) -> str | None:
     """The scale as it stands on tables and figures: "scale 1:20"."""
     label = train.get("scale_label")
-    return f"scale {label}" if label and label[0].isdigit() else label
+    words = f"scale {label}" if label and label[0].isdigit() else label
+    # The scale stands on every table and figure: so does this.
+    return f"SIMULATED NUMBERS, {words}" if train.get("simulated") and words else words
 
 
 def model_name(config: dict) -> str | None:
@@ -456,6 +479,22 @@ def paired_p_value(scores: dict, columns: list[int], metric: str, claim: dict) -
     draws = claim["bootstrap_draws"]
     p = statistics.sign_flip_p(differences, draws, BOOTSTRAP_SEED)
     return {"p": p, "method": f"sign-flip permutation, {draws} draws"}
+
+
+def compare_pair(runs: list[dict], first: str, second: str, claim: dict) -> list[dict]:
+    """The paired contrast first - second of two loaded experiments, on each metric that both were tested on."""
+    chosen = [run for name in (first, second) for run in runs if run["experiment"] == name]
+    records = []
+    for metric in METRICS:
+        if any(metric not in run["metrics"] for run in chosen):
+            continue
+        scores = score_runs(chosen, metric, claim)
+        result = statistics.contrast(scores["points"], scores["draws"], claim["confidence"])
+        p = paired_p_value(scores, [0, 1], metric, claim)
+        record = {"metric": metric, "name": f"{first} - {second}", "family": "pair", "a": [first], "b": [second]}
+        record |= {**result, "interval": [result["low"], result["high"]], "p": p["p"], "test": p["method"]}
+        records.append({**record, "n": scores["examples"]})
+    return records
 
 
 def adjust_p_values(sizes: dict) -> None:

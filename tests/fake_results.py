@@ -89,7 +89,7 @@ class FakeStudy:
             {
                 "config": config,
                 "provenance": {"git_commit": "0" * 40, "inputs": {"subset": "subset-hash", "model": "start"}},
-                "rows": {"trained": rows or 0},
+                "simulated": True, "rows": {"trained": rows or 0},
                 "scale": self.scale if rows else None, "scale_label": self.scale_label if rows else None,
                 "tokens": tokens, "response_tokens": tokens // 2, "steps": steps, "loss_curve": curve,
                 "train_seconds": tokens / 40_000, "tokens_per_second": 40_000 if rows else None, "mfu": 0.4,

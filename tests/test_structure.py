@@ -23,6 +23,7 @@ FLOORS = [
     ["quality_scorer", "topic_spread"],
     ["subset_rules"],
     ["subset_selection", "subset_report", "dataset_export", "benchmark", "scorer_ablation"],
+    ["experiment_comparison"],
     ["filter_datasets", "evaluate_quality_tradeoff", "generation_analysis", "analyze_results"],
     ["train_quality_comparison"],
 ]
