@@ -87,11 +87,14 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     import report_figures
     import report_pages
     import report_tables
+    import tradeoff_figures
+    import tradeoff_tables
 
     (output / "verdict.json").unlink(missing_ok=True)
-    tables = report_tables.make_tables(analysis)
+    tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
     report_tables.write_tables(tables, output / "tables")
     figures = report_figures.draw_figures(analysis, runs, results, output / "figures")
+    figures += tradeoff_figures.draw_figures(analysis, output / "figures")
     report_pages.write_pages(analysis, tables, figures, output)
     write_json(output / "verdict.json", analysis)
     print(report_pages.terminal_text(analysis))

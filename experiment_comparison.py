@@ -42,7 +42,9 @@ def require_comparable(first: dict, second: dict) -> list[str]:
         tests = [run["metrics"][metric]["test"] for run in (first, second)]
         differing = [key for key in sorted({*tests[0], *tests[1]}) if tests[0].get(key) != tests[1].get(key)]
         if differing:
-            words = "; ".join(f"{key} {str(tests[0].get(key))[:12]} and {str(tests[1].get(key))[:12]}" for key in differing)
+            words = "; ".join(
+                f"{key} {str(tests[0].get(key))[:12]} and {str(tests[1].get(key))[:12]}" for key in differing
+            )
             raise UserError(
                 f"{names[0]} and {names[1]} took different tests of {METRIC_NAMES[metric]} ({words}); evaluate both "
                 "again on one: python evaluate_quality_tradeoff.py <run> --force"
@@ -145,7 +147,13 @@ def comparison_table(comparison: dict) -> dict:
         "80% power; p without correction for several comparisons"
     )
     headings = ["", "reading", first["experiment"], second["experiment"], "advantage", "p", "detectable", "n"]
-    return {"name": "comparison", "title": "Paired differences", "note": f"{note}.", "headings": headings, "cells": cells}
+    return {
+        "name": "comparison",
+        "title": "Paired differences",
+        "note": f"{note}.",
+        "headings": headings,
+        "cells": cells,
+    }
 
 
 def write_comparison(comparison: dict, output: Path) -> Path:
@@ -166,7 +174,8 @@ def safe_name(text: str) -> str:
 def comparison_text(comparison: dict) -> str:
     table = comparison_table(comparison)
     points = "\n".join(cautions(comparison))
-    return f"{text_table(table['headings'], table['cells'])}\n\n{verdict_sentence(comparison)}\n{points}\n"
+    scale = comparison["scale_label"]
+    return f"{text_table(table['headings'], table['cells'])}\n\n{scale}\n\n{verdict_sentence(comparison)}\n{points}\n"
 
 
 def comparison_markdown(comparison: dict) -> str:

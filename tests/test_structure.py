@@ -15,6 +15,7 @@ FLOORS = [
     ["common"],
     ["language_model", "task_checkers", "task_phrasings", "word_facts", "retention_statistics", "report_tables"],
     ["packing", "task_families", "text_features", "report_figures", "report_pages", "update_readme", "score_output"],
+    ["tradeoff_tables", "tradeoff_figures"],
     ["training_loop", "demo_corpus", "pair_features", "scorecard"],
     ["verifiable_tasks", "near_duplicates", "decontamination", "scorecard_figures"],
     ["dataset_files", "scorecard_tables"],
