@@ -131,7 +131,8 @@ def comparison_table(comparison: dict) -> dict:
     first, second = comparison["runs"]
     cells = [
         [
-            METRIC_NAMES[record["metric"]], record["reading"], show(record["metric"], first["metrics"][record["metric"]]),
+            METRIC_NAMES[record["metric"]], record["reading"],
+            show(record["metric"], first["metrics"][record["metric"]]),
             show(record["metric"], second["metrics"][record["metric"]]),
             f"{show(record['metric'], record['difference'], difference=True)} "
             + show_interval(record["metric"], *record["interval"], difference=True),
@@ -142,9 +143,10 @@ def comparison_table(comparison: dict) -> dict:
     ]  # fmt: skip
     rows = "; ".join(f"{run['experiment']}: {run['rows']:,} rows, {run['epochs']} epochs" for run in (first, second))
     note = (
-        f"{comparison['scale_label']}. {rows}. Advantage of the first, positive where it is better (fewer bits per byte, "
-        "more tasks completed), with its 95% interval, paired over examples; detectable: the true difference found with "
-        "80% power; p without correction for several comparisons"
+        f"{comparison['scale_label']}. {rows}. Advantage of the first, positive where it is better (fewer bits per "
+        "byte, more tasks completed), with its 95% interval, paired over examples; detectable: the true "
+        "difference found "
+        "with 80% power; p without correction for several comparisons"
     )
     headings = ["", "reading", first["experiment"], second["experiment"], "advantage", "p", "detectable", "n"]
     return {

@@ -439,8 +439,8 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     alt = "; ".join(f"{name} takes {rows:,} rows of score {cut:.3f} and above" for name, cut, rows in cuts)
     return save(
         figure, folder, "score_distributions", "Scores of the pool",
-        f"{note}. Above: the weighted score, with the lowest score that each subset of best rows takes. Below: the four "
-        "dimensions.", f"Distribution of scores. {alt}",
+        f"{note}. Above: the weighted score, with the lowest score that each subset of best rows takes. Below: the "
+        "four dimensions.", f"Distribution of scores. {alt}",
     )  # fmt: skip
 
 

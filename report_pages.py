@@ -52,14 +52,29 @@ def lead_sentences(analysis: dict) -> list[str]:
         of = f"of the gain of {claim['medium']} over {claim['anchor']}, {claim['ultra']} keeps"
         demo = " for the demo's own small world" if all(summary["demo"] for summary in study.values()) else ""
         first = f"{words}{demo}: {of} {'; '.join(parts)}, where {aim}."
-    controls = [
-        sentence for size, summary in (study or sizes).items() for sentence in controls_sentences(size, summary)
-    ]
+    controls = [words for size, summary in (study or sizes).items() if (words := controls_words(size, summary))]
     none = "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
-    return [
-        first,
-        " ".join(sentence.rstrip(".") + ";" for sentence in controls).rstrip(";") + "." if controls else none,
-    ]
+    second = f"Beside as many rows picked otherwise, {claim['ultra']} is {'; '.join(controls)}." if controls else none
+    return [first, second]
+
+
+def controls_words(size: str, summary: dict) -> str | None:
+    """At one size: the controls with the same reading on the same metrics, named together."""
+    readings = {}
+    for contrast in control_contrasts(summary):
+        words = f"{reading_of(contrast)} in {METRIC_NAMES[contrast['metric']]}"
+        readings.setdefault(contrast["second"], []).append(words)
+    groups = {}
+    for control, words in readings.items():
+        groups.setdefault(join_words(words), []).append(control)
+    parts = [f"{words} against {join_words(names)}" for words, names in groups.items()]
+    return f"at {size} " + ", ".join(parts) if parts else None
+
+
+def control_contrasts(summary: dict) -> list[dict]:
+    """The contrasts of ultra against as many other rows that could be tested."""
+    contrasts = [contrast for contrast in summary["contrasts"] if contrast["p"] is not None]
+    return [contrast for contrast in contrasts if contrast.get("family", "controls") == "controls"]
 
 
 def kept_words(summary: dict, claim: dict) -> str:
@@ -118,10 +133,9 @@ def missing_sentence(size: str, summary: dict, analysis: dict) -> str:
 def controls_sentences(size: str, summary: dict) -> list[str]:
     """What the controls say, in one sentence or none: is it quality, or only the number or the length of the rows?"""
     by_control = {}
-    for contrast in summary["contrasts"]:
-        if contrast["p"] is not None and contrast.get("family", "controls") == "controls":
-            readings = by_control.setdefault(contrast["second"], {})
-            readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
+    for contrast in control_contrasts(summary):
+        readings = by_control.setdefault(contrast["second"], {})
+        readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
     if not by_control:
         return []
     parts = [
@@ -222,7 +236,8 @@ def write_pages(analysis: dict, tables: list[dict], figures: list[dict], output:
 
 
 def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples: str | None = None) -> str:
-    """One page that needs nothing beside it but `samples`, which it links to. Everything from data is escaped by the template engine."""
+    """One page that needs nothing beside it but `samples`, which it links to. Everything from data is escaped by
+    the template engine."""
     import jinja2
 
     strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}

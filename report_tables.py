@@ -349,7 +349,8 @@ LATEX_MARKS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "−": "$-$", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "≥": r"$\geq$", "·": r"$\cdot$",
-    "κ": r"$\kappa$", "α": r"$\alpha$", "ρ": r"$\rho$", "×": r"$\times$", "≤": r"$\leq$", "’": "'", "“": "``", "”": "''",
+    "κ": r"$\kappa$", "α": r"$\alpha$", "ρ": r"$\rho$", "×": r"$\times$", "≤": r"$\leq$",
+    "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
 
 

@@ -68,7 +68,10 @@ def draw_doses(series: list[dict], size: str, note: str, folder: Path) -> dict |
         labels = [arm.replace("_", "\n", 1) for arm in part["arms"]]
         axis.set_xticks(place, labels, fontsize=6.5)
         axis.set_xlim(-0.4, len(value) - 0.6)
-        axis.set_title(f"{METRIC_LABELS[part['metric']]}; trend p {p_words(part['trend']['p'])}", loc="left")
+        axis.set_title(METRIC_LABELS[part["metric"]], loc="left")
+        up = value[-1] < value[0]  # the corner that the line leaves free
+        axis.text(0.98, 0.95 if up else 0.05, f"trend: p {p_words(part['trend']['p'])}", transform=axis.transAxes,
+                  ha="right", va="top" if up else "bottom", fontsize=7)  # fmt: skip
     put_note(figure, note)
     alt = "; ".join(
         f"{METRIC_NAMES[part['metric']]}: "
@@ -77,7 +80,8 @@ def draw_doses(series: list[dict], size: str, note: str, folder: Path) -> dict |
     )
     return save(
         figure, folder, f"dose_response_{size}", f"Dose and response, {size}",
-        f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: 95% intervals.", alt,
+        f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: 95% "
+        "intervals.", alt,
     )  # fmt: skip
 
 
@@ -95,6 +99,9 @@ def draw_pareto(cost: list[dict], records: dict, size: str, note: str, folder: P
     for axis, metric in zip(axes, metrics, strict=True):
         draw_pareto_panel(axis, [item for item in cost if usable(item, metric)], records, metric)
     axes[-1].set_xlabel("hours of training and scoring")
+    shown = [axis.get_legend_handles_labels() for axis in axes]
+    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5)
     put_note(figure, note)
     best = "; ".join(
         f"{METRIC_NAMES[metric]}: {', '.join(item['run'] for item in cost if on_frontier(item, metric))}"
@@ -130,15 +137,18 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
         value = item[metric] * factor
         reach = [[value - shown["low"] * factor], [shown["high"] * factor - value]] if shown else None
         axis.errorbar(hours_of(item), value, yerr=reach and np.maximum(0, reach), color=style["color"],
-                      marker=style["marker"], markersize=4, capsize=1.5, elinewidth=0.8)  # fmt: skip
+                      marker=style["marker"], markersize=4, capsize=1.5, elinewidth=0.8,
+                      linestyle="", label=style["label"])  # fmt: skip
     best = sorted((item for item in items if on_frontier(item, metric)), key=hours_of)
     axis.step([hours_of(item) for item in best], [item[metric] * factor for item in best], where="post",
               color="#333333", linewidth=0.8, linestyle="--", zorder=0)  # fmt: skip
     down = metric == "bits_per_byte"
+    middle = np.sqrt(max(map(hours_of, items)) * min(map(hours_of, items)))
     for item in best:
+        right = hours_of(item) > middle
         name = records[item["run"]]["arm"] if item["run"] in records else item["run"]
-        axis.annotate(name, (hours_of(item), item[metric] * factor), xytext=(3, -9 if down else 5),
-                      textcoords="offset points", fontsize=6.5)  # fmt: skip
+        axis.annotate(name, (hours_of(item), item[metric] * factor), xytext=(-3 if right else 3, -9 if down else 5),
+                      textcoords="offset points", fontsize=6.5, ha="right" if right else "left")  # fmt: skip
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
@@ -172,7 +182,7 @@ def points_of(tier: dict) -> list[dict]:
 
 def draw_curve_panel(axis, part: dict, metric: str) -> None:
     factor, every = factor_of(metric), []
-    for name, tier in part["tiers"].items():
+    for number, (name, tier) in enumerate(part["tiers"].items()):
         points = sorted(points_of(tier), key=lambda point: point["rows"])
         if not points:
             continue
@@ -180,7 +190,7 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
         rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("rows", "value"))
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
-        axis.errorbar(rows, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
+        axis.errorbar(rows * 1.08**number, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
                       color=style["color"], marker=style["marker"], markersize=4, capsize=2, label=name)  # fmt: skip
         known = [part.get("E"), part.get("alpha"), tier.get("A")]
         if metric == "bits_per_byte" and None not in known:

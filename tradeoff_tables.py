@@ -1,4 +1,4 @@
-"""Tables of dose and response, the exchange rate, repetition, cost, and what the score predicts, where they were computed.
+"""Tables of dose and response, the exchange rate, the rank correlation and cost, where they were computed.
 
 Reads  the analysis (verdict.json's content); every key is optional. `analyze_results.py` calls it.
 """
@@ -50,7 +50,7 @@ def dose_table(analysis: dict) -> dict:
                 {"metric": metric, "arms": " ".join(series["arms"]), "slope": slope, "p": trend["p"],
                  "low": interval and interval[0], "high": interval and interval[1]},
             ))  # fmt: skip
-    note = "Linear trend over arms of one number of rows, in the order of their scores; positive: better with a higher score"
+    note = "Linear trend over arms of as many rows, in the order of their scores; positive: better with a higher score"
     return table(analysis, "dose_response", "Dose and response", note, ["", "arms", "trend", "p"], rows)
 
 
@@ -73,8 +73,8 @@ def exchange_table(analysis: dict) -> dict:
                 record |= {"identified": part["identified"], "why": part.get("why"), "runs_to_add": " ".join(add)}
                 rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, value, why], record))
     note = (
-        "Curves L = E + A N^-alpha per tier with shared E and alpha. N80: the fewest rows that keep the claimed share of "
-        "medium's gain. Not identified: the runs there are fit any value about as well"
+        "Curves L = E + A N^-alpha per tier with shared E and alpha. N80: the fewest rows that keep the claimed share "
+        "of medium's gain. Not identified: the runs there are fit any value about as well"
     )
     return table(
         analysis, "exchange_rate", "Exchange rate of quality for quantity", note, ["", "", "value", "why"], rows
@@ -113,8 +113,8 @@ def cost_table(analysis: dict) -> dict:
             words = ", ".join(METRIC_NAMES[metric] for metric in best) or NONE
             rows.append((size, [*cells, words], {**record, "on_frontier": " ".join(best)}))
     note = (
-        "Hours of the device that trained, scoring included for subsets chosen by score; per hour: gain over the anchor "
-        "per hour; best for its cost: no cheaper run does as well in that metric"
+        "Hours of the device that trained, scoring included for subsets chosen by score; per hour: gain over the "
+        "anchor per hour; best for its cost: no cheaper run does as well in that metric"
     )
     headings = ["run", "hours", "tokens", "rows", "bits per byte ↓", "tasks ↑", "bits per hour", "tasks per hour"]
     return table(analysis, "cost", "What it costs", note, [*headings, "best for its cost"], rows)
