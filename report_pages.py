@@ -44,14 +44,19 @@ def lead_sentences(analysis: dict) -> list[str]:
     tested = {size: summary for size, summary in sizes.items() if is_tested(summary, analysis)}
     study = {size: summary for size, summary in tested.items() if not summary["demo"]} or tested
     aim = f"the claim asks for {claim['retention']:.0%} in both metrics"
+    untested = [size for size, summary in sizes.items() if size not in tested and not summary["demo"]]
     if not study:
-        first = f"Not tested: runs of {claim['ultra']}, {claim['medium']} and {claim['anchor']} are missing; {aim}."
+        results = [anchors[claim["anchor"]] for summary in sizes.values() for anchors in summary["retention"].values()]
+        names = sorted({name for result in results for name in result.get("missing", [])})
+        first = f"Not tested: {join_words(names)} missing or not comparable; {aim}."
     else:
         parts = [f"at {size} {kept_words(summary, claim)}" for size, summary in study.items()]
-        words = ", ".join(dict.fromkeys(summary["verdict"] for summary in study.values())).capitalize()
+        demo = all(summary["demo"] for summary in study.values())
+        verdict = demo_verdict(study) if demo else analysis["verdict"]
+        words = verdict.capitalize() + (" for the demo's own small world" if demo else "")
         of = f"of the gain of {claim['medium']} over {claim['anchor']}, {claim['ultra']} keeps"
-        demo = " for the demo's own small world" if all(summary["demo"] for summary in study.values()) else ""
-        first = f"{words}{demo}: {of} {'; '.join(parts)}, where {aim}."
+        rest = f" ({join_words(untested)} not tested)" if untested and not demo else ""
+        first = f"{words}: {of} {'; '.join(parts)}, where {aim}{rest}."
     controls = [words for size, summary in (study or sizes).items() if (words := controls_words(size, summary))]
     none = "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
     second = f"Beside as many rows picked otherwise, {claim['ultra']} is {'; '.join(controls)}." if controls else none
@@ -75,6 +80,11 @@ def control_contrasts(summary: dict) -> list[dict]:
     """The contrasts of ultra against as many other rows that could be tested."""
     contrasts = [contrast for contrast in summary["contrasts"] if contrast["p"] is not None]
     return [contrast for contrast in contrasts if contrast.get("family", "controls") == "controls"]
+
+
+def demo_verdict(study: dict) -> str:
+    """The verdicts of the demo's sizes, each once."""
+    return ", ".join(dict.fromkeys(summary["verdict"] for summary in study.values()))
 
 
 def kept_words(summary: dict, claim: dict) -> str:

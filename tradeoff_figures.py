@@ -171,7 +171,8 @@ def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | No
     put_note(figure, note)
     return save(
         figure, folder, f"tradeoff_{size}", f"Tier curves, {size}",
-        f"{note}. Lines: L = E + A N^-alpha with shared E and alpha, within the rows there are. Bars: 95% intervals.",
+        f"{note}. Lines: L = E + A N^-alpha with shared E and alpha, within the rows there are; "
+        "tiers side by side. Bars: 95% intervals.",
         "; ".join(f"{METRIC_NAMES[metric]}: {kappa_words(part.get('kappa'))}" for metric, part in fitted.items()),
     )  # fmt: skip
 
@@ -190,8 +191,9 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
         rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("rows", "value"))
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
-        axis.errorbar(rows * 1.08**number, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
-                      color=style["color"], marker=style["marker"], markersize=4, capsize=2, label=name)  # fmt: skip
+        axis.errorbar(rows * 1.08**number, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor,
+                      linestyle="", color=style["color"], marker=style["marker"], markersize=4,
+            capsize=2, label=name)  # fmt: skip
         known = [part.get("E"), part.get("alpha"), tier.get("A")]
         if metric == "bits_per_byte" and None not in known:
             at = np.geomspace(rows.min(), rows.max(), 60)
