@@ -2,12 +2,13 @@
 
     python analyze_results.py ./results/
     python analyze_results.py ./results/ --output_dir ./analysis/
+    python analyze_results.py ./results/ --compare ultra_10k_500M random_10k_500M
 
 Reads  <results>/*/train_results.json and what stands beside it (evaluation/, quality_analysis/, generation_analysis/),
        <results>/scores/ and <results>/subsets/*.json. Any of it may be missing: what cannot be used is named.
 Writes <results>/analysis/ (or --output_dir): verdict.json (every number with its interval, n and method), tables/
        (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md,
-       generations.html (the models' answers side by side).
+       generations.html (the models' answers side by side). With --compare only compare_<A>_vs_<B>.html, .md and .json.
 
 The claim is tested for each model size and metric by T = m_ultra - 0.8 m_medium - 0.2 m_anchor > 0, at one-sided 95% by
 a paired bootstrap over task families or sources where there are enough of them, else over instructions or examples;
@@ -50,7 +51,7 @@ from common import (
     write_json,
 )
 from finished_runs import load_runs
-from study_analysis import analyse
+from study_analysis import analyse, compare_pair, scale_words
 from training_configs import CLAIM
 
 SIGNIFICANT_DIGITS = 6  # of what verdict.json states: beyond the bootstrap's own error, and the same on every machine
@@ -61,14 +62,34 @@ def main() -> None:
     add_results_dir(parser)
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only compare these two experiments")
     args = parser.parse_args()
     results = Path(args.results or args.results_dir)
     output = Path(args.output_dir or results / "analysis")
     runs, left_out = load_runs(results)
     require_writable(output)
+    if args.compare:
+        compare(runs, left_out, args.compare, output)
+        return
     analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
     analysis["provenance"] = lasting_provenance(runs)
     write_outputs(output, results, round_numbers(analysis), runs)
+
+
+def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:
+    """Write and print the paired comparison of two experiments."""
+    import experiment_comparison
+
+    first, second = (experiment_comparison.pick_run(runs, name, left_out) for name in names)
+    experiment_comparison.require_comparable(first, second)
+    records = compare_pair(runs, first["experiment"], second["experiment"], CLAIM)
+    labels = [scale_words(run["train"]) for run in (first, second)]
+    comparison = experiment_comparison.make_comparison(first, second, records, labels)
+    comparison["provenance"] = lasting_provenance([first, second])
+    comparison = round_numbers(comparison)
+    page = experiment_comparison.write_comparison(comparison, output)
+    print(experiment_comparison.comparison_text(comparison))
+    print(page)
 
 
 def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict]) -> None:
@@ -77,11 +98,14 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     import report_figures
     import report_pages
     import report_tables
+    import tradeoff_figures
+    import tradeoff_tables
 
     (output / "verdict.json").unlink(missing_ok=True)
-    tables = report_tables.make_tables(analysis)
+    tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
     report_tables.write_tables(tables, output / "tables")
     figures = report_figures.draw_figures(analysis, runs, results, output / "figures")
+    figures += tradeoff_figures.draw_figures(analysis, output / "figures")
     analysis["generations_page"] = generation_browser.write_browser(runs, output)
     report_pages.write_pages(analysis, tables, figures, output)
     write_json(output / "verdict.json", analysis)

@@ -8,6 +8,7 @@ grey. Every point that has an interval shows it. The scale stands on every figur
 """
 
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from common import UserError, read_arrow, read_json
 from report_tables import model_words, show_share
 from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
 
+COLUMN_WIDTH = 3.3  # inches: a column of a paper, and the width of a phone
 PAGE_WIDTH = 6.9  # inches: two columns of a paper
-PIXELS_PER_INCH = 200
+PIXELS_PER_INCH = 300
 STYLE = {
     "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
     "legend.fontsize": 7.5, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
@@ -28,14 +30,14 @@ STYLE = {
 
 # How each selection rule is drawn: colour, marker, line, and its words in the legend.
 RULES = {
-    "top": {"color": "#0072B2", "marker": "o", "line": "-", "label": "best-scored rows (ultra, high, medium)"},
+    "top": {"color": "#0072B2", "marker": "o", "line": "-", "label": "best-scored rows"},
     "random": {"color": "#D55E00", "marker": "s", "line": ":", "label": "random rows"},
     "longest": {"color": "#009E73", "marker": "D", "line": "", "label": "longest rows"},
-    "source_matched": {"color": "#E69F00", "marker": "^", "line": "", "label": "random, ultra's mix of sources"},
+    "source_matched": {"color": "#E69F00", "marker": "^", "line": "", "label": "random, ultra's sources"},
     "length_matched": {"color": "#56B4E9", "marker": "X", "line": "", "label": "random, ultra's lengths"},
-    "diverse": {"color": "#0072B2", "marker": "*", "line": "", "label": "high-scored, spread over topics"},
-    "band": {"color": "#555555", "marker": ".", "line": "-", "label": "disjoint bands of score, best on the right"},
-    "bottom": {"color": "#CC79A7", "marker": "v", "line": "", "label": "worst-scored rows (low)"},
+    "diverse": {"color": "#0072B2", "marker": "*", "line": "", "label": "high-scored, many topics"},
+    "band": {"color": "#555555", "marker": ".", "line": "-", "label": "bands of score"},
+    "bottom": {"color": "#CC79A7", "marker": "v", "line": "", "label": "worst-scored rows"},
     None: {"color": "#555555", "marker": "P", "line": "", "label": "other subsets"},
 }
 DODGE = {  # equal rows stand side by side
@@ -91,6 +93,11 @@ def demo_mark(summary: dict) -> str:
     return "demo: not the answer" if summary["demo"] else ""
 
 
+def put_note(figure, note: str) -> None:
+    """The scale above the panels, on as many lines as a column needs."""
+    figure.suptitle("\n".join(textwrap.wrap(note, 62)), fontsize=6.5, color="#444444")
+
+
 def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) -> dict:
     """Write PNG and SVG without a date, so that the same data gives the same bytes."""
     import matplotlib.pyplot as plt
@@ -117,13 +124,17 @@ def draw_performance(records: list[dict], size: str, note: str, folder: Path) ->
     metrics = [metric for metric in METRIC_LABELS if any(metric in run["metrics"] and run["rows"] for run in records)]
     if not metrics:
         return None
-    figure, axes = plt.subplots(1, len(metrics), figsize=(PAGE_WIDTH, 3.3), squeeze=False)
-    for axis, metric in zip(axes[0], metrics, strict=True):
+    height = 0.9 + 2.0 * len(metrics)
+    figure, axes = plt.subplots(len(metrics), 1, figsize=(COLUMN_WIDTH, height), squeeze=False, sharex=True)
+    axes = axes[:, 0]
+    for axis, metric in zip(axes, metrics, strict=True):
         draw_performance_panel(axis, [run for run in records if metric in run["metrics"]], metric)
-    shown = [axis.get_legend_handles_labels() for axis in axes[0]]
+    axes[-1].set_xlabel("training rows")
+    shown = [axis.get_legend_handles_labels() for axis in axes]
     by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
-    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(note, fontsize=8, color="#444444")
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5,
+                  columnspacing=1, handlelength=1.6)  # fmt: skip
+    put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
         f"{note}. Points of an equal number of rows are set side by side. Bars: 95% intervals over examples, one "
@@ -142,7 +153,6 @@ def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
             if chosen:
                 draw_points(axis, chosen, metric, factor, rule, style, repeated)
     axis.set_xscale("log")
-    axis.set_xlabel("training rows")
     axis.set_title(METRIC_LABELS[metric], loc="left")
     plain_log_ticks(axis, [run["rows"] for run in records if run["rows"]])
     for run in records:
@@ -240,20 +250,20 @@ def draw_retention(analysis: dict, folder: Path) -> dict | None:
     if not rows:
         return None
     share = analysis["config"]["claim"]["retention"]
-    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 0.95 + 0.3 * len(rows)))
+    figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 0.95 + 0.36 * len(rows)))
     low, high = forest_range(rows, share)
     axis.set_xlim(low * 100, high * 100)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_ylim(len(rows) - 0.6, -0.8)
     axis.axvline(share * 100, color="#000000", linewidth=1.2)
     axis.axvline(100, color="#777777", linewidth=0.9, linestyle=(0, (4, 2)))
     for place, row in enumerate(rows):
         draw_retention_row(axis, place, row, low, high)
         if place and row["size"] != rows[place - 1]["size"]:
-            axis.axhline(place - 0.5, color="#999999", linewidth=0.6)
-    axis.set_yticks(range(len(rows)), [retention_row_label(row) for row in rows])
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel(f"share of medium's gain over the anchor that ultra keeps, % (line: the claim, {share:.0%})")
-    axis.set_title(study_note(analysis), loc="left", color="#444444", fontsize=8)
+            axis.axhline(place - 0.72, color="#999999", linewidth=0.6)
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    axis.set_xlabel(f"% of medium's gain that ultra keeps (line: the claim, {share:.0%})")
+    put_note(figure, study_note(analysis))
     alt = "; ".join(f"{retention_row_label(row).replace(chr(10), ' ')}: {retention_words(row)}" for row in rows)
     return save(
         figure, folder, "retention", "Gain retained",
@@ -272,11 +282,14 @@ def forest_range(rows: list[dict], share: float) -> tuple[float, float]:
 def draw_retention_row(axis, place: int, row: dict, low: float, high: float) -> None:
     primary = row["anchor"] == CLAIM["anchor"]
     color = "#0072B2" if row["metric"] == "bits_per_byte" else "#D55E00"
-    text = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7.5}
-    axis.text(1.02, place, retention_words(row), **text)
+    text = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7}
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+    axis.text(0, place - 0.42, retention_row_label(row), bbox=box, **text)
+    axis.text(1, place - 0.42, retention_words(row), ha="right", bbox=box, **text)
     if row["R"] is None:
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        axis.text(0.5, place, row["R_missing_because"], ha="center", color="#444444", bbox=box, **text)
+        axis.text(
+            0.5, place, row["R_missing_because"], ha="center", color="#444444", bbox=box, **text | {"fontsize": 6.5}
+        )
         return
     ends = np.clip(row["R_interval"], low, high) * 100
     axis.plot(ends, [place, place], color=color, linewidth=1.6)
@@ -289,7 +302,7 @@ def draw_retention_row(axis, place: int, row: dict, low: float, high: float) -> 
 
 
 def retention_row_label(row: dict) -> str:
-    return f"{row['size']}, {row['metric'].replace('_', ' ')}\nover {row['anchor']}"
+    return f"{row['size']}, {row['metric'].replace('_', ' ')}, over {row['anchor']}"
 
 
 def retention_words(row: dict) -> str:
@@ -319,23 +332,24 @@ def draw_quality_bands(runs: list[dict], size: str, note: str, folder: Path) -> 
     # An untrained model can lie far above the rest: the shades are for telling the trained ones apart.
     trained = [bool(run["subset"]) for run in measured]
     darkest = max(float(excess[trained].max()) if any(trained) else float(excess.max()), 1e-9)
-    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 1.15 + 0.24 * len(measured)))
+    figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 1.35 + 0.19 * len(measured)))
     image = axis.imshow(excess, cmap="Blues", aspect="auto", vmin=0, vmax=darkest)
     for row, column in np.ndindex(values.shape):
         best = excess[row, column] == 0
         dark = excess[row, column] > 0.6 * darkest
         axis.text(
-            column, row, f"{values[row, column]:.3f}", ha="center", va="center", fontsize=7.5,
+            column, row, f"{values[row, column]:.3f}", ha="center", va="center", fontsize=6.5,
             color="white" if dark else "black", fontweight="bold" if best else "normal",
         )  # fmt: skip
-    axis.set_xticks(range(len(bands)), [f"{band['low']:.2f}–{band['high']:.2f}" for band in bands])
-    axis.set_yticks(range(len(measured)), [run["arm"] for run in measured])
-    axis.set_xlabel("quality score of the held-out rows, in fifths")
+    axis.set_xticks(range(len(bands)), [f"{band['low']:.2f}–\n{band['high']:.2f}" for band in bands], fontsize=6.5)
+    axis.set_yticks(range(len(measured)), [run["arm"] for run in measured], fontsize=6.5)
+    axis.set_xlabel("quality of the held-out rows, in fifths")
     axis.grid(visible=False)
     axis.tick_params(length=0)
-    axis.set_title(note, fontsize=8, color="#444444", loc="left")
+    put_note(figure, note)
     extend = "max" if excess.max() > darkest else "neither"
-    figure.colorbar(image, ax=axis, label="above the band's best arm", pad=0.02, extend=extend)
+    figure.colorbar(image, ax=axis, label="above the band's best arm", location="bottom", pad=0.02, extend=extend,
+                    aspect=40)  # fmt: skip
     best = [measured[row]["arm"] for row in values.argmin(axis=0)]
     return save(
         figure, folder, f"quality_bands_{size}", f"Loss by training subset and evaluation quality, {size}",
@@ -359,7 +373,7 @@ def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> di
     trained = [run for run in runs if run["train"].get("loss_curve")]
     if not trained:
         return None
-    figure, axis = plt.subplots(figsize=(PAGE_WIDTH, 3.0))
+    figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 2.4 + 0.11 * len(trained) / 2))
     shades = {rule: [run for run in trained if rule_of(run) == rule] for rule in RULES}
     for rule, group in shades.items():
         for place, run in enumerate(group):
@@ -367,9 +381,9 @@ def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> di
             draw_loss_curve(axis, run, RULES[rule], strength, place)
     axis.set_xscale("log")
     axis.set_xlabel("optimizer steps")
-    axis.set_ylabel("training loss, nats per response token")
-    figure.legend(loc="outside right center", frameon=False)
-    axis.set_title(note, fontsize=8, color="#444444", loc="left")
+    axis.set_ylabel("loss, nats per token")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=6.5, columnspacing=1)
+    put_note(figure, note)
     ends = "; ".join(f"{run['arm']} {run['train']['loss_curve'][-1]['loss']:.2f}" for run in trained)
     return save(
         figure, folder, f"loss_curves_{size}", f"Training loss, {size}",
@@ -405,7 +419,7 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
         print(f"left out: the figure of the scores ({error})", file=sys.stderr)
         return None
     cuts = tier_cutoffs(results)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.8))
+    figure, (left, right) = plt.subplots(2, 1, figsize=(COLUMN_WIDTH, 4.2))
     edges = np.linspace(0, 1, 101)
     quality = scores["quality"].to_numpy()
     left.hist(quality, bins=edges, color="#9ecae1")
@@ -421,12 +435,12 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     right.set_ylabel("% of rows per 0.01 of score")
     right.legend(frameon=False)
     note = f"{len(scores):,} rows · {note}"
-    figure.suptitle(note, fontsize=8, color="#444444")
+    put_note(figure, note)
     alt = "; ".join(f"{name} takes {rows:,} rows of score {cut:.3f} and above" for name, cut, rows in cuts)
     return save(
         figure, folder, "score_distributions", "Scores of the pool",
-        f"{note}. Left: the weighted score, with the lowest score that each subset of best rows takes. Right: the four "
-        "dimensions.", f"Distribution of scores. {alt}",
+        f"{note}. Above: the weighted score, with the lowest score that each subset of best rows takes. Below: the "
+        "four dimensions.", f"Distribution of scores. {alt}",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from common import write_text
 from report_tables import (
     DEMO_NOTE,
     METRIC_NAMES,
+    capital,
     markdown_table,
     markdown_text,
     model_words,
@@ -35,6 +36,60 @@ def verdict_sentences(analysis: dict) -> list[str]:
             missing.append(missing_sentence(size, summary, analysis))
         tested += controls_sentences(size, summary)
     return tested + missing
+
+
+def lead_sentences(analysis: dict) -> list[str]:
+    """The answer in two sentences: the claim over all sizes, then whether it is quality that did it."""
+    claim, sizes = analysis["config"]["claim"], analysis["sizes"]
+    tested = {size: summary for size, summary in sizes.items() if is_tested(summary, analysis)}
+    study = {size: summary for size, summary in tested.items() if not summary["demo"]} or tested
+    aim = f"the claim asks for {claim['retention']:.0%} in both metrics"
+    untested = [size for size, summary in sizes.items() if size not in tested and not summary["demo"]]
+    if not study:
+        results = [anchors[claim["anchor"]] for summary in sizes.values() for anchors in summary["retention"].values()]
+        names = sorted({name for result in results for name in result.get("missing", [])})
+        first = f"Not tested: {join_words(names)} missing or not comparable; {aim}."
+    else:
+        parts = [f"at {size} {kept_words(summary, claim)}" for size, summary in study.items()]
+        demo = all(summary["demo"] for summary in study.values())
+        verdict = demo_verdict(study) if demo else analysis["verdict"]
+        words = verdict.capitalize() + (" for the demo's own small world" if demo else "")
+        of = f"of the gain of {claim['medium']} over {claim['anchor']}, {claim['ultra']} keeps"
+        rest = f" ({join_words(untested)} not tested)" if untested and not demo else ""
+        first = f"{words}: {of} {'; '.join(parts)}, where {aim}{rest}."
+    controls = [words for size, summary in (study or sizes).items() if (words := controls_words(size, summary))]
+    none = "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
+    second = f"Beside as many rows picked otherwise, {claim['ultra']} is {'; '.join(controls)}." if controls else none
+    return [first, second]
+
+
+def controls_words(size: str, summary: dict) -> str | None:
+    """At one size: the controls with the same reading on the same metrics, named together."""
+    readings = {}
+    for contrast in control_contrasts(summary):
+        words = f"{reading_of(contrast)} in {METRIC_NAMES[contrast['metric']]}"
+        readings.setdefault(contrast["second"], []).append(words)
+    groups = {}
+    for control, words in readings.items():
+        groups.setdefault(join_words(words), []).append(control)
+    parts = [f"{words} against {join_words(names)}" for words, names in groups.items()]
+    return f"at {size} " + ", ".join(parts) if parts else None
+
+
+def control_contrasts(summary: dict) -> list[dict]:
+    """The contrasts of ultra against as many other rows that could be tested."""
+    contrasts = [contrast for contrast in summary["contrasts"] if contrast["p"] is not None]
+    return [contrast for contrast in contrasts if contrast.get("family", "controls") == "controls"]
+
+
+def demo_verdict(study: dict) -> str:
+    """The verdicts of the demo's sizes, each once."""
+    return ", ".join(dict.fromkeys(summary["verdict"] for summary in study.values()))
+
+
+def kept_words(summary: dict, claim: dict) -> str:
+    results = {metric: anchors[claim["anchor"]] for metric, anchors in summary["retention"].items()}
+    return join_words([f"{retained_phrase(result)} in {METRIC_NAMES[metric]}" for metric, result in results.items()])
 
 
 def is_tested(summary: dict, analysis: dict) -> bool:
@@ -88,10 +143,9 @@ def missing_sentence(size: str, summary: dict, analysis: dict) -> str:
 def controls_sentences(size: str, summary: dict) -> list[str]:
     """What the controls say, in one sentence or none: is it quality, or only the number or the length of the rows?"""
     by_control = {}
-    for contrast in summary["contrasts"]:
-        if contrast["p"] is not None and contrast["family"] == "controls":
-            readings = by_control.setdefault(contrast["second"], {})
-            readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
+    for contrast in control_contrasts(summary):
+        readings = by_control.setdefault(contrast["second"], {})
+        readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
     if not by_control:
         return []
     parts = [
@@ -142,7 +196,7 @@ def terminal_text(analysis: dict) -> str:
     blocks = [text_table(table["headings"], table["cells"]), table["note"]] if table["cells"] else []
     left_out = left_out_sentences(analysis)
     blocks += ["\n".join(["left out:", *left_out])] if left_out else []
-    return "\n\n".join([*blocks, *verdict_sentences(analysis)]) + "\n"
+    return "\n\n".join([*blocks, " ".join(lead_sentences(analysis))]) + "\n"
 
 
 def summary_markdown(analysis: dict) -> str:
@@ -161,7 +215,8 @@ def bold_verdict(sentence: str) -> str:
 
 
 def report_markdown(analysis: dict, tables: list[dict], figures: list[dict]) -> str:
-    blocks = [f"# {title_of(analysis)}", summary_markdown(analysis)]
+    lead = f"**{markdown_text(' '.join(lead_sentences(analysis)))}**"
+    blocks = [f"# {title_of(analysis)}", lead, summary_markdown(analysis)]
     blocks += [
         f"## {figure['title']}\n\n![{markdown_text(figure['alt'])}](figures/{figure['name']}.png)\n\n"
         f"*{markdown_text(figure['caption'])}*"
@@ -186,11 +241,13 @@ def title_of(analysis: dict) -> str:
 def write_pages(analysis: dict, tables: list[dict], figures: list[dict], output: Path) -> None:
     write_text(output / "summary.md", summary_markdown(analysis))
     write_text(output / "report.md", report_markdown(analysis, tables, figures))
-    write_text(output / "report.html", report_html(analysis, tables, figures))
+    samples = "generations.html" if (output / "generations.html").exists() else None
+    write_text(output / "report.html", report_html(analysis, tables, figures, samples))
 
 
-def report_html(analysis: dict, tables: list[dict], figures: list[dict]) -> str:
-    """One page that needs nothing beside it. Everything from data is escaped by the template engine."""
+def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples: str | None = None) -> str:
+    """One page that needs nothing beside it but `samples`, which it links to. Everything from data is escaped by
+    the template engine."""
     import jinja2
 
     strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
@@ -203,11 +260,14 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict]) -> str:
     return environment.from_string(PAGE).render(
         title=title_of(analysis),
         analysis=analysis,
+        lead=lead_sentences(analysis),
         sentences=verdict_sentences(analysis),
+        samples=samples,
         summary=summary_table(analysis),
         sections={heading: items for heading, items in by_section.items() if items["figures"] or items["tables"]},
         limits=limits(analysis),
         left_out=left_out_sentences(analysis),
+        capital=capital,
         demo_note=DEMO_NOTE,
         model_words=model_words,
     )
@@ -217,7 +277,9 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict]) -> str:
 SECTIONS = {
     "How much of the gain is kept": ["retention"],
     "Performance against rows": ["performance"],
-    "Is it quality, or only number or length?": ["contrasts"],
+    "Is it quality, or only number or length?": ["contrasts", "dose_response"],
+    "The trade of quality against quantity": ["tradeoff", "exchange_rate", "rank_correlation"],
+    "What it costs": ["pareto", "cost"],
     "On which text the loss falls": ["quality_bands"],
     "What the models do": ["task_families", "generation"],
     "Training and data": ["loss_curves", "score_distributions"],
@@ -272,18 +334,21 @@ tbody th { font-weight: 500; }
 thead th { background: var(--card); white-space: normal; vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 0; }
 .note, figcaption { color: var(--soft); font-size: .84rem; max-width: 46rem; margin: .4rem 0 1.2rem; }
-figure { margin: 1rem 0 1.6rem; }
-figure .scroll { background: #ffffff; padding: .5rem; }
-figure img { display: block; width: 100%; min-width: 34rem; max-width: 56rem; margin: 0 auto; height: auto; }
+figure { margin: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); gap: .6rem 1.6rem;
+  align-items: start; }
+figure .plate { background: #ffffff; padding: .4rem; border: 1px solid var(--line); border-radius: .4rem; }
+figure img { display: block; width: 100%; max-width: 34rem; margin: 0 auto; height: auto; }
+.lead { font-size: 1.12rem; }
 code { font-size: .9em; background: var(--card); padding: .05em .3em; border-radius: .2rem; }
 details { margin: .6rem 0; } summary { cursor: pointer; }
 .hash { font-family: ui-monospace, monospace; font-size: .78rem; }
 @media print {
   :root { --ink: #000; --soft: #333; --page: #fff; --card: #f2f2f2; --line: #999; }
   body { max-width: none; padding: 0; font-size: 10pt; }
-  .scroll { overflow: visible; border: 0; }
+  .scroll { overflow: visible; border: 0; } .figures { grid-template-columns: 1fr 1fr; }
   table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .3rem; }
-  figure img { min-width: 0; } figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """
 BODY = """</style>
@@ -301,7 +366,11 @@ BODY = """</style>
 {% endmacro %}
 <main>
 <h1>{{ title }}</h1>
-<p class="scale">{{ analysis.scale_label | capitalize }}. {{ analysis.runs | length }} runs compared.</p>
+<p class="scale">{{ capital(analysis.scale_label) }}. {{ analysis.runs | length }} runs compared.</p>
+{% if 'SIMULATED' in analysis.scale_label %}
+<p class="demo"><strong>Simulated numbers: they test the analysis and are no result.</strong></p>
+{% endif %}
+<p class="lead"><strong>{{ lead[0] }}</strong> {{ lead[1] }}</p>
 {% for size, summary in analysis.sizes.items() if summary.demo %}
 <p class="demo"><strong>Size {{ size }}: {{ demo_note }}.</strong></p>
 {% endfor %}
@@ -312,30 +381,41 @@ BODY = """</style>
 <span>{{ model_words(summary) or 'no runs' }}</span></li>
 {% endfor %}
 </ul>
+<section>
+<h2>The claim, size by size</h2>
+{% if summary.cells %}
+{{ show_table(summary) }}
+{% endif %}
 {% for sentence in sentences %}
 <p>{{ sentence }}</p>
 {% endfor %}
-{% if summary.cells %}
-<h3>{{ summary.title }}</h3>
-{{ show_table(summary) }}
-{% endif %}
+</section>
 {% for heading, content in sections.items() %}
 <section>
 <h2>{{ heading }}</h2>
+{% if content.figures %}
+<div class="figures">
 {% for figure in content.figures %}
 <figure>
 <h3>{{ figure.title }}</h3>
-<div class="scroll" role="region" aria-label="{{ figure.title }}" tabindex="0">
-<img src="{{ figure.source }}" alt="{{ figure.alt }}"></div>
+<div class="plate"><img src="{{ figure.source }}" alt="{{ figure.alt }}"></div>
 <figcaption>{{ figure.caption }}</figcaption>
 </figure>
 {% endfor %}
+</div>
+{% endif %}
 {% for table in content.tables %}
 <h3>{{ table.title }}</h3>
 {{ show_table(table) }}
 {% endfor %}
 </section>
 {% endfor %}
+{% if samples %}
+<section>
+<h2>Read what the models wrote</h2>
+<p><a href="{{ samples }}">The sample browser</a> shows their answers side by side.</p>
+</section>
+{% endif %}
 <section>
 <h2>How the verdict is made</h2>
 {% set claim = analysis.config.claim %}
@@ -381,6 +461,13 @@ kept, is shown only where medium's own gain over the anchor is clear of zero.</p
 </tbody></table></div>
 </details>
 {% if analysis.provenance %}
+<details><summary>Files read, with their hashes: every number of a run comes from those under its folder</summary>
+<ul class="hash">
+{% for name, hash in analysis.provenance.inputs.items() %}
+<li>{{ name }} {{ hash[:12] }}</li>
+{% endfor %}
+</ul>
+</details>
 <p class="note">Analysed at commit <span class="hash">{{ (analysis.provenance.git_commit or 'unknown')[:12] }}</span>
 {{- ', with uncommitted changes' if analysis.provenance.git_dirty }}; Python {{ analysis.provenance.python }}.</p>
 {% endif %}

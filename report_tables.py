@@ -91,9 +91,14 @@ def make_tables(analysis: dict) -> list[dict]:
     return [table for table in tables if table["cells"]]
 
 
+def capital(text: str) -> str:
+    """The first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def table_note(analysis: dict, text: str) -> str:
     demo = [size for size, summary in analysis["sizes"].items() if summary["demo"]]
-    parts = [analysis["scale_label"].capitalize(), text, f"Size {', '.join(demo)}: {DEMO_NOTE}" if demo else ""]
+    parts = [capital(analysis["scale_label"]), text, f"Size {', '.join(demo)}: {DEMO_NOTE}" if demo else ""]
     return ". ".join(part.rstrip(".") for part in parts if part) + "."
 
 
@@ -308,13 +313,21 @@ def write_tables(tables: list[dict], folder: Path) -> None:
 
 
 def csv_text(records: list[dict]) -> str:
-    """Plain numbers under snake_case names; what is unknown is empty."""
+    """Plain numbers under snake_case names; what is unknown is empty. Text never starts as a spreadsheet's formula."""
     file = io.StringIO()
     names = list(dict.fromkeys(name for record in records for name in record))
     writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({name: csv_cell(value) for name, value in record.items()} for record in records)
     return file.getvalue()
+
+
+def csv_cell(value):
+    """Text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def markdown_table(table: dict) -> str:
@@ -337,11 +350,14 @@ LATEX_MARKS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "−": "$-$", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "≥": r"$\geq$", "·": r"$\cdot$",
+    "κ": r"$\kappa$", "α": r"$\alpha$", "ρ": r"$\rho$", "×": r"$\times$", "≤": r"$\leq$",
+    "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
 
 
 def latex_text(text: str) -> str:
-    return "".join(LATEX_MARKS.get(character, character) for character in text)
+    """Plain text for pdflatex: marks escaped; what its fonts do not have (beyond accented Latin) becomes a "?"."""
+    return "".join(LATEX_MARKS.get(mark, mark if mark < "\u0180" else "?") for mark in text.replace("\n", " "))
 
 
 def latex_table(table: dict) -> str:

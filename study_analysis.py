@@ -98,7 +98,9 @@ def suite_of(run: dict) -> str | None:
 def scale_words(train: dict) -> str | None:
     """The scale as it stands on tables and figures: "scale 1:20"."""
     label = train.get("scale_label")
-    return f"scale {label}" if label and label[0].isdigit() else label
+    words = f"scale {label}" if label and label[0].isdigit() else label
+    # The scale stands on every table and figure: so does this.
+    return f"SIMULATED NUMBERS, {words}" if train.get("simulated") and words else words
 
 
 def model_name(config: dict) -> str | None:

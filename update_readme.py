@@ -27,6 +27,7 @@ PUBLISHED = [  # facts and pictures; no weights, no rows
     "*/generation_analysis/*.json",
     "analysis/verdict.json",
     "analysis/summary.md",
+    "analysis/report.md",
     "analysis/tables/*.md",
     "analysis/tables/*.csv",
     "analysis/figures/*.png",
@@ -39,6 +40,8 @@ def main() -> None:
     study = Path(parser.parse_args().study)
     if not (study / "analysis" / "summary.md").exists():
         raise UserError(f"{study} is not analysed yet; run: python analyze_results.py {study}")
+    if any(read_json(file).get("simulated") for file in study.glob("*/train_results.json")):
+        raise UserError(f"{study} holds simulated runs; only what was trained is published")
     publish(study, REFERENCE / study.name)
     readme = ROOT / "README.md"
     write_text(readme, fill_markers(readme.read_text(), REFERENCE / study.name))

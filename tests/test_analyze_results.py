@@ -117,7 +117,7 @@ def test_verdict_json_holds_value_interval_n_and_method(study):
             assert estimate["n"] in (200, 300) and estimate["method"]
     retention = verdict["sizes"]["500M"]["retention"]["task_completion"]["random_1k"]
     assert retention["n"] == 300 and retention["T_lower"] < retention["T"] < retention["T_upper"]
-    assert "500M" in str(verdict["provenance"]["inputs"]) and verdict["scale_label"] == "scale 1:50"
+    assert "500M" in str(verdict["provenance"]["inputs"]) and verdict["scale_label"] == "SIMULATED NUMBERS, scale 1:50"
 
 
 def test_numbers_agree_with_the_stages_own(study):
@@ -278,7 +278,8 @@ class PageReader(html.parser.HTMLParser):
 
 def test_report_is_one_page_with_alt_texts(study):
     page = PageReader((study[0] / "analysis" / "report.html").read_text())
-    assert len(page.alts) == 8 and all(page.alts)
+    figures = list((study[0] / "analysis" / "figures").glob("*.png"))
+    assert len(page.alts) == len(figures) >= 8 and all(page.alts)
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert page.tags.count("h1") == 1
@@ -290,7 +291,7 @@ def test_scale_stands_on_every_table_and_page(study):
         assert "scale 1:50" in path.read_text().lower(), path.name
     for path in output.glob("tables/*.csv"):
         rows = [row for row in csv.DictReader(path.open()) if row.get("size") != "1B"]  # of which there is no run
-        assert rows and all(row["scale"] == "scale 1:50" for row in rows), path.name
+        assert rows and all(row["scale"] == "SIMULATED NUMBERS, scale 1:50" for row in rows), path.name
 
 
 def test_names_from_data_are_escaped(tmp_path, monkeypatch):

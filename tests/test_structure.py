@@ -18,9 +18,9 @@ FLOORS = [
     "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
     "update_readme",
     "filter_ledger generation_measures lm_harness packed_loss packing report_figures report_pages "
-    "study_tradeoff verifiable_tasks",
-    "dataset_files generation_benchmark generation_browser scorecard_figures study_analysis subset_report "
-    "training_memory",
+    "study_tradeoff tradeoff_tables verifiable_tasks",
+    "dataset_files experiment_comparison generation_benchmark generation_browser scorecard_figures "
+    "study_analysis subset_report tradeoff_figures training_memory",
     "analysis_benchmark analyze_results dataset_readers scorecard_tables scorer_validation training_loop",
     "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty scorecard_page "
     "train_benchmark",

@@ -1,0 +1,186 @@
+"""The report's presentation: sentences, tables and figures of every kind, --compare, and what a reader's eyes need."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_results import FakeStudy, add_computed_keys, write_study
+
+import analyze_results
+import experiment_comparison
+import report_figures
+import report_pages
+import report_tables
+import tradeoff_figures
+import tradeoff_tables
+import update_readme
+from common import UserError, read_json
+from training_configs import CLAIM
+
+ROOT = Path(__file__).parent.parent
+QUICK = {**CLAIM, "bootstrap_draws": 300}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """(analysis, tables, page) of a simulated size with every optional key."""
+    folder = tmp_path_factory.mktemp("study") / "results"
+    write_study(folder, sizes=["500M"], prompts=200, heldout_rows=150)
+    runs, left_out = analyze_results.load_runs(folder)
+    analysis = analyze_results.analyse(runs, left_out, QUICK)
+    add_computed_keys(analysis, "500M")
+    analysis = analyze_results.round_numbers(analysis)
+    tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
+    figures = report_figures.draw_figures(analysis, runs, folder, folder / "figures")
+    figures += tradeoff_figures.draw_figures(analysis, folder / "figures")
+    return analysis, tables, report_pages.report_html(analysis, tables, figures, "generations.html"), figures, folder
+
+
+def test_optional_keys_become_tables_and_figures(study):
+    _, tables, page, figures, _ = study
+    by_name = {table["name"]: table for table in tables}
+    assert {"dose_response_500M", "pareto_500M", "tradeoff_500M"} <= {figure["name"] for figure in figures}
+    values = [row[2] for row in by_name["exchange_rate"]["cells"]]
+    assert values[:3] == ["9.5 [4.2, 21]", "5,200 [2,000, –]", "not identified"]
+    assert "add: random_30k_500M" in str(by_name["exchange_rate"]["cells"])
+    assert by_name["rank_correlation"]["cells"][0][1] == "not identified"
+    assert [len(row) for row in by_name["cost"]["cells"]] == [9] * len(by_name["cost"]["cells"])
+    assert 'href="generations.html"' in page
+
+
+def test_figures_fit_a_column_and_are_labelled_simulated(study):
+    from PIL import Image
+
+    for figure in study[3]:
+        png = Image.open(figure["svg"].with_suffix(".png"))
+        assert png.width == round(report_figures.COLUMN_WIDTH * report_figures.PIXELS_PER_INCH), figure["name"]
+        assert "SIMULATED" in figure["caption"], figure["name"]
+    assert all("SIMULATED" in table["note"] for table in study[1])
+    assert "Simulated numbers" in study[2]
+
+
+def test_the_answer_is_two_sentences_before_any_table(study):
+    lead = report_pages.lead_sentences(study[0])
+    assert len(lead) == 2 and lead[0].startswith("Refuted: of the gain of medium_1M")
+    assert lead[1].startswith("Beside as many rows picked otherwise, ultra_10k is at 500M ")
+    text = study[2]
+    assert text.index("Refuted: of the gain") < text.index("<table>")
+
+
+def test_headings_never_skip_a_level(study):
+    levels = [int(level) for level in re.findall(r"<h([1-6])", study[2])]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_stands_out_in_light_and_in_dark():
+    """WCAG 2 contrast of every text colour on both grounds is 4.5 or more."""
+    blocks = re.findall(r":root \{(.*?)\}", report_pages.STYLE_SHEET, re.DOTALL)[:2]
+    for block in blocks:
+        colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+        for text in ("ink", "soft", "link", "supported", "refuted", "inconclusive", "untested"):
+            for ground in ("page", "card"):
+                bright, dim = sorted((luminance(colors[text]), luminance(colors[ground])), reverse=True)
+                assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@SUM(A1)", "\t=1", "\r=1"])
+def test_csv_text_is_no_formula(text):
+    assert report_tables.csv_cell(text) == f"'{text}"
+    assert report_tables.csv_cell(-1.5) == -1.5 and report_tables.csv_cell("a-b") == "a-b"
+
+
+def test_latex_holds_no_bare_mark():
+    assert report_tables.latex_text("a_b\n50% 漢") == r"a\_b 50\% ?"
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX here")
+def test_tables_compile(study, tmp_path):
+    body = "\n".join(report_tables.latex_table(table) for table in study[1])
+    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
+    (tmp_path / "t.tex").write_text(head + body + "\\end{document}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-1500:]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# --compare
+
+
+def pair(folder, **second):
+    fake = FakeStudy(folder, prompts=300, heldout_rows=200)
+    fake.write_run("ultra_10k", "500M")
+    fake.write_run("low_100k", "500M", **second)
+    return analyze_results.load_runs(folder)
+
+
+def compare(folder, *names):
+    command = [sys.executable, "analyze_results.py", str(folder), "--compare", *names]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_compare_writes_page_markdown_and_json(tmp_path):
+    pair(tmp_path)
+    done = compare(tmp_path, "ultra_10k_500M", "low_100k_500M")
+    assert done.returncode == 0, done.stderr
+    assert "ultra_10k_500M is better than low_100k_500M in bits per byte and task completion." in done.stdout
+    stem = tmp_path / "analysis" / "compare_ultra_10k_500M_vs_low_100k_500M"
+    content = read_json(stem.with_suffix(".json"))
+    for record in content["contrasts"]:
+        metric, (first, second) = record["metric"], content["runs"]
+        sign = -1 if metric == "bits_per_byte" else 1
+        expected = sign * (first["metrics"][metric] - second["metrics"][metric])
+        assert record["difference"] == pytest.approx(expected, rel=1e-4)
+        assert record["interval"][0] <= record["difference"] <= record["interval"][1]
+    for suffix in (".html", ".md"):
+        assert "SIMULATED" in stem.with_suffix(suffix).read_text()
+    assert any("epochs: 3 and 1" in words for words in content["other_differences"])
+
+
+@pytest.mark.parametrize(
+    "settings, words", [({"suite_hash": "x"}, "suite_hash"), ({"heldout_hash": "x"}, "heldout_hash")]
+)
+def test_compare_refuses_other_tests_by_name(tmp_path, settings, words):
+    runs, left_out = pair(tmp_path, **settings)
+    first, second = (
+        experiment_comparison.pick_run(runs, name, left_out) for name in ("ultra_10k_500M", "low_100k_500M")
+    )
+    with pytest.raises(UserError, match=words):
+        experiment_comparison.require_comparable(first, second)
+
+
+def test_compare_names_what_there_is(tmp_path):
+    runs, left_out = pair(tmp_path)
+    with pytest.raises(UserError, match="there are low_100k_500M, ultra_10k_500M"):
+        experiment_comparison.pick_run(runs, "ultra", left_out)
+    with pytest.raises(UserError, match="two different"):
+        experiment_comparison.require_comparable(runs[0], runs[0])
+
+
+def test_no_finding_is_not_called_equality():
+    record = {"metric": "task_completion", "difference": 0.01, "p": 0.4, "minimum_detectable": 0.045}
+    record["reading"] = experiment_comparison.reading(record)
+    comparison = {"config": {"first": "a", "second": "b"}, "contrasts": [record], "other_differences": []}
+    sentence = experiment_comparison.verdict_sentence(comparison)
+    assert sentence == "No difference is seen between a and b in task completion."
+    assert "a true difference of 4.5 pp would have been found" in experiment_comparison.cautions(comparison)[0]
+
+
+def test_simulated_runs_are_not_published(tmp_path, monkeypatch):
+    pair(tmp_path)
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis" / "summary.md").write_text("x")
+    monkeypatch.setattr(sys, "argv", ["update_readme.py", str(tmp_path)])
+    monkeypatch.setattr(update_readme, "REFERENCE", tmp_path / "reference")
+    with pytest.raises(UserError, match="simulated"):
+        update_readme.main()
