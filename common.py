@@ -53,6 +53,34 @@ def argument_parser(doc: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
+    """The option that changes settings of training_configs.py; `settings_from` reads it."""
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help=f"other settings, such as {example}")
+
+
+def settings_from(pairs: list[str]) -> dict:
+    """{"epochs": 2} of ["epochs=2"]: values are null, true, false, an integer, a number, or the text itself."""
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set takes KEY=VALUE, not {pair!r}")
+        settings[key] = _typed(value)
+    return settings
+
+
+def _typed(text: str):
+    plain = {"null": None, "true": True, "false": False}
+    if text in plain:
+        return plain[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def add_results_dir(parser: argparse.ArgumentParser) -> None:
     """The option of the stages that read and write a whole results folder."""
     parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")

@@ -30,6 +30,7 @@ import instruction_difficulty
 from common import (
     UserError,
     add_results_dir,
+    add_settings,
     argument_parser,
     clear,
     hash_json,
@@ -40,6 +41,7 @@ from common import (
     require_disk,
     require_writable,
     run_main,
+    settings_from,
     write_json,
 )
 from corpus_shards import Job, ShardedRows, describe_folder, disk_errors
@@ -73,7 +75,7 @@ from subset_selection import (
     scale_facts,
     write_heldout,
 )
-from training_configs import CLEANING, DEFAULT_DATASETS, HELDOUT, SCORE_WEIGHTS
+from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_WEIGHTS, cleaning_config
 
 WORK_FOLDER = ".filter_work"
 # Work left by a killed run is of use only to the same code: these modules decide what is in it.
@@ -151,6 +153,7 @@ def parse_arguments():
         "--balance", choices=["none", "source"], default="none",
         help="source: rank rows within their source, so that each tier holds the sources in their share of the pool",
     )  # fmt: skip
+    add_settings(parser, "max_characters=2000 (null: no limit)")
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="processes (default: all cores)")
     parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
     parser.add_argument(
@@ -180,7 +183,7 @@ def stage_config(arguments) -> dict:
         "decontaminate": arguments.decontaminate,
         "max_samples": arguments.max_samples,
         "seed": arguments.seed,
-        "cleaning": CLEANING,
+        "cleaning": cleaning_config(settings_from(arguments.set)),
         "heldout": HELDOUT,
         "evaluation_suites": EVALUATION_SUITES,
         "score_weights": SCORE_WEIGHTS,
@@ -241,10 +244,12 @@ def filter_rows(
     if not len(rows):
         refuse(job.folder.parent.parent, f"no usable row: {corpus.ledger.one_line()}")
     scorer = count_rows(job, corpus, rows)
-    clusters = near_duplicate_clusters(job, corpus, rows, config["cleaning"]["near_duplicate_jaccard"])
+    threshold, kept = config["cleaning"]["near_duplicate_jaccard"], rows
+    clusters = near_duplicate_clusters(job, corpus, rows, threshold) if threshold else None
     scores = score_rows(job, corpus, rows, scorer)
-    order = best_first(scores[SCORE_KEYS.index("quality")], corpus.ids.take(pyarrow.array(rows)))
-    kept = corpus.ledger.drop("near-duplicates", rows, {"near_duplicate": ~best_of_each(clusters, order)})
+    if threshold:
+        order = best_first(scores[SCORE_KEYS.index("quality")], corpus.ids.take(pyarrow.array(rows)))
+        kept = corpus.ledger.drop("near-duplicates", rows, {"near_duplicate": ~best_of_each(clusters, order)})
     kept = drop_contaminated(job, corpus, kept, benchmarks)
     return kept, dict(zip(SCORE_KEYS, scores[:, np.isin(rows, kept)], strict=True)), scorer
 

@@ -42,7 +42,6 @@ from dataset_shards import check_parts, merge_ledgers, read_shard, shards_of_inp
 from filter_ledger import Ledger
 from near_duplicates import first_of_each, text_digest
 from quality_scorer import SCORE_KEYS, QualityScorer
-from training_configs import CLEANING
 
 SHARD_ROWS = 16_384  # of input to a shard: what a kill costs at most, for each process
 BATCH_ROWS = 2_000
@@ -95,7 +94,7 @@ def read_corpus(job: Job, config: dict) -> Corpus:
     """Read the input into shards. Raises UserError for what cannot be read."""
     marker = job.path("read", suffix="json")
     if not marker.exists():
-        context = (job, config["columns"], config["turns"])
+        context = (job, config["columns"], config["turns"], config["cleaning"])
         job.run_step("read", read_task, context, _read_tasks(job, config))
         write_facts(marker, _read_summary(job, config["columns"]))
     shards, ledger = json.loads(marker.read_text(encoding="utf-8"))
@@ -119,7 +118,7 @@ def _read_tasks(job: Job, config: dict):
 
 def read_task(context, task) -> None:
     """One shard of the input, parsed: its rows, and the facts of each."""
-    (job, columns, turns), (number, segments, table, ledger) = context, task
+    (job, columns, turns, cleaning), (number, segments, table, ledger) = context, task
     reports = {}
     if table is None:
         table, ledger, reports = read_shard(segments, columns, turns)
@@ -134,7 +133,7 @@ def read_task(context, task) -> None:
         job.path("facts", number, "npz"),
         exact=np.array(exact, "V16"),
         asked=np.array(asked, "V16"),
-        reasons=cleaning_reasons(table),
+        reasons=cleaning_reasons(table, cleaning),
         codes=sources.indices.to_numpy(),
         sources=np.frombuffer(json.dumps(sources.dictionary.to_pylist()).encode(), np.uint8),
         report=np.frombuffer(json.dumps([ledger, reports]).encode(), np.uint8),
@@ -149,7 +148,7 @@ def _read_summary(job: Job, columns: dict[str, str] | None) -> tuple[int, dict]:
     return shards, merge_ledgers([ledger for ledger, _ in found if ledger])  # a sample has one for all shards
 
 
-def cleaning_reasons(table) -> np.ndarray:
+def cleaning_reasons(table, cleaning: dict) -> np.ndarray:
     """For each row 0 where it stays, else 1 + the place in REASONS of the first reason to drop it."""
     lengths = {}
     for name in ("instruction", "response"):
@@ -158,8 +157,8 @@ def cleaning_reasons(table) -> np.ndarray:
     masks = {
         "empty_instruction": lengths["instruction"] == 0,
         "empty_response": lengths["response"] == 0,
-        "response_too_short": lengths["response"] < CLEANING["min_response_characters"],
-        "too_long": lengths["instruction"] + lengths["response"] > CLEANING["max_characters"],
+        "response_too_short": lengths["response"] < (cleaning["min_response_characters"] or 0),
+        "too_long": lengths["instruction"] + lengths["response"] > (cleaning["max_characters"] or np.inf),
     }
     reasons = np.zeros(table.num_rows, np.int8)
     for place, reason in reversed(list(enumerate(REASONS, start=1))):

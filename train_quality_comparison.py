@@ -5,7 +5,7 @@
     python train_quality_comparison.py all --dry_run --mfu 0.4
     torchrun --nproc_per_node 8 train_quality_comparison.py medium_1M_1B
 
-Groups: all (the six main runs), ablations, controls, bands, curve, demo, everything.
+Groups: all (the six main runs), ablations, controls, bands, curve, everything; small and demo for a CPU.
 
 Reads  subsets/<subset>/ and subsets/heldout/, which filter_datasets.py writes.
 Writes <experiment>/experiment_config.json, train_results.json, model/ (safetensors and tokenizer),
@@ -27,6 +27,7 @@ from pathlib import Path
 from common import (
     UserError,
     add_results_dir,
+    add_settings,
     argument_parser,
     clear,
     file_lock,
@@ -40,6 +41,7 @@ from common import (
     require_disk,
     require_writable,
     run_main,
+    settings_from,
     write_json,
 )
 from dry_run import ASSUMED_GPU_BYTES, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
@@ -105,7 +107,7 @@ def parse_arguments():
     parser.add_argument("experiment", help="an experiment or a group, such as ultra_10k_500M or all")
     parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, scratch")
     parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="other settings, such as epochs=2")
+    add_settings(parser, "epochs=2")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
     seeds.add_argument("--seeds", type=int, default=1, help="so many seeds of each: also <experiment>_s1, _s2, ...")
@@ -155,25 +157,7 @@ def overrides_from(args) -> dict:
     overrides = {key: getattr(args, key) for key in ("family", "model", "seed") if getattr(args, key) is not None}
     if args.bf16 or args.fp16:
         overrides["precision"] = "bf16" if args.bf16 else "fp16"
-    for pair in args.set:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"--set takes KEY=VALUE, not {pair!r}")
-        overrides[key] = typed(value)
-    return overrides
-
-
-def typed(text: str):
-    """A setting's value from the command line: null, true, false, an integer, a number, or the text itself."""
-    plain = {"null": None, "true": True, "false": False}
-    if text in plain:
-        return plain[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return overrides | settings_from(args.set)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -89,6 +89,16 @@ MODEL_FAMILIES = {
                 "num_key_value_heads": 28,
             },
         },
+        "small": {  # 1.4M parameters: the reference study, an hour or two on two cores
+            "vocab_size": 4_096,
+            "llama": {
+                "hidden_size": 128,
+                "intermediate_size": 384,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 4,
+            },
+        },
         "demo": {  # 0.95M parameters: minutes on a laptop's CPU
             "vocab_size": 768,
             "llama": {
@@ -215,6 +225,30 @@ DEMO_CONFIGS = {
     **_arms_at("demo", ["medium_1M"], **DEMO_SETTINGS, epochs=1),
 }
 
+# The study that two CPU cores can carry: real data, a small model from random weights, the same arms. Rows are to fit
+# the model's 384 tokens (filter_datasets.py --set max_characters=1000): a tier of cut responses never learns to end.
+SMALL_SETTINGS = {
+    "family": "scratch",
+    "learning_rate": 3e-3,
+    "tokens_per_step": 1_536,
+    "block_tokens": 384,
+    "max_tokens": 384,
+    "suite_prompts": 600,
+    "suite_max_new_tokens": 64,
+    "generation_prompts": 100,
+    "generation_max_new_tokens": 128,
+    "generation_num_samples": 2,
+}
+SMALL_CONFIGS = {
+    **_arms_at("small", ["random_1k", "ultra_10k", "random_10k"], **SMALL_SETTINGS, epochs=6),
+    **_arms_at("small", ["medium_1M", "high_100k", "random_100k", "low_100k", "random_30k"], **SMALL_SETTINGS),
+    **_arms_at("small", ["longest_10k", "source_matched_10k", "length_matched_10k"], **SMALL_SETTINGS, epochs=6),
+    **_arms_at("small", ["random_10k_d1", "random_10k_d2", "diverse_10k"], **SMALL_SETTINGS, epochs=6),
+    **_arms_at("small", ["ultra_10k_x10"], **SMALL_SETTINGS),
+    **_arms_at("small", ["ultra_1k", "ultra_3k", "ultra_5k", "random_3k"], **SMALL_SETTINGS, epochs=6),
+    **_arms_at("small", [f"band{band}_10k" for band in (1, 2, 3, 4, 5)], **SMALL_SETTINGS, epochs=6),
+}
+
 GROUPS = {
     "all": EXPERIMENTS,
     "ablations": ABLATION_CONFIGS,
@@ -222,9 +256,10 @@ GROUPS = {
     "bands": BAND_CONFIGS,
     "curve": CURVE_CONFIGS,
     "demo": DEMO_CONFIGS,
+    "small": SMALL_CONFIGS,
     "everything": {**CONTROL_CONFIGS, **EXPERIMENTS, **ABLATION_CONFIGS, **BAND_CONFIGS, **CURVE_CONFIGS},
 }
-ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS}
+ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS, **SMALL_CONFIGS}
 
 # What the analysis compares (the design's definitions): u, M and the anchors, and the controls of u.
 CLAIM = {
@@ -293,6 +328,15 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
         _check_value(key, value, {**TRAINING, **EVALUATION}.get(key))
         config[key] = value
     return config
+
+
+def cleaning_config(overrides: dict | None = None) -> dict:
+    """CLEANING with `overrides`. Raises ConfigError on a key or a value that it does not know."""
+    for key, value in (overrides or {}).items():
+        if key not in CLEANING:
+            raise ConfigError(f"unknown setting {key!r} of cleaning: {nearest(key, CLEANING)}")
+        _check_value(key, value, CLEANING[key])
+    return {**CLEANING, **(overrides or {})}
 
 
 def _check_value(key: str, value, default) -> None:

@@ -14,7 +14,8 @@ from common import UserError, read_arrow, read_json
 from corpus_shards import Job, ShardedRows, write_table
 from decontamination_steps import holds_heldout_response
 from filter_ledger import Ledger
-from filter_steps import read_corpus
+from filter_steps import REASONS, cleaning_reasons, read_corpus
+from training_configs import ConfigError, cleaning_config
 
 
 def run(folder, *options):
@@ -97,7 +98,7 @@ def test_rows_that_hold_a_heldout_response(tmp_path):
     texts = [("Ask", answer), (f"Shorten: {answer}", "Yes"), (words(rng, 9), words(rng, 20))]
     texts += [("Say", standing), *((f"Other {n}", standing) for n in range(12))]
     config = {"dataset": [write_lines(tmp_path / "d.jsonl", [{"prompt": ask, "response": say} for ask, say in texts])]}
-    config |= {"split": "train", "columns": None, "turns": "first", "max_samples": None}
+    config |= {"split": "train", "columns": None, "turns": "first", "max_samples": None, "cleaning": cleaning_config()}
     job = Job(tmp_path, 1)
     holds = holds_heldout_response(job, read_corpus(job, config), np.arange(1, 16), np.array([0, 3]))
     assert np.flatnonzero(holds).tolist() == [0]  # row 1; what 13 rows answer alike is no leak
@@ -112,3 +113,29 @@ def test_the_ledger_keeps_twenty_examples_of_a_reason(tmp_path):
     left = ledger.drop("clean", np.arange(30), {"too_long": np.arange(30) > 4})
     assert left.tolist() == [0, 1, 2, 3, 4] and ledger.steps[-1]["dropped"] == {"too_long": {"s": 25}}
     assert len(ledger.examples["too_long"]) == 20 and ledger.examples["too_long"][0] == f"5: {'x' * 100}"
+
+
+def test_cleaning_settings():
+    asks, answers = ["Name a river, please."] * 2, ["The river Rhine flows to the sea.", "The Po."]
+    table = pyarrow.table({"instruction": asks, "response": answers})
+    long = 1 + REASONS.index("too_long")
+    assert cleaning_reasons(table, cleaning_config()).tolist() == [0, 0]
+    assert cleaning_reasons(table, cleaning_config({"max_characters": 53})).tolist() == [long, 0]
+    assert cleaning_reasons(table, cleaning_config({"max_characters": 54})).tolist() == [0, 0]
+    assert cleaning_reasons(table, cleaning_config({"max_characters": None})).tolist() == [0, 0]
+    for wrong, said in ({"max_character": 5}, "max_characters"), ({"max_characters": "many"}, "takes a"):
+        with pytest.raises(ConfigError, match=said):
+            cleaning_config(wrong)
+
+
+def test_no_near_duplicate_is_dropped_where_the_setting_is_null(tmp_path):
+    words = "the river flows past many towns and fields on its long way down to the sea each".split()
+    texts = [" ".join([*words, *words[:number], "day"]) for number in range(14, 17)]
+    rows = [{"prompt": f"Tell me about a river {number}.", "response": text} for number, text in enumerate(texts)]
+    rows += [{"prompt": f"How much is {n} and {n}?", "response": f"It is {2 * n}."} for n in range(40)]
+    data = write_lines(tmp_path / "d.jsonl", rows)
+    reasons = {}
+    for value in ("0.5", "null"):
+        scores = run(tmp_path / value, "--dataset", data, "--set", f"near_duplicate_jaccard={value}")
+        reasons[value] = [step["step"] for step in scores["ledger"]["steps"] if step["step"] == "near-duplicates"]
+    assert reasons == {"0.5": ["near-duplicates"], "null": []}
