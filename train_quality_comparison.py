@@ -60,7 +60,7 @@ from language_model import (
     pick_precision,
     quiet_transformers,
 )
-from training_checkpoints import TrainingStopped
+from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, fit, new_accelerator
 from training_memory import model_shape
@@ -320,19 +320,20 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
         facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", **how)
+    weights = whole_weights(model)
     if is_main_process():
-        save_model(model, tokenizer, folder / "model")
+        save_model(model, weights, tokenizer, folder / "model")
         facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
         write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
         (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def save_model(model, tokenizer, folder: Path) -> None:
+def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
     """Weights as one safetensors file, so that it has one hash, and the tokenizer. UserError on a full disk."""
     from safetensors import SafetensorError
 
     try:
-        model.to("cpu").save_pretrained(folder, max_shard_size="100GB")
+        model.save_pretrained(folder, state_dict=weights, max_shard_size="100GB")
         tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from common import UserError
 
+CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
+
 
 class TrainingStopped(Exception):
     """A signal asked the run to stop, and its checkpoint is written; `signal` is the number."""
@@ -38,13 +40,17 @@ def noted_signals():
 def save_checkpoint(path: Path, run, log: dict) -> None:
     """Write the whole state beside the old checkpoint, then take its place: a kill leaves one of the two, whole.
 
-    Only the main process writes. Raises UserError where the disk does not take it; the old checkpoint is still there.
+    All processes take part, the main one writes: the file is the same whatever their number and however they shard the
+    model. Raises UserError where the disk does not take it; the old checkpoint is still there.
     """
     import torch
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
 
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    model, optimizer = get_state_dict(run.model, run.optimizer, options=options)
     if run.accelerator.is_main_process:
         temporary = path.with_suffix(".tmp")
-        state = {name: getattr(run, name).state_dict() for name in ("model", "optimizer", "scaler")}
+        state = {"model": model, "optimizer": optimizer, "scaler": run.scaler.state_dict()}
         random = {"random": torch.get_rng_state()}
         if run.device == "cuda":
             random["cuda_random"] = torch.cuda.get_rng_state()
@@ -67,6 +73,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
 def load_checkpoint(path: Path, run) -> dict | None:
     """Put the checkpoint's state into `run` and return its log; None where there is none of this very run."""
     import torch
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
     if run.accelerator.is_main_process:
         path.with_suffix(".tmp").unlink(missing_ok=True)
@@ -76,10 +83,23 @@ def load_checkpoint(path: Path, run) -> dict | None:
     if state["identity"] != run.identity:
         print(f"{path} belongs to another configuration or other data: starting anew")
         return None
-    for name in ("model", "optimizer", "scaler"):
-        getattr(run, name).load_state_dict(state[name])
+    parts = {"model_state_dict": state["model"], "optim_state_dict": state["optimizer"]}
+    set_state_dict(run.model, run.optimizer, **parts, options=StateDictOptions(full_state_dict=True))
+    run.scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(state["random"].cpu())
     if "cuda_random" in state and run.device == "cuda":
         torch.cuda.set_rng_state(state["cuda_random"].cpu())
     print(f"resuming at step {len(state['log']['losses']) + 1} of {len(run.steps)}")
     return state["log"]
+
+
+def whole_weights(model) -> dict:
+    """The model's weights by name, on the CPU, gathered from the processes that hold parts of them.
+
+    All processes take part; where there are several, only the main one gets them.
+    """
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+
+    weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    tied = {name: weights[source] for name, source in model.all_tied_weights_keys.items() if weights}
+    return {**weights, **tied}  # one tensor under both names again: it is to be saved once

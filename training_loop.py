@@ -4,6 +4,7 @@ Many processes are accelerate's (`accelerate launch`, `torchrun`): each takes it
 is normalised by the response tokens of all of them, so that a run is the same whatever their number.
 """
 
+import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from common import UserError, hash_json
 from language_model import Example, pick_device, pick_precision
 from packed_loss import new_packed_loss, pick_attention
 from packing import collate_blocks, pack_rows, plan_steps
-from training_checkpoints import TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
+from training_checkpoints import CHECKPOINT_FORMAT, TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
 from training_memory import MICRO_BATCH_TOKENS, footprint_bytes, model_shape, wants_checkpointing
 
 LOSS_CURVE_POINTS = 200
@@ -33,6 +34,8 @@ def new_accelerator(report_to: str | None = None, folder: Path | None = None):
     """accelerate's view of the processes and devices; the precision stays ours, with fp32 weights and logits."""
     from accelerate import Accelerator, InitProcessGroupKwargs
 
+    # Under FSDP every process loads the model: it is small, and one that starts empty cannot be looked into.
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
     return Accelerator(
         cpu=pick_device() == "cpu",
         mixed_precision="no",
@@ -51,7 +54,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     TrainingStopped after a signal.
     """
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
-    require_plain_data_parallel(accelerator)
+    require_data_parallel(accelerator)
     device, precision = pick_device(), pick_precision(config["precision"])
     model.to(accelerator.device).train()
     attention_before = model.config._attn_implementation
@@ -77,13 +80,14 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     return {**summarise_log(log, run, config), **speed(log, model, device, accelerator.num_processes), **facts}
 
 
-def require_plain_data_parallel(accelerator) -> None:
-    """Raises UserError where accelerate would shard the model: its checkpoints are not ours to write yet."""
+def require_data_parallel(accelerator) -> None:
+    """Raises UserError where accelerate would split the model in a way that this loop does not know."""
     kind = accelerator.distributed_type.value
-    if kind not in ("NO", "MULTI_GPU", "MULTI_CPU"):
+    if kind not in ("NO", "MULTI_GPU", "MULTI_CPU") and not accelerator.is_fsdp2:
         raise UserError(
-            f"training runs on one device or by plain data parallelism (MULTI_GPU, MULTI_CPU), not {kind}; launch with "
-            "torchrun, or accelerate launch --multi_gpu"
+            f"training runs on one device, or on several by DDP or FSDP2, not by {kind} as launched; use torchrun, or "
+            "accelerate launch --multi_gpu, or accelerate launch --use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy "
+            "TRANSFORMER_BASED_WRAP"
         )
 
 
@@ -117,7 +121,9 @@ class PackedRun:
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
-        self.identity = hash_json({"config": config, "blocks": self.blocks, "lengths": [len(e.ids) for e in examples]})
+        lengths = [len(example.ids) for example in examples]
+        identity = {"format": CHECKPOINT_FORMAT, "config": config, "blocks": self.blocks, "lengths": lengths}
+        self.identity = hash_json(identity)
 
     def block_tokens(self, numbers) -> tuple[int, int]:
         """Tokens and response tokens of some blocks, padding left out."""

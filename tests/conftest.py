@@ -24,9 +24,17 @@ def tokenizer():
 
 @pytest.fixture(scope="session")
 def tiny_models(tokenizer):
-    """{architecture: a model of two layers} for the architectures of every model family."""
+    """{architecture: a model of two layers} for every model family, and two that --model may well bring."""
     import torch
-    from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig, ModernBertDecoderConfig, Qwen2Config
+    from transformers import (
+        AutoModelForCausalLM,
+        Gemma3TextConfig,
+        GPTNeoXConfig,
+        LlamaConfig,
+        ModernBertDecoderConfig,
+        Olmo2Config,
+        Qwen2Config,
+    )
 
     shape = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     shape |= {"num_attention_heads": 2, "pad_token_id": tokenizer.pad_token_id}
@@ -35,6 +43,8 @@ def tiny_models(tokenizer):
         "pythia": GPTNeoXConfig(**shape),
         "qwen2.5": Qwen2Config(**shape, num_key_value_heads=1),
         "ettin": ModernBertDecoderConfig(**shape, local_attention=8),
+        "gemma3": Gemma3TextConfig(**shape, num_key_value_heads=1, head_dim=16, sliding_window=8),
+        "olmo2": Olmo2Config(**shape, num_key_value_heads=1),
     }
     torch.manual_seed(0)
     return {name: AutoModelForCausalLM.from_config(config).eval() for name, config in configs.items()}

@@ -16,7 +16,7 @@ def loss_and_gradients(model, loss):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin"])
+@pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])
 def test_loss_and_gradients_equal_plain_cross_entropy(family, chunked, tiny_models, examples, monkeypatch):
     import torch
 

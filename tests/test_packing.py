@@ -47,7 +47,7 @@ def test_collate_blocks_by_hand():
     assert batch["labels"].tolist() == [[no, 6, 7, no, 9, no, no]]
 
 
-@pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin"])
+@pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])
 def test_packed_rows_give_the_logits_and_gradients_of_rows_alone(family, tiny_models, tokenizer):
     import torch
 

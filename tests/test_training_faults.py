@@ -20,28 +20,50 @@ HELPER = Path(__file__).parent / "fit_in_processes.py"
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
-def start(folder, *launcher, stop_after=0):
+def start(folder, *launcher, stop_after=0, sharded=False):
+    """The facts and the saved weights of a run by the helper."""
+    from safetensors.torch import load_file
+
     folder.mkdir(exist_ok=True)
     root = HELPER.parent.parent
     paths = os.pathsep.join([str(root), str(HELPER.parent)])
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, *launcher, str(HELPER), str(folder), str(stop_after)]
+    command += ["fsdp"] if sharded else []
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, timeout=180)
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads((folder / "facts.json").read_text())
+    return json.loads((folder / "facts.json").read_text()), load_file(folder / "model" / "model.safetensors")
 
 
-def test_two_processes_train_as_one_and_go_on_after_a_stop(tmp_path):
-    one = start(tmp_path / "one")
-    stopped = start(tmp_path / "two", *TWO, stop_after=3)
-    assert stopped["signal"] == signal.SIGTERM and "after step 3" in stopped["stopped"]
-    two = start(tmp_path / "two", *TWO)
-    assert (one["processes"], two["processes"]) == (1, 2)
-    losses = [[point["loss"] for point in facts["loss_curve"]] for facts in (one, two)]
+def test_two_processes_train_as_one_and_a_stopped_run_goes_on_with_any_number(tmp_path):
+    """Three steps by DDP, three by FSDP2, the rest in one process. Losses agree to 1e-4: sums in another order."""
+    import torch
+
+    one, expected = start(tmp_path / "one")
+    ddp, _ = start(tmp_path / "two", *TWO, stop_after=3)
+    fsdp, gathered = start(tmp_path / "two", *TWO, stop_after=3, sharded=True)
+    assert (ddp["signal"], ddp["sharded"], fsdp["sharded"]) == (signal.SIGTERM, False, True)
+    assert "after step 3" in ddp["stopped"] and "after step 6" in fsdp["stopped"]
+    saved = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)["model"]
+    assert_same(gathered, saved)
+    last, weights = start(tmp_path / "two")
+    losses = [[point["loss"] for point in facts["loss_curve"]] for facts in (one, last)]
     assert len(losses[0]) >= 8 and losses[0][-1] < 0.9 * losses[0][0]
-    assert losses[1] == pytest.approx(losses[0], rel=1e-4)  # fp32: sums in another order
-    assert two["weights"] == pytest.approx(one["weights"], rel=1e-3, abs=1e-3)
-    assert (one["tokens"], one["response_tokens"]) == (two["tokens"], two["response_tokens"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert list(weights) == list(expected) == list(gathered)
+    for name in weights:
+        torch.testing.assert_close(weights[name], expected[name], rtol=1e-3, atol=1e-3)
+    assert (one["tokens"], one["response_tokens"]) == (last["tokens"], last["response_tokens"])
+
+
+def test_a_launch_that_splits_the_model_otherwise_is_refused():
+    from types import SimpleNamespace
+
+    from accelerate import DistributedType
+
+    for kind in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        with pytest.raises(UserError, match="--fsdp_version 2"):
+            training_loop.require_data_parallel(SimpleNamespace(distributed_type=kind, is_fsdp2=False))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
