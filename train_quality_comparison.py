@@ -21,6 +21,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,6 +61,7 @@ from language_model import (
     pick_precision,
     quiet_transformers,
 )
+from learning_rate_sweep import dev_rows, run_sweep, sweep_table
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, fit, new_accelerator
@@ -85,6 +87,9 @@ def main() -> None:
         return
     how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
     try:
+        if args.sweep_learning_rate:
+            sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
+            return
         failed = run_experiments(configs, results_dir, args.force, how)
     except TrainingStopped as stopped:
         print(stopped, file=sys.stderr)
@@ -124,6 +129,8 @@ def parse_arguments():
     parser.add_argument("--checkpoint_seconds", type=float, default=600, help="time between checkpoints (default: 600)")
     parser.add_argument("--micro_batch_tokens", type=int, help="tokens at a time on a device; changes memory and speed")
     parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
+    rates = {"nargs": "+", "type": float, "metavar": "RATE"}
+    parser.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
     parser.add_argument("--dry_run", action="store_true", help="only print what training would take")
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--tokens_per_second", type=float, help="for --dry_run: a rate in place of the probe")
@@ -132,6 +139,8 @@ def parse_arguments():
     for option in ("seeds", "micro_batch_tokens", "tokens_per_second", "mfu"):
         if getattr(args, option) is not None and getattr(args, option) <= 0:
             parser.error(f"--{option} must be more than 0")
+    if any(rate <= 0 for rate in args.sweep_learning_rate or []):
+        parser.error("--sweep_learning_rate takes rates of more than 0")
     if args.report_to and find_spec(args.report_to) is None:
         raise UserError(f"--report_to {args.report_to}: the package is not installed; pip install {args.report_to}")
     return args
@@ -322,10 +331,19 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", **how)
     weights = whole_weights(model)
     if is_main_process():
+        require_finite(weights)
         save_model(model, weights, tokenizer, folder / "model")
         facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
         write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
         (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def require_finite(weights: dict) -> None:
+    """Raises TrainingFailed where the very last step, whose weights no later loss has seen, broke them."""
+    broken = [name for name, weight in weights.items() if not weight.isfinite().all()]
+    if broken:
+        raise TrainingFailed(f"the last step left {len(broken)} of {len(weights)} weights not finite ({broken[0]}); "
+                             "try a lower learning_rate (--set learning_rate=...)")  # fmt: skip
 
 
 def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
@@ -398,7 +416,23 @@ def encode_subset(table, tokenizer, config: dict) -> tuple[list, dict]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What it would take
+# Before it: which learning rate, and what it would take
+
+
+def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict) -> None:
+    """Print, for each experiment that trains, how the learning rates compare on rows of its subset set aside."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("--sweep_learning_rate runs in one process; start it without torchrun or accelerate launch")
+    quiet_transformers()
+    for plan in [plan_experiment(config, results_dir) for config in configs if config["subset"]]:
+        training = plan["config"]
+        table = read_subset(results_dir, training["subset"], plan["subset"])
+        aside = dev_rows(table["instruction"].to_pylist(), training["seed"])
+        tokenizer = starting_tokenizer(training, results_dir)
+        train, dev = (encode_subset(table.filter(rows), tokenizer, training)[0] for rows in (~aside, aside))
+        folder = results_dir / "learning_rate_sweep" / training["experiment"]
+        entries = run_sweep(plan, train, dev, partial(starting_model, training, results_dir), rates, folder, how)
+        print("\n".join(sweep_table(entries)))
 
 
 def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | None, mfu: float | None) -> list[str]:

@@ -22,7 +22,8 @@ FLOORS = [
     "dataset_files experiment_comparison generation_benchmark generation_browser scorecard_figures "
     "study_analysis subset_report tradeoff_figures training_memory",
     "analysis_benchmark analyze_results dataset_readers scorecard_tables scorer_validation training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty scorecard_page "
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty "
+    "learning_rate_sweep scorecard_page "
     "train_benchmark",
     "quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",

@@ -110,3 +110,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(model, examples, tokenizer, tmp
         model.get_input_embeddings().weight[:] = float("nan")
     with pytest.raises(TrainingFailed, match="nan at step 1"):
         run(model, examples, tokenizer, tmp_path)
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(model, examples, tokenizer, tmp_path):
+    """A rate so high that the only step's loss is finite and what it leaves is not."""
+    from train_quality_comparison import require_finite
+
+    require_finite(weights(model))
+    run(model, examples, tokenizer, tmp_path, {**CONFIG, "epochs": 1, "tokens_per_step": 64_000, "learning_rate": 1e39})
+    with pytest.raises(TrainingFailed, match="the last step left .* weights not finite"):
+        require_finite(weights(model))
