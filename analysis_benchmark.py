@@ -66,7 +66,7 @@ def retention_once(scenario: dict, prompts: int, draws: int, seed: int) -> dict:
     sums, sizes = (statistics.unit_sums(x, family) if units else x for x in (passes, np.ones_like(passes)))
     run_draws = statistics.bootstrap_ratios(sums, sizes, draws, seed)
     points = statistics.ratio_of_sums(sums, sizes)
-    arm = statistics.arm_draws(run_draws, groups, statistics.seed_spread(points, groups), seed)
+    arm = statistics.arm_draws(run_draws, groups, statistics.seed_spread(points, groups, run_draws), seed)
     means = np.array([points[group].mean() for group in groups])
     result = statistics.retention(means, arm, prompts, 0.8, 0.95, units)
     truth, ratio = rates @ [1, -0.8, -0.2], (rates[0] - rates[2]) / (rates[1] - rates[2])
@@ -147,7 +147,7 @@ def simulated_run(rng, arm: str, hardness, size, names) -> dict:
     return {
         "experiment": f"{arm}_500M", "size": "500M", "arm": arm, "subset": subset, "seed": 0, "rows": rows,
         "rule": SUBSETS.get(subset, {}).get("rule"), "folder": Path(arm), "train": train, "metrics": metrics,
-        "generation": None, "quality_bands": None, "subset_scores": None, "files": [],
+        "generation": None, "quality_bands": None, "subset_scores": None, "subset_facts": None, "files": [],
     }  # fmt: skip
 
 

@@ -10,8 +10,17 @@ import re
 from pathlib import Path
 
 from common import UserError, clear, write_json, write_text
-from report_pages import HEAD, STYLE_SHEET, join_words
-from report_tables import METRIC_NAMES, markdown_table, markdown_text, show, show_interval, show_p, text_table
+from report_pages import HEAD, STYLE_SHEET
+from report_tables import (
+    METRIC_NAMES,
+    join_words,
+    markdown_table,
+    markdown_text,
+    show,
+    show_interval,
+    show_p,
+    text_table,
+)
 
 SIGNIFICANCE = 0.05
 

@@ -118,8 +118,9 @@ def load_run(folder: Path) -> dict:
         except UserError as error:
             run["omissions"].append(omission(experiment, metric, str(error)))
     run["subset_scores"] = subset_scores(run)
-    run["quality_bands"] = read_optional(run, "quality_analysis/quality_bands.json")
-    run["generation"] = read_optional(run, "generation_analysis/generation_analysis.json")
+    run["subset_facts"] = read_optional(run, folder.parent / "subsets" / f"{subset}.json")
+    run["quality_bands"] = read_optional(run, folder / "quality_analysis" / "quality_bands.json")
+    run["generation"] = read_optional(run, folder / "generation_analysis" / "generation_analysis.json")
     return run
 
 
@@ -149,9 +150,8 @@ def subset_scores(run: dict) -> dict | None:
     return {name: float(np.mean(table[name].to_numpy())) for name in present} or None
 
 
-def read_optional(run: dict, name: str) -> dict | None:
+def read_optional(run: dict, path: Path) -> dict | None:
     """A side measure's JSON, or null; what is damaged is named among the omissions."""
-    path = run["folder"] / name
     if not path.exists():
         return None
     try:

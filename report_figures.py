@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, read_arrow, read_json
-from report_tables import model_words, show_share
+from report_tables import arm_records, interval_words, model_words, show_share
 from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
 
 COLUMN_WIDTH = 3.3  # inches: a column of a paper, and the width of a phone
@@ -65,11 +65,11 @@ def draw_figures(analysis: dict, runs: list[dict], results: Path, folder: Path) 
     with matplotlib.rc_context(STYLE):
         figures = [draw_retention(analysis, folder)]
         for size in analysis["sizes"]:
-            records = [run for run in analysis["runs"] if run["size"] == size]
-            used = {run["experiment"] for run in records}
+            records = arm_records(analysis, size)
+            used = {run["experiment"] for run in records}  # of several seeds, the first
             loaded = [run for run in runs if run["experiment"] in used]
             note = scale_note(analysis, size)
-            figures.append(draw_performance(records, size, note, folder))
+            figures.append(draw_performance(records, size, note, interval_words(analysis), folder))
             figures.append(draw_quality_bands(loaded, size, note, folder))
             figures.append(draw_loss_curves(loaded, size, note, folder))
         figures.append(draw_score_distributions(results, study_note(analysis), folder))
@@ -117,8 +117,8 @@ def rule_of(run: dict) -> str | None:
 # Performance against rows
 
 
-def draw_performance(records: list[dict], size: str, note: str, folder: Path) -> dict | None:
-    """Each metric against training rows, one panel per metric, every run with its interval."""
+def draw_performance(records: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:
+    """Each metric against training rows, one panel per metric, every arm with its interval; `bars` says over what."""
     import matplotlib.pyplot as plt
 
     metrics = [metric for metric in METRIC_LABELS if any(metric in run["metrics"] and run["rows"] for run in records)]
@@ -137,9 +137,10 @@ def draw_performance(records: list[dict], size: str, note: str, folder: Path) ->
     put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
-        f"{note}. Points of an equal number of rows are set side by side. Bars: 95% intervals over examples, one "
-        "training seed. An open mark repeats the same rows for more epochs. Across: the format-tuned anchor and the "
-        "untouched model, with their intervals; an arrow says that it lies off the panel.",
+        f"{note}. Points of an equal number of rows are set side by side. Bars: {bars}. An open mark reads the same "
+        "rows "
+        "in more passes. Across: the anchor and the untouched model, with their intervals; an arrow says that it lies "
+        "off the panel.",
         "; ".join(describe_performance(run) for run in records),
     )  # fmt: skip
 
@@ -187,7 +188,7 @@ def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style:
         x, values, yerr=np.maximum(0, [values - low, high - values]), color=style["color"], marker=style["marker"],
         markersize=4.5, linestyle="" if repeated else style["line"], capsize=2, elinewidth=0.9,
         markerfacecolor="white" if repeated else style["color"],
-        label="the same rows, more epochs" if repeated else style["label"],
+        label="the same rows, more passes" if repeated else style["label"],
     )  # fmt: skip
 
 
@@ -198,8 +199,8 @@ def within_rule(run: dict) -> float:
 
 
 def is_repeated(run: dict) -> bool:
-    """An arm that reads a subset of another arm's name for longer, such as ultra_10k_x10."""
-    return run["arm"] != run["subset"] and run["subset"] in SUBSETS
+    """An arm that reads a subset of another arm's name for longer, such as ultra_10k_x10. Seeds are no arms here."""
+    return run["base_arm"] != run["subset"] and run["subset"] in SUBSETS
 
 
 def anchor_label(arm: str) -> str:
@@ -228,7 +229,7 @@ def plain_log_ticks(axis, rows: list[int]) -> None:
 def short_count(value: float) -> str:
     for size, letter in ((1e6, "M"), (1e3, "K")):
         if value >= size:
-            return f"{value / size:g}{letter}"
+            return f"{value / size:.3g}{letter}"
     return f"{value:g}"
 
 
@@ -267,9 +268,10 @@ def draw_retention(analysis: dict, folder: Path) -> dict | None:
     alt = "; ".join(f"{retention_row_label(row).replace(chr(10), ' ')}: {retention_words(row)}" for row in rows)
     return save(
         figure, folder, "retention", "Gain retained",
-        f"{study_note(analysis)}. Filled: the primary anchor ({CLAIM['anchor']}); open: the untouched base model. "
-        "Bars: 95% intervals of R, paired bootstrap over examples; an arrow marks a bar that runs on. The verdict "
-        "comes from the one-sided test of T, not from these bars.", alt,
+        f"{study_note(analysis)}. Filled: over the anchor {CLAIM['anchor']}, which the claim is about; open: over the "
+        f"untouched model, which does not count. Bars: {interval_words(analysis)}; an arrow marks a bar that runs on. "
+        "The "
+        "verdict comes from the one-sided test of T, not from these bars.", alt,
     )  # fmt: skip
 
 
@@ -285,7 +287,8 @@ def draw_retention_row(axis, place: int, row: dict, low: float, high: float) -> 
     text = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 7}
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     axis.text(0, place - 0.42, retention_row_label(row), bbox=box, **text)
-    axis.text(1, place - 0.42, retention_words(row), ha="right", bbox=box, **text)
+    verdict = VERDICT_MARKS[row["verdict"]] if primary else "(does not count)"
+    axis.text(1, place - 0.42, verdict, ha="right", color="#000000" if primary else "#666666", bbox=box, **text)
     if row["R"] is None:
         axis.text(
             0.5, place, row["R_missing_because"], ha="center", color="#444444", bbox=box, **text | {"fontsize": 6.5}
@@ -306,12 +309,9 @@ def retention_row_label(row: dict) -> str:
 
 
 def retention_words(row: dict) -> str:
-    """The row's numbers; the verdict only where it counts, at the primary anchor."""
-    words = VERDICT_MARKS[row["verdict"]] if row["anchor"] == CLAIM["anchor"] else ""
-    if row["R"] is not None:
-        low, high = row["R_interval"]
-        words = f"{show_share(row['R'], [low, high])}  {words}"
-    return words.strip() or "–"
+    """The row in words, for readers who do not see the figure."""
+    share = "no share" if row["R"] is None else show_share(row["R"], row["R_interval"])
+    return f"{share}, {row['verdict']}" if row["anchor"] == CLAIM["anchor"] else share
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -353,7 +353,8 @@ def draw_quality_bands(runs: list[dict], size: str, note: str, folder: Path) -> 
     best = [measured[row]["arm"] for row in values.argmin(axis=0)]
     return save(
         figure, folder, f"quality_bands_{size}", f"Loss by training subset and evaluation quality, {size}",
-        f"{note}. Bits per byte (lower is better); shade: how far above the best arm of that band; bold: the best.",
+        f"{note}. Bits per byte (lower is better); shade: how far above the best arm of that band; bold: the best. Of "
+        "several seeds the first.",
         "Best arm by band, lowest quality first: " + ", ".join(best),
     )  # fmt: skip
 
@@ -373,12 +374,14 @@ def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> di
     trained = [run for run in runs if run["train"].get("loss_curve")]
     if not trained:
         return None
-    figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 2.4 + 0.11 * len(trained) / 2))
-    shades = {rule: [run for run in trained if rule_of(run) == rule] for rule in RULES}
-    for rule, group in shades.items():
+    figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 3.0))
+    named = len(trained) <= NAMED_LINES
+    for rule, style in RULES.items():
+        group = [run for run in trained if rule_of(run) == rule]
         for place, run in enumerate(group):
-            strength = 1 - 0.6 * place / max(1, len(group) - 1) if len(group) > 1 else 1
-            draw_loss_curve(axis, run, RULES[rule], strength, place)
+            strength = 1 - 0.65 * (len(group) - 1 - place) / max(1, len(group) - 1)
+            label = run["arm"] if named else None if place < len(group) - 1 else style["label"]
+            draw_loss_curve(axis, run, style, strength, label)
     axis.set_xscale("log")
     axis.set_xlabel("optimizer steps")
     axis.set_ylabel("loss, nats per token")
@@ -387,20 +390,26 @@ def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> di
     ends = "; ".join(f"{run['arm']} {run['train']['loss_curve'][-1]['loss']:.2f}" for run in trained)
     return save(
         figure, folder, f"loss_curves_{size}", f"Training loss, {size}",
-        f"{note}. Each line is a run's loss on its own training rows: heights compare only within a subset.",
+        f"{note}. Each line is a run's loss on its own training rows: heights compare only within a subset. Of one "
+        "kind, "
+        "more rows are darker; of several seeds the first is drawn.",
         f"Last training loss in nats per token: {ends}",
     )  # fmt: skip
 
 
-def draw_loss_curve(axis, run: dict, style: dict, strength: float, place: int) -> None:
+NAMED_LINES = 8  # more of them cannot be told apart: the legend then names their kinds
+
+
+def draw_loss_curve(axis, run: dict, style: dict, strength: float, label: str | None) -> None:
     from matplotlib.colors import to_rgb
 
     curve = run["train"]["loss_curve"]
     color = 1 - strength * (1 - np.array(to_rgb(style["color"])))
-    line = ["-", "--", "-.", ":"][place % 4]
     x, y = [point["step"] for point in curve], [point["loss"] for point in curve]
-    axis.plot(x, y, color=color, linestyle=line, linewidth=1.1, label=run["arm"])
-    axis.plot(x[-1], y[-1], color=color, marker=style["marker"], markersize=4)
+    axis.plot(x, y, color=color, linestyle=style["line"] or "-", linewidth=0.9)
+    axis.plot(
+        x[-1], y[-1], color=color, marker=style["marker"], markersize=4, linestyle=style["line"] or "-", label=label
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -8,183 +8,23 @@ import base64
 from pathlib import Path
 
 from common import write_text
+from report_sentences import (
+    glossary,
+    lead_sentences,
+    left_out_sentences,
+    limits,
+    missing_sentences,
+    not_run_sentences,
+)
 from report_tables import (
     DEMO_NOTE,
-    METRIC_NAMES,
     capital,
     markdown_table,
     markdown_text,
     model_words,
-    reading_of,
-    show_share,
     summary_table,
     text_table,
 )
-from training_configs import ALL_EXPERIMENTS
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Sentences
-
-
-def verdict_sentences(analysis: dict) -> list[str]:
-    """The answer first: one sentence per size on the claim, one on the controls where there are any."""
-    tested, missing = [], []
-    for size, summary in analysis["sizes"].items():
-        if is_tested(summary, analysis):
-            tested.append(claim_sentence(size, summary, analysis))
-        else:
-            missing.append(missing_sentence(size, summary, analysis))
-        tested += controls_sentences(size, summary)
-    return tested + missing
-
-
-def lead_sentences(analysis: dict) -> list[str]:
-    """The answer in two sentences: the claim over all sizes, then whether it is quality that did it."""
-    claim, sizes = analysis["config"]["claim"], analysis["sizes"]
-    tested = {size: summary for size, summary in sizes.items() if is_tested(summary, analysis)}
-    study = {size: summary for size, summary in tested.items() if not summary["demo"]} or tested
-    aim = f"the claim asks for {claim['retention']:.0%} in both metrics"
-    untested = [size for size, summary in sizes.items() if size not in tested and not summary["demo"]]
-    if not study:
-        results = [anchors[claim["anchor"]] for summary in sizes.values() for anchors in summary["retention"].values()]
-        names = sorted({name for result in results for name in result.get("missing", [])})
-        first = f"Not tested: {join_words(names)} missing or not comparable; {aim}."
-    else:
-        parts = [f"at {size} {kept_words(summary, claim)}" for size, summary in study.items()]
-        demo = all(summary["demo"] for summary in study.values())
-        verdict = demo_verdict(study) if demo else analysis["verdict"]
-        words = verdict.capitalize() + (" for the demo's own small world" if demo else "")
-        of = f"of the gain of {claim['medium']} over {claim['anchor']}, {claim['ultra']} keeps"
-        rest = f" ({join_words(untested)} not tested)" if untested and not demo else ""
-        first = f"{words}: {of} {'; '.join(parts)}, where {aim}{rest}."
-    controls = [words for size, summary in (study or sizes).items() if (words := controls_words(size, summary))]
-    none = "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
-    second = f"Beside as many rows picked otherwise, {claim['ultra']} is {'; '.join(controls)}." if controls else none
-    return [first, second]
-
-
-def controls_words(size: str, summary: dict) -> str | None:
-    """At one size: the controls with the same reading on the same metrics, named together."""
-    readings = {}
-    for contrast in control_contrasts(summary):
-        words = f"{reading_of(contrast)} in {METRIC_NAMES[contrast['metric']]}"
-        readings.setdefault(contrast["second"], []).append(words)
-    groups = {}
-    for control, words in readings.items():
-        groups.setdefault(join_words(words), []).append(control)
-    parts = [f"{words} against {join_words(names)}" for words, names in groups.items()]
-    return f"at {size} " + ", ".join(parts) if parts else None
-
-
-def control_contrasts(summary: dict) -> list[dict]:
-    """The contrasts of ultra against as many other rows that could be tested."""
-    contrasts = [contrast for contrast in summary["contrasts"] if contrast["p"] is not None]
-    return [contrast for contrast in contrasts if contrast.get("family", "controls") == "controls"]
-
-
-def demo_verdict(study: dict) -> str:
-    """The verdicts of the demo's sizes, each once."""
-    return ", ".join(dict.fromkeys(summary["verdict"] for summary in study.values()))
-
-
-def kept_words(summary: dict, claim: dict) -> str:
-    results = {metric: anchors[claim["anchor"]] for metric, anchors in summary["retention"].items()}
-    return join_words([f"{retained_phrase(result)} in {METRIC_NAMES[metric]}" for metric, result in results.items()])
-
-
-def is_tested(summary: dict, analysis: dict) -> bool:
-    """Whether any metric of a size could be tested against the primary anchor."""
-    anchor = analysis["config"]["claim"]["anchor"]
-    return any(anchors[anchor]["verdict"] != "not tested" for anchors in summary["retention"].values())
-
-
-def size_title(size: str, summary: dict) -> str:
-    """A size with the model that really stood for it: a small one may be standing in for a larger."""
-    return f"{size} ({model_words(summary)})" if model_words(summary) else size
-
-
-def rows_of(analysis: dict, arm: str, size: str) -> str:
-    """An arm's name with the rows it really trained on."""
-    rows = [run["rows"] for run in analysis["runs"] if run["arm"] == arm and run["size"] == size]
-    return f"{arm} ({rows[0]:,} rows)" if rows else arm
-
-
-def claim_sentence(size: str, summary: dict, analysis: dict) -> str:
-    claim = analysis["config"]["claim"]
-    parts = []
-    for metric, anchors in summary["retention"].items():
-        result = anchors[claim["anchor"]]
-        parts.append(f"{retained_phrase(result)} in {METRIC_NAMES[metric]} ({result['verdict']})")
-    ultra, medium = (rows_of(analysis, claim[role], size) for role in ("ultra", "medium"))
-    return (
-        f"{size_title(size, summary)}: {summary['verdict']}. Of the gain that {medium} brings over the anchor "
-        f"{claim['anchor']}, {ultra} keeps {join_words(parts)}; the claim is {claim['retention']:.0%} or more in both."
-    )
-
-
-def retained_phrase(result: dict) -> str:
-    if result["verdict"] == "not tested":
-        return f"an unknown share (missing: {', '.join(result['missing'])})"
-    if result["R"] is None:
-        return f"a share that cannot be stated ({result['R_missing_because']})"
-    return show_share(result["R"], result["R_interval"])
-
-
-def missing_sentence(size: str, summary: dict, analysis: dict) -> str:
-    anchor = analysis["config"]["claim"]["anchor"]
-    missing = {name for anchors in summary["retention"].values() for name in anchors[anchor].get("missing", [])}
-    names = [name for name in ALL_EXPERIMENTS if name in missing] or sorted(missing)
-    return (
-        f"{size}: not tested. Missing: {', '.join(names)}. Train each by its name: "
-        f"python train_quality_comparison.py {names[0]}"
-    )
-
-
-def controls_sentences(size: str, summary: dict) -> list[str]:
-    """What the controls say, in one sentence or none: is it quality, or only the number or the length of the rows?"""
-    by_control = {}
-    for contrast in control_contrasts(summary):
-        readings = by_control.setdefault(contrast["second"], {})
-        readings.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
-    if not by_control:
-        return []
-    parts = [
-        f"against {control} it is " + join_words([f"{word} in {join_words(names)}" for word, names in readings.items()])
-        for control, readings in by_control.items()
-    ]
-    return [f"{size}, ultra beside as many rows picked otherwise: {'; '.join(parts)}."]
-
-
-def join_words(words: list[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def limits(analysis: dict) -> list[str]:
-    """What the numbers do not show, said beside them."""
-    points = [
-        "One training seed per run: the intervals speak of other test examples, not of other seeds.",
-        "The tiers are nested selections from one pool: number of rows, quality and mix of sources change together. "
-        "Only the contrasts at an equal number of rows separate quality from quantity.",
-        "Fewer rows get more epochs (the epochs stand in the table of runs), so that arms differ in training tokens.",
-        "Loss on held-out text is not the quality of answers; task completion covers what a program can check.",
-        "A verdict of inconclusive is no evidence of a difference, nor of its absence.",
-    ]
-    for size, summary in analysis["sizes"].items():
-        if summary["demo"]:
-            points.insert(0, f"Size {size} is the {DEMO_NOTE}.")
-        points += [f"{size}: the compared runs differ in {note}." for note in summary["recipe_differences"]]
-        for metric, anchors in summary["retention"].items():
-            notes = {result["verdict_note"] for result in anchors.values() if result.get("verdict_note")}
-            points += [f"{size}, {METRIC_NAMES[metric]}: {note}." for note in sorted(notes)]
-    return points
-
-
-def left_out_sentences(analysis: dict) -> list[str]:
-    return [
-        f"{item['experiment']}{', ' + item['metric'].replace('_', ' ') if item['metric'] else ''}: {item['reason']}"
-        for item in analysis["left_out"]
-    ]
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Terminal and Markdown
@@ -200,30 +40,38 @@ def terminal_text(analysis: dict) -> str:
 
 
 def summary_markdown(analysis: dict) -> str:
-    """The headline block: verdict, one table with intervals, the scale."""
+    """The headline block: the answer, one table with intervals, the scale."""
+    lead = [bold_verdict(markdown_text(sentence)) for sentence in lead_sentences(analysis)]
     table = summary_table(analysis)
-    sentences = "\n\n".join(bold_verdict(markdown_text(sentence)) for sentence in verdict_sentences(analysis))
     note = markdown_table(table) if table["cells"] else f"*{markdown_text(table['note'])}*\n"
-    return f"{sentences}\n\n{note}"
+    return "\n\n".join([*lead, *map(markdown_text, missing_sentences(analysis)), note])
 
 
 def bold_verdict(sentence: str) -> str:
-    """The verdict word after a sentence's first colon in bold."""
-    for verdict in ("supported", "refuted", "inconclusive", "not tested"):
-        sentence = sentence.replace(f": {verdict}.", f": **{verdict}**.", 1)
+    """The verdict word that a sentence starts with in bold."""
+    for verdict in ("Supported", "Refuted", "Inconclusive", "Not tested"):
+        if sentence.startswith(verdict):
+            return sentence.replace(verdict, f"**{verdict}**", 1)
     return sentence
 
 
 def report_markdown(analysis: dict, tables: list[dict], figures: list[dict]) -> str:
-    lead = f"**{markdown_text(' '.join(lead_sentences(analysis)))}**"
-    blocks = [f"# {title_of(analysis)}", lead, summary_markdown(analysis)]
-    blocks += [
-        f"## {figure['title']}\n\n![{markdown_text(figure['alt'])}](figures/{figure['name']}.png)\n\n"
-        f"*{markdown_text(figure['caption'])}*"
-        for figure in figures
-    ]
-    blocks += [f"## {table['title']}\n\n{markdown_table(table)}" for table in tables]
-    for heading, sentences in (("Limits", limits(analysis)), ("Left out", left_out_sentences(analysis))):
+    words = "\n".join(f"- **{markdown_text(term)}**: {markdown_text(text)}" for term, text in glossary(analysis))
+    blocks = [f"# {title_of(analysis)}", summary_markdown(analysis), f"## Words used here\n\n{words}"]
+    for heading, items in by_section(tables, figures).items():
+        blocks.append(f"## {heading}")
+        blocks += [
+            f"### {figure['title']}\n\n![{markdown_text(figure['alt'])}](figures/{figure['name']}.png)\n\n"
+            f"*{markdown_text(figure['caption'])}*"
+            for figure in items["figures"]
+        ]
+        blocks += [f"### {table['title']}\n\n{markdown_table(table)}" for table in items["tables"]]
+    lists = {
+        "Limits": limits(analysis),
+        "Left out": left_out_sentences(analysis),
+        "Not run": not_run_sentences(analysis),
+    }
+    for heading, sentences in lists.items():
         if sentences:
             blocks.append(f"## {heading}\n\n" + "\n".join(f"- {markdown_text(sentence)}" for sentence in sentences))
     return "\n\n".join(block.rstrip() for block in blocks) + "\n"
@@ -253,20 +101,18 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples
     strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
     embedded = [{**figure, "source": svg_source(figure["svg"])} for figure in figures]
-    by_section = {heading: {"figures": [], "tables": []} for heading in SECTIONS}
-    for kind, items in (("figures", embedded), ("tables", tables)):
-        for item in items:
-            by_section[section_of(item["name"])][kind].append(item)
     return environment.from_string(PAGE).render(
         title=title_of(analysis),
         analysis=analysis,
         lead=lead_sentences(analysis),
-        sentences=verdict_sentences(analysis),
+        missing=missing_sentences(analysis),
+        words=glossary(analysis),
         samples=samples,
         summary=summary_table(analysis),
-        sections={heading: items for heading, items in by_section.items() if items["figures"] or items["tables"]},
+        sections=by_section(tables, embedded),
         limits=limits(analysis),
         left_out=left_out_sentences(analysis),
+        not_run=not_run_sentences(analysis),
         capital=capital,
         demo_note=DEMO_NOTE,
         model_words=model_words,
@@ -277,17 +123,23 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples
 SECTIONS = {
     "How much of the gain is kept": ["retention"],
     "Performance against rows": ["performance"],
-    "Is it quality, or only number or length?": ["contrasts", "dose_response"],
-    "The trade of quality against quantity": ["tradeoff", "exchange_rate", "rank_correlation"],
-    "What it costs": ["pareto", "cost"],
-    "On which text the loss falls": ["quality_bands"],
+    "Is it quality, or only luck, length or more passes?": ["contrasts", "dose_response"],
+    "The trade of quality against quantity": ["tradeoff", "exchange_rate", "curves", "rank_correlation"],
+    "What it costs": ["pareto", "budget", "cost", "efficiency"],
+    "Does the score predict which rows are useful?": ["score_bands", "score_dimensions", "quality_bands"],
     "What the models do": ["task_families", "generation"],
-    "Training and data": ["loss_curves", "score_distributions"],
+    "Training and data": ["loss_curves", "score_distributions", "subsets", "runs"],
 }
 
 
-def section_of(name: str) -> str:
-    return next(heading for heading, starts in SECTIONS.items() if name.startswith(tuple(starts)))
+def by_section(tables: list[dict], figures: list[dict]) -> dict:
+    """{heading: {"figures", "tables"}} of the sections that have any."""
+    sections = {heading: {"figures": [], "tables": []} for heading in SECTIONS}
+    for kind, items in (("figures", figures), ("tables", tables)):
+        for item in items:
+            heading = next(name for name, starts in SECTIONS.items() if item["name"].startswith(tuple(starts)))
+            sections[heading][kind].append(item)
+    return {heading: items for heading, items in sections.items() if items["figures"] or items["tables"]}
 
 
 def svg_source(path: Path) -> str:
@@ -332,7 +184,11 @@ th, td { padding: .35rem .55rem; text-align: right; white-space: nowrap; border-
 th:first-child, td:first-child { text-align: left; }
 tbody th { font-weight: 500; }
 thead th { background: var(--card); white-space: normal; vertical-align: bottom; }
+td.words { white-space: normal; min-width: 16rem; text-align: left; }
 tbody tr:last-child > * { border-bottom: 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; max-width: 46rem; margin: .6rem 0; }
+dt { font-weight: 600; } dd { margin: 0; }
+@media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin: 0 0 .5rem; } }
 .note, figcaption { color: var(--soft); font-size: .84rem; max-width: 46rem; margin: .4rem 0 1.2rem; }
 figure { margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); gap: .6rem 1.6rem;
@@ -359,7 +215,8 @@ BODY = """</style>
 <thead><tr>{% for heading in table.headings %}<th scope="col">{{ heading }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.cells %}
-<tr><th scope="row">{{ row[0] }}</th>{% for cell in row[1:] %}<td>{{ cell }}</td>{% endfor %}</tr>
+<tr><th scope="row">{{ row[0] }}</th>
+{%- for cell in row[1:] %}<td{{ ' class="words"' | safe if cell | length > 44 }}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
 <p class="note">{{ table.note }}</p>
@@ -381,14 +238,19 @@ BODY = """</style>
 <span>{{ model_words(summary) or 'no runs' }}</span></li>
 {% endfor %}
 </ul>
-<section>
-<h2>The claim, size by size</h2>
 {% if summary.cells %}
 {{ show_table(summary) }}
 {% endif %}
-{% for sentence in sentences %}
+{% for sentence in missing %}
 <p>{{ sentence }}</p>
 {% endfor %}
+<section>
+<h2>Words used here</h2>
+<dl>
+{% for term, meaning in words %}
+<dt>{{ term }}</dt><dd>{{ meaning }}</dd>
+{% endfor %}
+</dl>
 </section>
 {% for heading, content in sections.items() %}
 <section>
@@ -417,34 +279,20 @@ BODY = """</style>
 </section>
 {% endif %}
 <section>
-<h2>How the verdict is made</h2>
-{% set claim = analysis.config.claim %}
-<p>For each size and metric, with every metric oriented so that higher is better, T is ultra's score minus
-{{ claim.retention }} of medium's minus {{ '%.1g' % (1 - claim.retention) }} of the anchor's. The anchor is
-{{ claim.anchor }}, a model that has only learnt the format. The claim is supported where the one-sided
-{{ '%.0f' % (claim.confidence * 100) }}% lower bound of T is above zero, refuted where the upper one is below,
-inconclusive otherwise; a size as a whole needs every metric to pass. Bounds come from a bootstrap of
-{{ '{:,}'.format(claim.bootstrap_draws) }} draws over examples, the same ones for every model. R, the share of the gain
-kept, is shown only where medium's own gain over the anchor is clear of zero.</p>
-</section>
-<section>
 <h2>Limits</h2>
 <ul>{% for point in limits %}<li>{{ point }}</li>{% endfor %}</ul>
 </section>
-{% if left_out %}
+{% for heading, points in [('Left out', left_out), ('Planned and not run', not_run)] if points %}
 <section>
-<h2>Left out</h2>
-<ul>{% for point in left_out %}<li>{{ point }}</li>{% endfor %}</ul>
+<h2>{{ heading }}</h2>
+<ul>{% for point in points %}<li>{{ point }}</li>{% endfor %}</ul>
 </section>
-{% endif %}
+{% endfor %}
 <section>
 <h2>Where the numbers come from</h2>
 <p>Every number, with its interval, n and method, stands in <code>verdict.json</code> beside this page; the tables in
-<code>tables/</code>, the figures in <code>figures/</code>.</p>
-{% if analysis.get('generations_page') %}
-<p>What the models write, side by side:
-<a href="{{ analysis.generations_page }}">{{ analysis.generations_page }}</a>.</p>
-{% endif %}
+<code>tables/</code>, the figures in <code>figures/</code>. Bounds and intervals come from a bootstrap of
+{{ '{:,}'.format(analysis.config.claim.bootstrap_draws) }} draws, the same for every model of a size.</p>
 <details><summary>Runs, their inputs and models</summary>
 <div class="scroll" role="region" aria-label="Provenance of runs" tabindex="0"><table>
 <thead><tr>{% for heading in ['experiment', 'folder', 'commit', 'inputs', 'model'] %}

@@ -80,13 +80,55 @@ def model_words(summary: dict) -> str | None:
     return f"{summary['model']}, {size} parameters"
 
 
+def join_words(words: list[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def interval_words(analysis: dict) -> str:
+    """What the intervals are over: which units were resampled for which metric, and whether seeds as well."""
+    records = [summary["resampling"] for summary in analysis["sizes"].values()]
+    parts = []
+    for metric, name in METRIC_NAMES.items():
+        units = dict.fromkeys(record[metric]["unit"] for record in records if record[metric]["clusters"])
+        parts += [f"{'/'.join(units)} ({name})"] if units else []
+    seeds = any(record[metric]["seeds"] for record in records for metric in METRIC_NAMES)
+    known = " and over training seeds" if seeds else "; one training seed per arm"
+    return f"95% intervals over {join_words(parts) if parts else 'examples'}{known}"
+
+
+def seed_words(analysis: dict) -> str:
+    """Which arms are means of several seeds, such as "means of 3 seeds: ultra_10k_500M"; empty without any."""
+    by_count = {}
+    for size, summary in analysis["sizes"].items():
+        for arm, count in (summary["seeds"]["bits_per_byte"]["runs_per_arm"] or {}).items():
+            by_count.setdefault(count, []).append(f"{arm}_{size}")
+    return "; ".join(f"means of {count} seeds: {', '.join(names)}" for count, names in sorted(by_count.items()))
+
+
+def arm_records(analysis: dict, size: str) -> list[dict]:
+    """One record per arm of a size, in the order of the runs: its first run's, the metrics those of all its seeds."""
+    found, arms = {}, analysis["sizes"][size]["arms"]
+    for run in analysis["runs"]:
+        if run["size"] == size:
+            found.setdefault(run["base_arm"], run)
+    return [
+        {**run, "arm": arm, "metrics": {metric: known[arm] for metric, known in arms.items() if arm in known}}
+        for arm, run in found.items()
+    ]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The tables
 
 
 def make_tables(analysis: dict) -> list[dict]:
     """Every table that has rows. Each carries the scale, and says so where it is only the demo."""
-    tables = [retention_table(analysis), performance_table(analysis), contrasts_table(analysis)]
+    tables = [
+        retention_table(analysis),
+        *contrast_tables(analysis),
+        subsets_table(analysis),
+        performance_table(analysis),
+    ]
     tables += [generation_table(analysis), family_table(analysis)]
     return [table for table in tables if table["cells"]]
 
@@ -105,14 +147,13 @@ def table_note(analysis: dict, text: str) -> str:
 def summary_table(analysis: dict) -> dict:
     """The headline: per size and metric, the three runs of the claim, what is kept, the verdict."""
     claim = analysis["config"]["claim"]
-    runs = {(run["arm"], run["size"]): run for run in analysis["runs"]}
     cells = []
     for size, summary in analysis["sizes"].items():
         for metric, anchors in summary["retention"].items():
             result = anchors[claim["anchor"]]
             if result["verdict"] == "not tested":
                 continue
-            shown = [runs[claim[role], size]["metrics"][metric] for role in ("ultra", "medium", "anchor")]
+            shown = [summary["arms"][metric][claim[role]] for role in ("ultra", "medium", "anchor")]
             cells.append(
                 [
                     f"{size}, {METRIC_NAMES[metric]} {ARROWS[metric]}",
@@ -121,7 +162,8 @@ def summary_table(analysis: dict) -> dict:
                 ]
             )  # fmt: skip
     headings = ["", "verdict", "gain kept", claim["ultra"], claim["medium"], f"anchor {claim['anchor']}"]
-    note = f"95% intervals over examples, one training seed; claim: at least {claim['retention']:.0%} of the gain kept"
+    claimed = f"claim: at least {claim['retention']:.0%} of the gain kept"
+    note = ". ".join(filter(None, [interval_words(analysis), capital(seed_words(analysis)), capital(claimed)]))
     return {"name": "summary", "title": "The claim", "note": table_note(analysis, note), "headings": headings,
             "cells": cells, "records": []}  # fmt: skip
 
@@ -153,9 +195,12 @@ def performance_table(analysis: dict) -> dict:
             record |= {f"{metric}{tail}": shown.get(key) for tail, key in ESTIMATE_COLUMNS.items()}
         records.append({**record, "scale": scale_of(analysis, run)})
     measures = ["bits per byte ↓", "task completion ↑", "perplexity", "training"]
-    note = "95% intervals over examples in brackets, one training seed; tokens count every epoch"
+    note = (
+        "In brackets 95% intervals of each run by itself, over test examples or groups of them (task completion: "
+        "Wilson's). Tokens count every epoch. A name that ends in _s1 or _s2 repeats a run with another seed"
+    )
     return {
-        "name": "performance", "title": "Every run", "note": table_note(analysis, note),
+        "name": "runs", "title": "Every run", "note": table_note(analysis, note),
         "headings": ["experiment", "rows", "epochs", "tokens", *measures], "cells": cells, "records": records,
     }  # fmt: skip
 
@@ -175,9 +220,12 @@ def retention_table(analysis: dict) -> dict:
     note = (
         f"T = ultra - {share:g} medium - {1 - share:.1g} anchor, oriented so that higher is better; supported where "
         "its one-sided 95% lower bound is above 0, refuted where the upper one is below; verdicts over the second "
-        "anchor, in brackets, do not count. Raw ratio: ultra's metric as a share of medium's, without an anchor"
+        "anchor, in brackets, do not count. Detectable: the true T that would be told from 0 with 80% power. Raw "
+        "ratio: "
+        "ultra's metric as a share of medium's (of two losses the other way round), without an anchor. n: test "
+        f"examples. {interval_words(analysis)}"
     )
-    headings = ["", "anchor", "verdict", "gain kept R", "T", "T bounds", "raw ratio", "n"]
+    headings = ["", "anchor", "verdict", "gain kept R", "T", "T bounds", "detectable", "raw ratio", "n"]
     return {
         "name": "retention", "title": "Gain retained, in numbers", "note": table_note(analysis, note),
         "headings": headings, "cells": cells, "records": records,
@@ -192,6 +240,7 @@ def retention_cells(size: str, metric: str, anchor: str, result: dict, analysis:
         f"{size}, {METRIC_NAMES[metric]}", anchor, result["verdict"] if primary else f"({result['verdict']})",
         show_share(result["R"], result["R_interval"]), show(metric, result["T"], difference=True),
         show_interval(metric, result["T_lower"], result["T_upper"], difference=True),
+        show(metric, result["T_minimum_detectable"], difference=True).lstrip("+"),
         show_share(raw["value"], interval), f"{result['n']:,}",
     ]  # fmt: skip
 
@@ -217,40 +266,98 @@ def reading_of(contrast: dict) -> str:
     return "better" if contrast["difference"] > 0 else "worse"
 
 
-def contrasts_table(analysis: dict) -> dict:
+FAMILIES = {  # of contrasts, the order and titles of their tables
+    "controls": "Ultra against as many other rows",
+    "dose_response": "High, random and low scores at one number of rows",
+    "bands": "The best against the worst band of scores",
+    "tokens": "More passes over few rows, or the tokens of a larger tier",
+    "ablations": "Other ways to pick as many rows as ultra, and fewer rows",
+    "sizes": "The larger model against the smaller",
+}
+
+
+def contrast_tables(analysis: dict) -> list[dict]:
     every = [contrast for summary in analysis["sizes"].values() for contrast in summary["contrasts"]]
-    contrasts = [contrast for contrast in every if contrast["family"] == "controls"]
-    cells, records = [], []
-    for contrast in contrasts:
-        metric = contrast["metric"]
-        record = {key: contrast.get(key) for key in CONTRAST_COLUMNS}
-        records.append({**record, "scale": analysis["sizes"][contrast["size"]]["scale_label"]})
-        if contrast["p"] is None:
-            continue
-        interval = show_interval(metric, contrast["low"], contrast["high"], difference=True)
-        cells.append(
-            [
-                f"{contrast['size']}, {METRIC_NAMES[metric]}", contrast["second"], reading_of(contrast),
-                f"{show(metric, contrast['difference'], difference=True)} {interval}", show_p(contrast["p"]),
-                show_p(contrast["p_holm"]), show(metric, contrast["minimum_detectable"], difference=True).lstrip("+"),
-            ]
-        )  # fmt: skip
+    families = {name: [contrast for contrast in every if contrast["family"] == name] for name in FAMILIES}
+    return [contrasts_table(analysis, name, contrasts) for name, contrasts in families.items()]
+
+
+def contrasts_table(analysis: dict, family: str, contrasts: list[dict]) -> dict:
+    """The contrasts of one family; those that could not be tested are named in the note."""
+    tested = [contrast for contrast in contrasts if contrast["p"] is not None]
+    tests = "; ".join(dict.fromkeys(f"{METRIC_NAMES[contrast['metric']]}: {contrast['test']}" for contrast in tested))
     note = (
-        "Advantage of ultra over as many other rows, positive where ultra is better (fewer bits per byte, more tasks "
-        "completed). p: exact McNemar for tasks, sign-flip permutation for loss; Holm-corrected over all contrasts. "
-        "Detectable: the true difference that would be found with 80% power"
+        "Advantage: by how much the first is better than the second (fewer bits per byte, more tasks completed), with "
+        f'its 95% interval. Tests: {tests}. p (Holm) corrects for all tests of this question at once; "better" and '
+        '"worse" go by it, at 0.05. Detectable: the true difference that would be found with 80% power'
     )
-    headings = ["", "against", "ultra is", "advantage", "p", "p (Holm)", "detectable"]
+    missing = dict.fromkeys(name for contrast in contrasts for name in contrast["missing"])
+    note += f". Not tested, for want of runs: {', '.join(missing)}" if missing else ""
+    records = [
+        {**{key: contrast.get(key) for key in CONTRAST_COLUMNS},
+         "scale": analysis["sizes"][contrast["size"]]["scale_label"]} for contrast in contrasts
+    ]  # fmt: skip
     return {
-        "name": "contrasts", "title": "Ultra against its controls", "note": table_note(analysis, note),
-        "headings": headings, "cells": cells, "records": records,
+        "name": "contrasts" if family == "controls" else f"contrasts_{family}", "title": FAMILIES[family],
+        "note": table_note(analysis, note), "cells": [contrast_cells(contrast) for contrast in tested],
+        "headings": ["", "compared", "the first is", "advantage", "p", "p (Holm)", "detectable"], "records": records,
     }  # fmt: skip
 
 
+def contrast_cells(contrast: dict) -> list[str]:
+    metric = contrast["metric"]
+    interval = show_interval(metric, contrast["low"], contrast["high"], difference=True)
+    second = f"mean of {len(contrast['b'])} random draws" if len(contrast["b"]) > 1 else contrast["second"]
+    return [
+        f"{contrast['size']}, {METRIC_NAMES[metric]}", f"{contrast['first']} – {second}", reading_of(contrast),
+        f"{show(metric, contrast['difference'], difference=True)} {interval}", show_p(contrast["p"]),
+        show_p(contrast["p_holm"]), show(metric, contrast["minimum_detectable"], difference=True).lstrip("+"),
+    ]  # fmt: skip
+
+
 CONTRAST_COLUMNS = [
-    "size", "metric", "first", "second", "difference", "low", "high", "p", "p_holm", "minimum_detectable", "n",
-    "method",
+    "size", "metric", "family", "first", "second", "difference", "low", "high", "p", "p_holm", "minimum_detectable", ""
+                                                                                                                     ""
+                                                                                                                     "n",
+    "clusters", "method",
 ]  # fmt: skip
+
+
+def subsets_table(analysis: dict) -> dict:
+    """In what, beside the score, the subsets differ: length, prompts, sources, share of the pool."""
+    facts = {}
+    for run in analysis["runs"]:
+        if run["subset_facts"].get("source_mix"):
+            facts.setdefault(run["subset"], {**run["subset_facts"], "scale": scale_of(analysis, run)})
+    cells, records = [], []
+    for name, subset in facts.items():
+        source, count = max(subset["source_mix"].items(), key=lambda item: item[1])
+        record = {
+            "subset": name, "rows": subset["rows"], "pool_fraction": subset["pool_fraction"],
+            "mean_score": subset["score"]["mean"], "response_words_mean": subset["response_words"]["mean"],
+            "distinct_instructions": subset["distinct_instructions"], "largest_source": source,
+            "largest_source_fraction": count / subset["rows"], "scale": subset["scale"],
+        }  # fmt: skip
+        records.append(record)
+        cells.append(
+            [name, f"{record['rows']:,}", f"{record['pool_fraction']:.1%}", f"{record['mean_score']:.3f}",
+             f"{record['response_words_mean']:.0f}", f"{record['distinct_instructions']:,}",
+             f"{source} {record['largest_source_fraction']:.0%}"]
+        )  # fmt: skip
+    note = "What a comparison of two subsets compares beside their scores: words of a response, prompts, sources"
+    headings = [
+        "subset",
+        "rows",
+        "of the pool",
+        "mean score",
+        "words a response",
+        "different prompts",
+        "largest source",
+    ]
+    return {
+        "name": "subsets", "title": "The rows trained on", "note": table_note(analysis, note), "headings": headings,
+        "cells": cells, "records": records,
+    }  # fmt: skip
 
 
 def generation_table(analysis: dict) -> dict:

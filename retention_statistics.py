@@ -118,31 +118,43 @@ def unit_sums(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 # Seeds
 
 
-def seed_spread(points: np.ndarray, groups: list[list[int]]) -> dict:
-    """How far runs that differ in their seed alone lie apart, pooled over arms: {"degrees", "sd"}.
+NO_SPREAD = {"degrees": 0, "sd": None, "sd_of_examples": None}
 
-    `points` (runs,); `groups`: the columns of each arm. degrees 0 and sd null where no arm has two seeds. Which
-    examples a
-    seed happens to get right is in here as well as in the resampling of examples: without true differences between
-    seeds
-    the intervals are too wide by that, never too short.
+
+def seed_spread(points: np.ndarray, groups: list[list[int]], draws: np.ndarray) -> dict:
+    """How far runs that differ in their seed alone lie apart, pooled over arms: {"degrees", "sd", "sd_of_examples"}.
+
+    `points` (runs,), `draws` (draws, runs); `groups`: the columns of each arm. Part of the spread is only which
+    examples each seed happens to get right: `sd_of_examples`, from the bootstrap, which holds it as well. degrees 0 and
+    null where no arm has two seeds.
     """
     degrees = sum(len(group) - 1 for group in groups)
-    sum_squares = sum(float(np.sum((points[group] - points[group].mean()) ** 2)) for group in groups)
-    return {"degrees": degrees, "sd": math.sqrt(sum_squares / degrees) if degrees else None}
+    if not degrees:
+        return NO_SPREAD
+    squares = sum(float(np.sum((points[group] - points[group].mean()) ** 2)) for group in groups)
+    errors = draws - draws.mean(axis=0)
+    apart = [errors[:, group] - errors[:, group].mean(axis=1, keepdims=True) for group in groups]
+    by_examples = sum(float(np.sum(part**2)) for part in apart) / len(draws)
+    return {
+        "degrees": degrees,
+        "sd": math.sqrt(squares / degrees),
+        "sd_of_examples": math.sqrt(by_examples / degrees),
+    }
 
 
 def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int) -> np.ndarray:
     """Bootstrap draws of each arm's mean over its seeds, (draws, arms), with the spread between seeds drawn on top.
 
     `draws` (draws, runs). The spread is estimated from few runs; each draw therefore takes another value of it, so that
-    intervals have the tails of Student's t. An arm with one seed borrows the spread of the others.
+    intervals have the tails of Student's t, less the part that resampled examples bring already. An arm with one seed
+    borrows the spread of the others.
     """
     means = np.stack([draws[:, group].mean(axis=1) for group in groups], axis=1)
     if not spread["degrees"]:
         return means
     rng = np.random.default_rng([seed, 1])
-    scale = spread["sd"] * np.sqrt(spread["degrees"] / rng.chisquare(spread["degrees"], len(draws)))
+    total = spread["sd"] ** 2 * spread["degrees"] / rng.chisquare(spread["degrees"], len(draws))
+    scale = np.sqrt(np.maximum(0, total - spread["sd_of_examples"] ** 2))
     return means + rng.standard_normal(means.shape) * scale[:, None] / np.sqrt([len(group) for group in groups])
 
 

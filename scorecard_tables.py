@@ -5,8 +5,7 @@ A cell is text, or a dict of text and how strongly it is coloured. Pure: reads a
 
 from pathlib import Path
 
-from report_pages import join_words
-from report_tables import NONE
+from report_tables import NONE, join_words
 from scorecard import SCORE_COLUMNS, excerpt
 from scorecard_figures import NAMES, rows_word, show, source_label
 

@@ -15,6 +15,8 @@ from study_tradeoff import cost_of, rank_correlation_of, tradeoff_of, usefulness
 from training_configs import ALL_EXPERIMENTS
 
 BOOTSTRAP_SEED = 0
+# What is kept of a subset's JSON: enough to see in what, beside quality, the arms differ.
+SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "response_words", "source_mix"]
 
 
 def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float = 0.0) -> dict:
@@ -30,16 +32,26 @@ def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: 
     compare_sizes(sizes, scored, claim)
     adjust_p_values(sizes)
     labels = sorted({label for run in runs if (label := scale_words(run["train"]))})
-    study = ["not tested" if sizes[size]["demo"] else sizes[size]["verdict"] for size in present if size in SIZES]
+    claimed = claimed_sizes(sizes)
     return {
         "config": {"claim": claim, "bootstrap_seed": BOOTSTRAP_SEED, "metrics": list(METRICS)},
         "provenance": None,
         "scale_label": ", ".join(labels) or "no trained run",
-        "verdict": statistics.overall_verdict(study),
+        "verdict": statistics.overall_verdict([sizes[size]["verdict"] for size in claimed]),
+        "verdict_sizes": claimed,
         "sizes": sizes,
         "runs": run_records,
         "left_out": left_out,
     }
+
+
+def claimed_sizes(sizes: dict) -> list[str]:
+    """The sizes that the overall verdict is about: the study's own, or, without any, those that stand in for them.
+
+    A demo never counts: its corpus is made up.
+    """
+    named = [size for size in sizes if size in SIZES] or list(sizes)
+    return [size for size in named if not sizes[size]["demo"]]
 
 
 def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float) -> tuple[dict, list, list, dict]:
@@ -70,6 +82,8 @@ def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float)
         "recipe_differences": recipe_differences(runs),
         "missing": [name for name in ALL_EXPERIMENTS if name.endswith(f"_{size}") and name not in records],
         "seeds": {metric: seed_record(scores) for metric, scores in scored.items()},
+        "arms": {metric: arm_estimates(scores, metric, claim) for metric, scores in scored.items()},
+        "resampling": {metric: resampling_of(scores, claim) for metric, scores in scored.items()},
         "dose_response": doses,
         "tradeoff": tradeoff,
         "repetition": repetition,
@@ -126,6 +140,7 @@ def run_record(run: dict) -> dict:
         "perplexity": perplexity,
         "generation": {key: value for key, value in (run["generation"] or {}).items() if is_measure(key, value)},
         "by_family": run["metrics"].get("task_completion", {}).get("summary", {}).get("by_family", {}),
+        "subset_facts": {key: value for key, value in (run["subset_facts"] or {}).items() if key in SUBSET_FACTS},
         "inputs": train.get("provenance", {}).get("inputs", {}),
         "model_hash": train.get("model_hash"),
         "git_commit": train.get("provenance", {}).get("git_commit"),
@@ -157,7 +172,7 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
     facts = {run["arm"]: {**{key: run[key] for key in ("rows", "subset", "rule")}, "scores": run["subset_scores"],
                           "epochs": run["train"]["config"].get("epochs")} for run in first}  # fmt: skip
     scores = {"runs": runs, "arms": arms, "groups": groups, "facts": facts, "metric": metric, "examples": 0}
-    scores |= {"unit": None, "units": None, "unit_count": 0, "spread": {"degrees": 0, "sd": None}}
+    scores |= {"unit": None, "units": None, "unit_count": 0, "spread": statistics.NO_SPREAD}
     if not runs:
         return scores
     values = [run["metrics"][metric] for run in runs]
@@ -172,7 +187,7 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
     )
     run_draws = statistics.bootstrap_ratios(sums, sizes, claim["bootstrap_draws"], BOOTSTRAP_SEED)
     run_points = statistics.ratio_of_sums(numerators, denominators)
-    spread = statistics.seed_spread(run_points, groups)
+    spread = statistics.seed_spread(run_points, groups, run_draws)
     return scores | {
         "examples": examples, "unit": unit, "units": units, "unit_count": sums.shape[1], "spread": spread,
         "passed": numerators.sum(axis=1), "run_points": run_points, "run_draws": run_draws,
@@ -219,6 +234,34 @@ def estimate(scores: dict, column: int, metric: str, claim: dict) -> dict:
         low, high = statistics.percentile_interval(draws, claim["confidence"], scores["units"])
         method = f"percentile bootstrap over {unit_words(scores)}, {claim['bootstrap_draws']} draws"
     return {"value": value, "low": min(low, value), "high": max(high, value), "n": examples, "method": method}
+
+
+def arm_estimates(scores: dict, metric: str, claim: dict) -> dict:
+    """{arm: the mean of its seeds with its interval, n, seeds and method}: what the claim and the figures speak of.
+
+    Where no arm has two seeds this is the run's own estimate.
+    """
+    sign, records = METRICS[metric]["sign"], {}
+    for column, (arm, group) in enumerate(zip(scores["arms"], scores["groups"], strict=True)):
+        if scores["spread"]["degrees"]:
+            value = float(sign * scores["points"][column])
+            draws = sign * scores["draws"][:, column]
+            low, high = statistics.percentile_interval(draws, claim["confidence"], scores["units"])
+            record = {"value": value, "low": min(low, value), "high": max(high, value)}
+            record |= {"n": scores["examples"], "method": draw_words(scores, claim)}
+        else:
+            record = estimate(scores, group[0], metric, claim)
+        runs = [scores["runs"][place]["experiment"] for place in group]
+        records[arm] = {**record, "rows": scores["facts"][arm]["rows"], "seeds": len(group), "runs": runs}
+    return records
+
+
+def resampling_of(scores: dict, claim: dict) -> dict:
+    """What the bootstrap drew: its unit, how many of them, and whether seeds as well."""
+    return {
+        "unit": unit_words(scores), "clusters": scores["unit_count"], "effective_clusters": scores["units"],
+        "seeds": bool(scores["spread"]["degrees"]), "method": draw_words(scores, claim),
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -219,25 +219,38 @@ def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
 
 
 def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -> dict:
-    """{"cost": one record per run, "cost_frontier": {metric: the best run from each budget on}}."""
+    """{"cost": one record per arm, "cost_frontier": {metric: the best arm from each budget on}}.
+
+    An arm stands for all its seeds, with means: the luckiest seed would else be the best run for its cost.
+    """
+    by_arm = {}
+    for run in runs:
+        if run["subset"]:
+            by_arm.setdefault(run["arm"], []).append(run)
     records = []
-    for run in [run for run in runs if run["subset"]]:
+    for arm, group in by_arm.items():
         values, gains = {}, {}
         for metric, scores in scored.items():
-            names = [other["experiment"] for other in scores["runs"]]
-            if run["experiment"] not in names:
+            if arm not in scores["arms"]:
                 continue
-            oriented = float(scores["run_points"][names.index(run["experiment"])])
+            oriented = float(scores["points"][scores["arms"].index(arm)])
             values[metric] = METRICS[metric]["sign"] * oriented
             if claim["anchor"] in scores["arms"]:
                 gains[metric] = oriented - float(scores["points"][scores["arms"].index(claim["anchor"])])
-        train = run["train"]
-        facts = {"experiment": run["experiment"], "rows": run["rows"], "tokens": train.get("tokens"), "values": values,
-                 "train_seconds": train.get("train_seconds"), "scored": run["rule"] not in UNSCORED_RULES}  # fmt: skip
-        gpus = train.get("provenance", {}).get("hardware", {}).get("gpus") or []
-        records.append({**cost_record(facts, gains, scoring_hours), "device": gpus[0] if gpus else "CPU"})
+        records.append(cost_of_arm(arm, group, values, gains, scoring_hours))
     frontier = mark_frontier(records, {metric: METRICS[metric]["sign"] for metric in METRICS})
     return {"cost": records, "cost_frontier": frontier}
+
+
+def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float) -> dict:
+    """The record of one arm: seconds and tokens of one run, the mean over its seeds."""
+    first, seconds = group[0], [run["train"].get("train_seconds") for run in group]
+    facts = {"experiment": f"{arm}_{first['size']}", "rows": first["rows"], "tokens": first["train"].get("tokens"),
+             "values": values, "scored": first["rule"] not in UNSCORED_RULES,
+             "train_seconds": None if None in seconds else float(np.mean(seconds))}  # fmt: skip
+    gpus = first["train"].get("provenance", {}).get("hardware", {}).get("gpus") or []
+    device = gpus[0] if gpus else "CPU"
+    return {**cost_record(facts, gains, scoring_hours), "arm": arm, "seeds": len(group), "device": device}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Figures of dose and response, the Pareto frontier of cost, and the tier curves, where their numbers were computed.
 
-Reads  the analysis (verdict.json's content); every key is optional.
+Reads  the analysis (verdict.json's content).
 Writes <output>/figures/*.png and *.svg, drawn as those of report_figures.py. `analyze_results.py` calls it.
 """
 
@@ -17,11 +17,11 @@ from report_figures import (
     put_note,
     save,
     scale_note,
-    short_count,
 )
-from report_tables import METRIC_NAMES, show_p
+from report_tables import METRIC_NAMES, arm_records, interval_words, show_p
 
-TIERS = {"ultra": "top", "top": "top", "random": "random"}
+CURVES = {"ultra": "top", "random": "random"}  # the tiers with a curve, and how they are drawn
+SERIES = {"tiers_100k": "100K rows", "bands": "bands of score"}
 
 
 def draw_figures(analysis: dict, folder: Path) -> list[dict]:
@@ -32,11 +32,11 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
     figures = []
     with matplotlib.rc_context(STYLE):
         for size, summary in analysis["sizes"].items():
-            note = scale_note(analysis, size)
-            records = {run["experiment"]: run for run in analysis["runs"] if run["size"] == size}
-            figures.append(draw_doses(summary.get("dose_response") or [], size, note, folder))
-            figures.append(draw_pareto(summary.get("cost") or [], records, size, note, folder))
-            figures.append(draw_curves(summary.get("tradeoff") or {}, size, note, folder))
+            note, bars = scale_note(analysis, size), interval_words(analysis)
+            records = {run["arm"]: run for run in arm_records(analysis, size)}
+            figures.append(draw_doses(summary["dose_response"], size, note, bars, folder))
+            figures.append(draw_pareto(summary["cost"], records, size, note, bars, folder))
+            figures.append(draw_curves(summary["tradeoff"], records, size, note, folder))
     return [figure for figure in figures if figure]
 
 
@@ -52,10 +52,11 @@ def factor_of(metric: str) -> int:
     return 100 if metric == "task_completion" else 1
 
 
-def draw_doses(series: list[dict], size: str, note: str, folder: Path) -> dict | None:
+def draw_doses(series: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:
     """Each series of arms of one number of rows, from the lowest-scored to the highest, with the trend's p."""
     if not series:
         return None
+    series = sorted(series, key=lambda part: list(SERIES).index(part["name"]))
     figure, axes = panels(len(series))
     for axis, part in zip(axes, series, strict=True):
         factor = factor_of(part["metric"])
@@ -68,7 +69,9 @@ def draw_doses(series: list[dict], size: str, note: str, folder: Path) -> dict |
         labels = [arm.replace("_", "\n", 1) for arm in part["arms"]]
         axis.set_xticks(place, labels, fontsize=6.5)
         axis.set_xlim(-0.4, len(value) - 0.6)
-        axis.set_title(METRIC_LABELS[part["metric"]], loc="left")
+        axis.set_title(
+            f"{SERIES[part['name']].capitalize()}\n{METRIC_LABELS[part['metric']]}", loc="left", fontsize=7.5
+        )
         up = value[-1] < value[0]  # the corner that the line leaves free
         axis.text(0.98, 0.95 if up else 0.05, f"trend: p {p_words(part['trend']['p'])}", transform=axis.transAxes,
                   ha="right", va="top" if up else "bottom", fontsize=7)  # fmt: skip
@@ -80,8 +83,7 @@ def draw_doses(series: list[dict], size: str, note: str, folder: Path) -> dict |
     )
     return save(
         figure, folder, f"dose_response_{size}", f"Dose and response, {size}",
-        f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: 95% "
-        "intervals.", alt,
+        f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: {bars}.", alt,
     )  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def p_words(p: float | None) -> str:
     return shown if shown.startswith("<") else f"= {shown}"
 
 
-def draw_pareto(cost: list[dict], records: dict, size: str, note: str, folder: Path) -> dict | None:
+def draw_pareto(cost: list[dict], records: dict, size: str, note: str, bars: str, folder: Path) -> dict | None:
     """Each metric against hours, scoring included, with the frontier as a stair."""
     metrics = [metric for metric in METRIC_LABELS if sum(usable(item, metric) for item in cost) > 1]
     if not metrics:
@@ -98,110 +100,109 @@ def draw_pareto(cost: list[dict], records: dict, size: str, note: str, folder: P
     figure, axes = panels(len(metrics), sharex=True, height=2.1)
     for axis, metric in zip(axes, metrics, strict=True):
         draw_pareto_panel(axis, [item for item in cost if usable(item, metric)], records, metric)
-    axes[-1].set_xlabel("hours of training and scoring")
+    axes[-1].set_xlabel("hours of training and filtering")
     shown = [axis.get_legend_handles_labels() for axis in axes]
     by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
     figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5)
     put_note(figure, note)
-    best = "; ".join(
-        f"{METRIC_NAMES[metric]}: {', '.join(item['run'] for item in cost if on_frontier(item, metric))}"
-        for metric in metrics
+    best = {metric: [item["arm"] for item in frontier_of(cost, metric)] for metric in metrics}
+    keys = "; ".join(
+        f"{METRIC_NAMES[metric]}: {', '.join(f'{place} {arm}' for place, arm in enumerate(arms, start=1))}"
+        for metric, arms in best.items()
     )
     return save(
         figure, folder, f"pareto_{size}", f"Performance against cost, {size}",
-        f"{note}. Named, on the line: the best run for its cost. Bars: 95% intervals over examples.",
-        f"Best for their cost, cheapest first: {best}",
+        f"{note}. Numbered, on the line, the best arm for its cost ({keys}). Bars: {bars}.",
+        f"Best for their cost, cheapest first: {keys}",
     )  # fmt: skip
 
 
 def usable(item: dict, metric: str) -> bool:
-    return item.get(metric) is not None and hours_of(item) > 0
+    return item.get(metric) is not None and item["total_hours"] > 0
 
 
-def hours_of(item: dict) -> float:
-    return item.get("total_hours", item["gpu_hours"]) or 0
-
-
-def on_frontier(item: dict, metric: str) -> bool:
-    return item["on_frontier"] is True or metric in (item["on_frontier"] or [])
+def frontier_of(cost: list[dict], metric: str) -> list[dict]:
+    best = [item for item in cost if metric in item["on_frontier"] and usable(item, metric)]
+    return sorted(best, key=lambda item: item["total_hours"])
 
 
 def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     factor = factor_of(metric)
     for item in items:
-        run = records.get(item["run"])
-        style = RULES[run["rule"] if run and run["rule"] in RULES else None]
-        shown = run["metrics"].get(metric) if run else None
-        value = item[metric] * factor
-        reach = [[value - shown["low"] * factor], [shown["high"] * factor - value]] if shown else None
-        axis.errorbar(hours_of(item), value, yerr=reach and np.maximum(0, reach), color=style["color"],
-                      marker=style["marker"], markersize=4, capsize=1.5, elinewidth=0.8,
-                      linestyle="", label=style["label"])  # fmt: skip
-    best = sorted((item for item in items if on_frontier(item, metric)), key=hours_of)
-    axis.step([hours_of(item) for item in best], [item[metric] * factor for item in best], where="post",
+        run = records[item["arm"]]
+        style = RULES[run["rule"] if run["rule"] in RULES else None]
+        value, low, high = (run["metrics"][metric][key] * factor for key in ("value", "low", "high"))
+        axis.errorbar(item["total_hours"], value, yerr=np.maximum(0, [[value - low], [high - value]]), markersize=4,
+                      color=style["color"], marker=style["marker"], capsize=1.5, elinewidth=0.8, linestyle="",
+                      label=style["label"])  # fmt: skip
+    best = frontier_of(items, metric)
+    axis.step([item["total_hours"] for item in best], [item[metric] * factor for item in best], where="post",
               color="#333333", linewidth=0.8, linestyle="--", zorder=0)  # fmt: skip
     down = metric == "bits_per_byte"
-    middle = np.sqrt(max(map(hours_of, items)) * min(map(hours_of, items)))
-    for item in best:
-        right = hours_of(item) > middle
-        name = records[item["run"]]["arm"] if item["run"] in records else item["run"]
-        axis.annotate(name, (hours_of(item), item[metric] * factor), xytext=(-3 if right else 3, -9 if down else 5),
-                      textcoords="offset points", fontsize=6.5, ha="right" if right else "left")  # fmt: skip
+    for number, item in enumerate(best, start=1):  # on the side that no worse arm can be on
+        axis.annotate(f"{number}", (item["total_hours"], item[metric] * factor), xytext=(-4, -6 if down else 6),
+                      textcoords="offset points", fontsize=7, ha="right", va="center", fontweight="bold")  # fmt: skip
     axis.set_xscale("log")
+    hours = [item["total_hours"] for item in items]
+    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if max(hours) / min(hours) > 100 else (1, 3)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.margins(x=0.18, y=0.14)
+    axis.margins(x=0.12, y=0.14)
     axis.set_title(METRIC_LABELS[metric], loc="left")
 
 
-def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | None:
-    """The tiers' points against rows with the fitted curves, where E, alpha and the tiers' A are known."""
-    fitted = {
-        metric: part for metric, part in tradeoff.items() if any(points_of(tier) for tier in part["tiers"].values())
-    }
-    if not fitted:
+def draw_curves(tradeoff: dict, records: dict, size: str, note: str, folder: Path) -> dict | None:
+    """The runs of the two tiers with a curve, the fitted curves, and the level at which the claim holds."""
+    shown = {metric: part for metric, part in tradeoff.items() if set(CURVES) & set(part["tiers"])}
+    if not shown:
         return None
-    figure, axes = panels(len(fitted), height=2.0)
-    for axis, (metric, part) in zip(axes, fitted.items(), strict=True):
+    figure, axes = panels(len(shown), height=2.2)
+    for axis, (metric, part) in zip(axes, shown.items(), strict=True):
         draw_curve_panel(axis, part, metric)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    by_label = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False)
     put_note(figure, note)
     return save(
-        figure, folder, f"tradeoff_{size}", f"Tier curves, {size}",
-        f"{note}. Lines: L = E + A N^-alpha with shared E and alpha, within the rows there are; "
-        "tiers side by side. Bars: 95% intervals.",
-        "; ".join(f"{METRIC_NAMES[metric]}: {kappa_words(part.get('kappa'))}" for metric, part in fitted.items()),
+        figure, folder, f"tradeoff_{size}", f"Curves of best-scored and random rows, {size}",
+        f"{note}. A point is a run, its bar a 95% interval over test examples. Lines: L = E + A N^-alpha in the rows "
+        "N, E "
+        "and alpha shared, as far as there are runs; none where it cannot be fitted. Across: what the claim asks for.",
+        "; ".join(f"{METRIC_NAMES[metric]}: {kappa_words(part['kappa'])}" for metric, part in shown.items()),
     )  # fmt: skip
-
-
-def points_of(tier: dict) -> list[dict]:
-    return [point for point in tier.get("points") or [] if point["rows"]]
 
 
 def draw_curve_panel(axis, part: dict, metric: str) -> None:
     factor, every = factor_of(metric), []
-    for number, (name, tier) in enumerate(part["tiers"].items()):
-        points = sorted(points_of(tier), key=lambda point: point["rows"])
+    for name, rule in CURVES.items():
+        tier = part["tiers"].get(name, {"points": [], "A": None})
+        points = [point for point in tier["points"] if point["used"]]
         if not points:
             continue
-        style = RULES[TIERS.get(name, name) if TIERS.get(name, name) in RULES else None]
+        style = RULES[rule]
         rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("rows", "value"))
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
-        axis.errorbar(rows * 1.08**number, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor,
-                      linestyle="", color=style["color"], marker=style["marker"], markersize=4,
-            capsize=2, label=name)  # fmt: skip
-        known = [part.get("E"), part.get("alpha"), tier.get("A")]
-        if metric == "bits_per_byte" and None not in known:
+        axis.errorbar(rows, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
+                      color=style["color"], marker=style["marker"], markersize=4, capsize=2, label=style["label"])  # fmt: skip
+        if part["alpha"] is not None and tier["A"] is not None:
             at = np.geomspace(rows.min(), rows.max(), 60)
-            axis.plot(at, known[0] + known[2] * at ** -known[1], color=style["color"], linewidth=1)
+            axis.plot(
+                at, as_written(metric, part["E"] + tier["A"] * at ** -part["alpha"]), color=style["color"], linewidth=1
+            )
+    if part["target_loss"] is not None:
+        axis.axhline(as_written(metric, part["target_loss"]), color="#000000", linewidth=0.9, linestyle=(0, (5, 2)),
+                     label="what the claim asks for")  # fmt: skip
     axis.set_xscale("log")
     plain_log_ticks(axis, every)
-    axis.set_xlabel(f"training rows, {short_count(min(every))} to {short_count(max(every))}")
+    axis.set_xlabel("training rows")
     axis.set_title(METRIC_LABELS[metric], loc="left")
+
+
+def as_written(metric: str, loss):
+    """A loss as the metric is shown: the share that fails becomes per cent that pass."""
+    return (1 - loss) * 100 if metric == "task_completion" else loss
 
 
 def kappa_words(kappa: dict | None) -> str:

@@ -1,14 +1,17 @@
-"""Tables of dose and response, the exchange rate, the rank correlation and cost, where they were computed.
+"""Tables of dose and response, curves, the exchange rate, cost, and what the score is worth.
 
-Reads  the analysis (verdict.json's content); every key is optional. `analyze_results.py` calls it.
+Reads  the analysis (verdict.json's content); `analyze_results.py` calls it.
 """
 
-from report_tables import METRIC_NAMES, NONE, show, show_count, show_interval, show_p, table_note
+from finished_runs import DIMENSIONS
+from report_tables import METRIC_NAMES, NONE, interval_words, show, show_count, show_interval, show_p, table_note
 
 
 def make_tables(analysis: dict) -> list[dict]:
     """Every table that has rows, as report_tables.make_tables gives them."""
-    tables = [dose_table(analysis), exchange_table(analysis), correlation_table(analysis), cost_table(analysis)]
+    tables = [dose_table(analysis), exchange_table(analysis), curve_table(analysis), correlation_table(analysis)]
+    tables += [budget_table(analysis), cost_table(analysis), efficiency_table(analysis)]
+    tables += [band_table(analysis), dimension_table(analysis)]
     return [table for table in tables if table["cells"]]
 
 
@@ -27,6 +30,11 @@ def show_rows(value: float | None, interval: list | None = None) -> str:
     return f"{show_count(value)}{ends}"
 
 
+def show_gain(metric: str, value: float | None, interval: list | None = None) -> str:
+    ends = f" {show_interval(metric, *interval, difference=True)}" if interval else ""
+    return f"{show(metric, value, difference=True)}{ends}"
+
+
 def table(analysis: dict, name: str, title: str, note: str, headings: list[str], rows: list[tuple]) -> dict:
     """`rows`: (size, cells, record); each record is given its size and scale."""
     records = [{"size": size, **record, "scale": analysis["sizes"][size]["scale_label"]} for size, _, record in rows]
@@ -36,85 +44,251 @@ def table(analysis: dict, name: str, title: str, note: str, headings: list[str],
     }  # fmt: skip
 
 
+def ends_of(interval: list | None) -> dict:
+    return dict(zip(("low", "high"), interval or (None, None), strict=True))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Dose and response, the trade
+
+
 def dose_table(analysis: dict) -> dict:
     rows = []
     for size, summary in analysis["sizes"].items():
-        for series in summary.get("dose_response") or []:
+        for series in summary["dose_response"]:
             metric, trend = series["metric"], series["trend"]
-            slope, interval = trend.get("slope"), trend.get("interval")
-            shown = show(metric, slope, difference=True)
-            shown += f" {show_interval(metric, *interval, difference=True)}" if interval else ""
-            arms = " < ".join(series["arms"])
+            shown = show_gain(metric, trend["slope"], trend["interval"])
             rows.append((
-                size, [f"{size}, {METRIC_NAMES[metric]}", arms, shown, show_p(trend["p"])],
-                {"metric": metric, "arms": " ".join(series["arms"]), "slope": slope, "p": trend["p"],
-                 "low": interval and interval[0], "high": interval and interval[1]},
+                size, [f"{size}, {METRIC_NAMES[metric]}", " < ".join(series["arms"]), shown, show_p(trend["p"])],
+                {"metric": metric, "arms": " ".join(series["arms"]), "slope": trend["slope"], "p": trend["p"],
+                 **ends_of(trend["interval"])},
             ))  # fmt: skip
-    note = "Linear trend over arms of as many rows, in the order of their scores; positive: better with a higher score"
-    return table(analysis, "dose_response", "Dose and response", note, ["", "arms", "trend", "p"], rows)
+    note = (
+        "Arms of one number of rows in the order of their scores, the worst first; trend: by how much each step is "
+        f"better than the one before, in a straight line through all. {interval_words(analysis)}"
+    )
+    return table(analysis, "dose_response", "Does a higher score help, step by step?", note,
+                 ["", "arms", "trend", "p"], rows)  # fmt: skip
+
+
+def exchange_rows(metric: str, summary: dict) -> list[tuple[str, str, dict]]:
+    """(quantity, value in words, its record) for one metric of one size: fitted, then interpolated."""
+    content, rows = summary["tradeoff"][metric], []
+    found = {"κ: random rows that one ultra row is worth": (content["kappa"], show_number)}
+    found |= {f"rows of {tier} that reach the claim": (part, show_rows) for tier, part in content["n80"].items()}
+    found["R*: passes until repeating wears off"] = (summary["repetition"][metric], show_number)
+    for quantity, (part, words) in found.items():
+        shown = words(part["value"], part["interval"]) if part["identified"] else "not identified"
+        rows.append((quantity, shown, part))
+    plain = content["nonparametric"]
+    for part in plain["kappa"]:
+        rows.append((f"κ at {part['rows']:,} ultra rows, interpolated", censored_words(part, show_number), part))
+    for tier, part in plain["n80"].items():
+        rows.append((f"rows of {tier} that reach the claim, interpolated", censored_words(part, show_rows), part))
+    return rows
+
+
+def censored_words(part: dict, words) -> str:
+    """A value read off between runs, or which way it lies beyond them."""
+    if part["censored"]:
+        edge = part["rows_min"] if part["censored"] == "below" else part["rows_max"]
+        return f"{'under' if part['censored'] == 'below' else 'over'} {words(edge)}"
+    return words(part["value"], part["interval"])
 
 
 def exchange_table(analysis: dict) -> dict:
-    """Kappa and N80, or why they cannot be told."""
+    """Kappa, N80 and R*, fitted and interpolated, or why they cannot be told and which runs would settle it."""
     rows = []
     for size, summary in analysis["sizes"].items():
-        for metric, content in (summary.get("tradeoff") or {}).items():
-            found = {"κ, random rows that one ultra row is worth": content.get("kappa")}
-            found |= {f"N80 of {tier}": part for tier, part in (content.get("n80") or {}).items()}
-            for quantity, part in found.items():
-                if not part:
-                    continue
-                words = show_number if quantity.startswith("κ") else show_rows
-                value = words(part["value"], part["interval"]) if part["identified"] else "not identified"
+        for metric in METRIC_NAMES:
+            for quantity, shown, part in exchange_rows(metric, summary):
                 add = part.get("runs_to_add") or []
-                why = "; ".join(filter(None, [part.get("why"), add and f"add: {', '.join(add)}"])) or NONE
-                low, high = part["interval"] or (None, None)
-                record = {"metric": metric, "quantity": quantity, "value": part["value"], "low": low, "high": high}
-                record |= {"identified": part["identified"], "why": part.get("why"), "runs_to_add": " ".join(add)}
-                rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, value, why], record))
+                reasons = [part.get("why"), add and f"runs that would settle it: {', '.join(add)}"]
+                why = "; ".join(filter(None, reasons)) or NONE
+                record = {"metric": metric, "quantity": quantity, "value": part["value"], **ends_of(part["interval"])}
+                record |= {"identified": part.get("identified"), "why": part.get("why"), "runs_to_add": " ".join(add)}
+                rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, shown, why], record))
     note = (
-        "Curves L = E + A N^-alpha per tier with shared E and alpha. N80: the fewest rows that keep the claimed share "
-        "of medium's gain. Not identified: the runs there are fit any value about as well"
+        "From one curve per tier, L = E + A N^-alpha in the rows N, with E and alpha shared; interpolated: straight "
+        "lines between the runs, over log rows, instead. Intervals of the fit: by how much runs scatter around it; of "
+        "the interpolation: over test examples. Not identified: the runs there are fit any value about as well"
     )
-    return table(
-        analysis, "exchange_rate", "Exchange rate of quality for quantity", note, ["", "", "value", "why"], rows
+    headings = ["", "quantity", "value", "remark"]
+    return table(analysis, "exchange_rate", "What one good row is worth in random rows", note, headings, rows)
+
+
+def curve_table(analysis: dict) -> dict:
+    rows = []
+    for size, summary in analysis["sizes"].items():
+        for metric, part in summary["tradeoff"].items():
+            if part["alpha"] is None:
+                continue
+            test, forms = part["shared_exponent_test"], part["aicc"]
+            known = {name: value for name, value in forms.items() if value is not None}
+            best = min(known, key=known.get).replace("_", " ") if known else "too few runs to tell"
+            interval = part["alpha_interval"]
+            cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", show_number(part["E"]),
+                     show_number(part["alpha"], interval), show_number(part["residual_sd"]), show_p(test["p"]), best]  # fmt: skip
+            record = {"metric": metric, "runs": " ".join(part["runs"]), "E": part["E"], "alpha": part["alpha"]}
+            record |= {"alpha_low": interval[0], "alpha_high": interval[1], "residual_sd": part["residual_sd"]}
+            record |= {"exponent_p": test["p"], **{f"aicc_{name}": value for name, value in forms.items()}}
+            rows.append((size, cells, record))
+    note = (
+        "The curves of ultra and random rows. E: the loss that no number of rows gets under; alpha: how fast rows "
+        "tell; "
+        "scatter: standard deviation of the runs around their curve; p: of one alpha for both tiers against one each "
+        "(F "
+        "test). Best form: by AICc among one exponent, one per tier, one curve for all rows alike, and a constant"
     )
+    headings = ["", "runs", "E", "alpha", "scatter", "p of one alpha", "best form"]
+    return table(analysis, "curves", "The curves behind it", note, headings, rows)
 
 
 def correlation_table(analysis: dict) -> dict:
     rows = []
     for size, summary in analysis["sizes"].items():
-        found = summary.get("rank_correlation") or {}
-        for metric, part in (found if "value" not in found else {"": found}).items():
+        for metric, part in summary["rank_correlation"].items():
             value = show_number(part["value"], part["interval"]) if part["value"] is not None else "not identified"
-            label = f"{size}, {METRIC_NAMES[metric]}" if metric else size
-            record = {"metric": metric, "value": part["value"], "n": part["n"], "why": part.get("why")}
-            record |= dict(zip(("low", "high"), part["interval"] or (None, None), strict=True))
-            rows.append((size, [label, value, f"{part['n']}", part.get("why") or NONE], record))
-    note = "Spearman's rank correlation of a tier's quality with the rows it requires, over as many points as n says"
-    headings = ["", "ρ", "n", "why"]
-    return table(analysis, "rank_correlation", "Quality against required quantity", note, headings, rows)
+            remark = part["why"] or f"over {', '.join(part['tiers'])}"
+            record = {"metric": metric, "value": part["value"], "n": part["n"], "why": part["why"]}
+            record |= ends_of(part["interval"]) | {"tiers": " ".join(part["tiers"])}
+            rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", value, f"{part['n']}", remark], record))
+    note = (
+        "Spearman's rank correlation of a tier's mean score with the rows that it needs for one and the same loss, "
+        "read "
+        "off the curves: negative where quality saves rows. n: tiers it rests on; they share rows and one curve, so "
+        "the "
+        "interval is a rough one"
+    )
+    title = "Do better tiers need fewer rows?"
+    return table(analysis, "rank_correlation", title, note, ["", "ρ", "n", "remark"], rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Cost
+
+
+def budget_table(analysis: dict) -> dict:
+    rows = []
+    for size, summary in analysis["sizes"].items():
+        for metric, steps in summary["cost_frontier"].items():
+            for step in steps:
+                cells = [f"{size}, {METRIC_NAMES[metric]}", show_number(step["from_hours"]), step["run"],
+                         show(metric, step["value"])]  # fmt: skip
+                rows.append((size, cells, {"metric": metric, **step}))
+    note = (
+        "From so many hours on, the best arm by its measured value; neighbours may differ by less than their intervals"
+    )
+    return table(analysis, "budget", "The best arm for a budget", note, ["", "from hours", "arm", "value"], rows)
 
 
 def cost_table(analysis: dict) -> dict:
     rows = []
     for size, summary in analysis["sizes"].items():
-        for item in summary.get("cost") or []:
-            best = item["on_frontier"]
-            best = [metric for metric in METRIC_NAMES if metric in item] if best is True else best or []
-            hours = item.get("total_hours", item["gpu_hours"])
-            per_hour = item.get("per_gpu_hour") or {}
-            shown = [show(metric, item.get(metric)) for metric in METRIC_NAMES]
-            shown += [show(metric, per_hour.get(metric), difference=True) for metric in METRIC_NAMES]
-            cells = [item["run"], show_number(hours), show_count(item["tokens"]), show_count(item["rows"]), *shown]
-            record = {"run": item["run"], "hours": hours, "tokens": item["tokens"], "rows": item["rows"]}
-            record |= {metric: item.get(metric) for metric in METRIC_NAMES}
-            record |= {f"{metric}_per_hour": per_hour.get(metric) for metric in METRIC_NAMES}
-            words = ", ".join(METRIC_NAMES[metric] for metric in best) or NONE
-            rows.append((size, [*cells, words], {**record, "on_frontier": " ".join(best)}))
+        for item in summary["cost"]:
+            best = ", ".join(METRIC_NAMES[metric] for metric in item["on_frontier"]) or NONE
+            cells = [item["run"], item["device"], show_number(item["total_hours"]), show_number(item["scoring_cpu_hours"]),
+                     show_count(item["tokens"]), show_count(item["rows"]),
+                     *[show(metric, item.get(metric)) for metric in METRIC_NAMES], best]  # fmt: skip
+            keys = ["run", "device", "total_hours", "scoring_cpu_hours", "tokens", "rows", *METRIC_NAMES]
+            rows.append(
+                (size, cells, {key: item.get(key) for key in keys} | {"on_frontier": " ".join(item["on_frontier"])})
+            )
     note = (
-        "Hours of the device that trained, scoring included for subsets chosen by score; per hour: gain over the "
-        "anchor per hour; best for its cost: no cheaper run does as well in that metric"
+        "Hours of training on the device, and of filtering the whole pool (reading, deduplicating, scoring) on a CPU "
+        "for "
+        "arms that need a score. Best for its cost: no cheaper arm does as well in that metric"
     )
-    headings = ["run", "hours", "tokens", "rows", "bits per byte ↓", "tasks ↑", "bits per hour", "tasks per hour"]
+    headings = ["arm", "device", "hours", "of them filtering", "tokens", "rows", "bits per byte ↓", "tasks ↑"]
     return table(analysis, "cost", "What it costs", note, [*headings, "best for its cost"], rows)
+
+
+PER = {"per_gpu_hour": "hour", "per_million_tokens": "million tokens", "per_thousand_rows": "thousand rows"}
+
+
+def efficiency_table(analysis: dict) -> dict:
+    rows = []
+    for size, summary in analysis["sizes"].items():
+        for item in summary["cost"]:
+            gains = {(metric, key): item[key].get(metric) for metric in METRIC_NAMES for key in PER}
+            if any(value is not None for value in gains.values()):
+                shown = [show(metric, value, difference=True) for (metric, _), value in gains.items()]
+                record = {f"{metric}_{key}": value for (metric, key), value in gains.items()}
+                rows.append((size, [item["run"], *shown], {"run": item["run"], **record}))
+    note = "Gain over the anchor, which itself has none, divided by hours (filtering included), tokens and rows"
+    headings = ["arm", *[f"{short} per {unit}" for short in ("bits", "tasks") for unit in PER.values()]]
+    return table(analysis, "efficiency", "Gain for its cost", note, headings, rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the score is worth
+
+
+def band_table(analysis: dict) -> dict:
+    """The gain of arms trained on disjoint bands of score, both metrics in a row."""
+    rows = []
+    for size, summary in analysis["sizes"].items():
+        bands = {}
+        for record in summary["score_usefulness"]["bands"]:
+            bands.setdefault(record["arm"], {})[record["metric"]] = record
+        for arm, records in bands.items():
+            shown = [show_gain(metric, records[metric]["gain"], records[metric]["interval"]) if metric in records
+                     else NONE for metric in METRIC_NAMES]  # fmt: skip
+            score = next(iter(records.values()))["score"]
+            record = {"arm": arm, "score": score}
+            for metric, part in records.items():
+                record |= {
+                    metric: part["gain"],
+                    **{f"{metric}_{key}": end for key, end in ends_of(part["interval"]).items()},
+                }
+            rows.append((size, [f"{arm}_{size}", show_number(score), *shown], record))
+    note = f"Gain over the anchor of as many rows from each band of scores, the worst first. {interval_words(analysis)}"
+    headings = ["trained on", "mean score", "gain, bits per byte", "gain, tasks"]
+    return table(analysis, "score_bands", "Gain by the score of the training rows", note, headings, rows)
+
+
+def dimension_table(analysis: dict) -> dict:
+    """Each part of the score: does it order arms of one size by their gain, and on which test rows does ultra gain?"""
+    rows = []
+    for size, summary in analysis["sizes"].items():
+        drops = {}
+        for record in summary["score_usefulness"]["drop_one"]:
+            if record["p"] is not None:
+                drops.setdefault(record["dimension"], []).append(
+                    f"{METRIC_NAMES[record['metric']]} {show_gain(record['metric'], -record['difference'])}"
+                )
+        for name in DIMENSIONS:
+            part = summary["score_usefulness"]["dimensions"][name]
+            ranks = part["rank_correlation"]
+            if all(rank["value"] is None for rank in ranks.values()) and not part["test_bands"]:
+                continue
+            bands = part["test_bands"]
+            ends = [show_gain("bits_per_byte", band["gain"], band["interval"]) for band in (*bands[:1], *bands[-1:])]
+            cells = [f"{size}, {name.replace('_', ' ')}",
+                     *[show_number(ranks[metric]["value"], ranks[metric]["interval"]) for metric in METRIC_NAMES],
+                     f"{ranks['bits_per_byte']['n']}", *(ends or [NONE, NONE]), "; ".join(drops.get(name, [])) or NONE]  # fmt: skip
+            record = {"dimension": name, "arms": ranks["bits_per_byte"]["n"]}
+            record |= {f"rank_correlation_{metric}": ranks[metric]["value"] for metric in METRIC_NAMES}
+            record |= {f"gain_test_band_{band['band']}": band["gain"] for band in bands}
+            rows.append((size, cells, record))
+    of = next((part["test_bands_of"] for summary in analysis["sizes"].values()
+               for part in summary["score_usefulness"]["dimensions"].values() if part["test_bands"]), None)  # fmt: skip
+    note = (
+        "ρ: rank correlation, over arms of ultra's number of rows and passes, of their rows' mean score with their "
+        "result; "
+        "n: those arms, few and overlapping. "
+        + (f"Test rows: advantage of {of[0]} over {of[1]} in bits per byte on the fifth of held-out rows that scores "
+           "lowest and highest. " if of else "")
+        + "Dropped: how much better ultra is than rows picked without that part of the score, where such an arm was run"
+    )  # fmt: skip
+    headings = [
+        "",
+        "ρ with bits per byte gain",
+        "ρ with tasks",
+        "n",
+        "lowest test rows",
+        "highest test rows",
+        "dropped",
+    ]
+    title = "Which part of the score predicts usefulness?"
+    return table(analysis, "score_dimensions", title, note, headings, rows)

@@ -41,9 +41,11 @@ def test_few_units_widen_as_students_t_does():
 
 
 def test_seed_spread_by_hand():
-    spread = statistics.seed_spread(np.array([1.0, 3.0, 5.0]), [[0, 1], [2]])
-    assert spread == {"degrees": 1, "sd": pytest.approx(np.sqrt(2))}
-    assert statistics.seed_spread(np.array([1.0]), [[0]]) == {"degrees": 0, "sd": None}
+    draws = np.array([[1.0, 2.0, 9.0], [1.0, 4.0, 0.0]])  # the first two move apart by 1 around their mean
+    spread = statistics.seed_spread(np.array([1.0, 3.0, 5.0]), [[0, 1], [2]], draws)
+    expected = {"degrees": 1, "sd": pytest.approx(np.sqrt(2)), "sd_of_examples": pytest.approx(np.sqrt(0.5))}
+    assert spread == expected
+    assert statistics.seed_spread(np.array([1.0]), [[0]], draws[:, :1]) == statistics.NO_SPREAD
 
 
 @pytest.mark.parametrize(
