@@ -3,12 +3,14 @@
     python analyze_results.py ./results/
     python analyze_results.py ./results/ --output_dir ./analysis/
     python analyze_results.py ./results/ --compare ultra_10k_500M random_10k_500M
+    python analyze_results.py ./results/ --compare ultra_10k my_subset/
 
 Reads  <results>/*/train_results.json and what stands beside it (evaluation/, quality_analysis/, generation_analysis/),
        <results>/scores/ and <results>/subsets/*.json. Any of it may be missing: what cannot be used is named.
 Writes <results>/analysis/ (or --output_dir): verdict.json (every number with its interval, n and method), tables/
        (CSV, Markdown, LaTeX), figures/ (PNG, SVG), report.html (one self-contained page), report.md, summary.md,
-       generations.html (the models' answers side by side). With --compare only compare_<A>_vs_<B>.html, .md and .json.
+       generations.html (the models' answers side by side). With --compare only compare_<A>_vs_<B>.html, .md and .json:
+       of two experiments, or of two subsets (names in <results>/subsets/, or folders saved by `datasets`).
 
 The claim is tested for each model size and metric by T = m_ultra - 0.8 m_medium - 0.2 m_anchor > 0, at one-sided 95% by
 a paired bootstrap over task families or sources where there are enough of them, else over instructions or examples;
@@ -26,14 +28,17 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
                      per byte, or the share of prompts that fail
   repetition[metric] R* of effective rows {value, interval, identified, why, runs_to_add}
   rank_correlation[metric]   quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
-  cost               [{run, gpu_hours (training), scoring_cpu_hours, total_hours, tokens, rows, <metric>, device,
-                     gain {metric}, per_gpu_hour {metric}, per_million_tokens, per_thousand_rows,
-                     on_frontier [metric]}]
+  cost               one per arm, means of its seeds [{run, arm, seeds, device, gpu_hours (training),
+                     scoring_cpu_hours, total_hours, tokens, rows, <metric>, gain {metric}, per_gpu_hour {metric},
+                     per_million_tokens, per_thousand_rows, on_frontier [metric]}]
   cost_frontier[metric]      [{from_hours, run, value}]: the best run from each budget on
   score_usefulness   bands [{arm, metric, score, gain, interval}], dimensions {name: {rank_correlation {metric},
                      test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]
-  seeds[metric]      spread between seeds {degrees, sd, runs_per_arm, why}
+  seeds[metric]      spread between seeds {degrees, sd, sd_of_examples (its part by test examples), runs_per_arm, why}
+  arms[metric]       {arm: the mean of its seeds {value, low, high, n, method, rows, seeds, runs}}
+  resampling[metric] what the bootstrap drew {unit, clusters, effective_clusters, seeds, method}
   missing            planned experiments that are not there
+`verdict` is about `verdict_sizes`: 500M and 1B, or, without any run of these, the sizes that stand in for them.
 Each entry of `runs` also has base_arm and seed; a repeat with another seed is an arm of its own there (ultra_10k_s1).
 """
 
@@ -62,10 +67,13 @@ def main() -> None:
     add_results_dir(parser)
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
-    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only compare these two experiments")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only these two experiments, or two subsets")
     args = parser.parse_args()
     results = Path(args.results or args.results_dir)
     output = Path(args.output_dir or results / "analysis")
+    if args.compare and are_subsets(results, args.compare):
+        compare_subsets(results, args.compare, require_writable(output))
+        return
     runs, left_out = load_runs(results)
     require_writable(output)
     if args.compare:
@@ -78,17 +86,56 @@ def main() -> None:
 
 def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:
     """Write and print the paired comparison of two experiments."""
+    import experiment_comparison as pairs
+
+    chosen = [pairs.pick_run(runs, name, left_out) for name in names]
+    comparison = compare_runs(runs, *chosen)
+    comparison["provenance"] = lasting_provenance(chosen)
+    comparison = round_numbers(comparison)
+    said = pairs.verdict_sentence(comparison), pairs.cautions(comparison), [pairs.comparison_table(comparison)]
+    page = pairs.write_comparison(comparison, *said, output)
+    print(pairs.comparison_text(comparison, *said))
+    print(page)
+
+
+def compare_runs(runs: list[dict], first: dict, second: dict) -> dict:
+    """The comparison of two loaded runs, less its provenance. Raises UserError where they took different tests."""
     import experiment_comparison
 
-    first, second = (experiment_comparison.pick_run(runs, name, left_out) for name in names)
     experiment_comparison.require_comparable(first, second)
     records = compare_pair(runs, first["experiment"], second["experiment"], CLAIM)
     labels = [scale_words(run["train"]) for run in (first, second)]
-    comparison = experiment_comparison.make_comparison(first, second, records, labels)
-    comparison["provenance"] = lasting_provenance([first, second])
+    return experiment_comparison.make_comparison(first, second, records, labels)
+
+
+def are_subsets(results: Path, names: list[str]) -> bool:
+    """Whether both names are of subsets. Raises UserError where one is and the other is none."""
+    import subset_comparison
+
+    found = [subset_comparison.find_subset(results, name) for name in names]
+    if any(found) and not all(found):
+        subset, other = names if found[0] else names[::-1]
+        raise UserError(f"--compare: {subset} is a subset and {other} is none; name two experiments or two subsets")
+    return all(found)
+
+
+def compare_subsets(results: Path, names: list[str], output: Path) -> None:
+    """Write and print two subsets side by side, with the runs of equal size that trained on them."""
+    import experiment_comparison
+    import subset_comparison
+
+    runs = load_runs(results)[0] if any(results.glob("*/train_results.json")) else []
+    chosen = [[run for run in runs if run["arm"] == run["subset"] == name and not run["seed"]] for name in names]
+    pairs = [(first, second) for first in chosen[0] for second in chosen[1] if first["size"] == second["size"]]
+    trained = [compare_runs(runs, *pair) for pair in pairs if names[0] != names[1]]
+    scale = ", ".join(dict.fromkeys(pair["scale_label"] for pair in trained)) or None
+    comparison = subset_comparison.make_comparison(results, names, trained, scale)
+    comparison["provenance"] = lasting_provenance([run for pair in pairs for run in pair])
     comparison = round_numbers(comparison)
-    page = experiment_comparison.write_comparison(comparison, output)
-    print(experiment_comparison.comparison_text(comparison))
+    said = subset_comparison.sentence(comparison), subset_comparison.cautions(comparison)
+    said += (subset_comparison.tables_of(comparison),)
+    page = experiment_comparison.write_comparison(comparison, *said, output)
+    print(experiment_comparison.comparison_text(comparison, *said))
     print(page)
 
 

@@ -167,48 +167,49 @@ def comparison_table(comparison: dict) -> dict:
     }
 
 
-def write_comparison(comparison: dict, output: Path) -> Path:
-    """Write the three files, the JSON last; returns the page's path."""
+def write_comparison(comparison: dict, words: str, points: list[str], tables: list[dict], output: Path) -> Path:
+    """Write page, Markdown and JSON, the JSON last; returns the page's path. `words`: what the comparison says."""
     first, second = (safe_name(comparison["config"][key]) for key in ("first", "second"))
     page, text, marker = (output / f"compare_{first}_vs_{second}.{suffix}" for suffix in ("html", "md", "json"))
     clear(marker, page, text)
-    write_text(text, comparison_markdown(comparison))
-    write_text(page, comparison_html(comparison))
+    write_text(text, comparison_markdown(comparison, words, points, tables))
+    write_text(page, comparison_html(comparison, words, points, tables))
     write_json(marker, comparison)
     return page
 
 
 def safe_name(text: str) -> str:
-    return re.sub(r"[^\w.-]", "_", text)
+    return re.sub(r"[^\w.-]", "_", text.strip("/"))
 
 
-def comparison_text(comparison: dict) -> str:
-    table = comparison_table(comparison)
-    points = "\n".join(cautions(comparison))
-    scale = comparison["scale_label"]
-    return f"{text_table(table['headings'], table['cells'])}\n\n{scale}\n\n{verdict_sentence(comparison)}\n{points}\n"
+def title_of(comparison: dict) -> str:
+    return f"{comparison['config']['first']} against {comparison['config']['second']}"
 
 
-def comparison_markdown(comparison: dict) -> str:
-    first, second = comparison["config"]["first"], comparison["config"]["second"]
-    points = "\n".join(f"- {markdown_text(point)}" for point in cautions(comparison))
-    title = markdown_text(f"{first} against {second}")
-    sentence = markdown_text(verdict_sentence(comparison))
-    return f"# {title}\n\n**{sentence}**\n\n{markdown_table(comparison_table(comparison))}\n{points}\n"
+def comparison_text(comparison: dict, words: str, points: list[str], tables: list[dict]) -> str:
+    shown = "\n\n".join(text_table(table["headings"], table["cells"]) for table in tables)
+    listed = "\n".join(points)
+    return f"{shown}\n\n{comparison['scale_label']}\n\n{words}\n{listed}\n"
 
 
-def comparison_html(comparison: dict) -> str:
+def comparison_markdown(comparison: dict, words: str, points: list[str], tables: list[dict]) -> str:
+    listed = "\n".join(f"- {markdown_text(point)}" for point in points)
+    shown = "\n".join(markdown_table(table) for table in tables)
+    return f"# {markdown_text(title_of(comparison))}\n\n**{markdown_text(words)}**\n\n{shown}\n{listed}\n"
+
+
+def comparison_html(comparison: dict, words: str, points: list[str], tables: list[dict]) -> str:
     """One page that needs nothing beside it. Everything from data is escaped by the template engine."""
     import jinja2
 
     strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
-    first, second = comparison["config"]["first"], comparison["config"]["second"]
     return environment.from_string(HEAD + STYLE_SHEET + BODY).render(
-        title=f"{first} against {second}",
-        sentence=verdict_sentence(comparison),
-        table=comparison_table(comparison),
-        cautions=cautions(comparison),
+        title=title_of(comparison),
+        sentence=words,
+        tables=tables,
+        cautions=points,
+        contrasts=comparison.get("contrasts", []),
         comparison=comparison,
     )
 
@@ -220,6 +221,8 @@ BODY = """</style>
 <h1>{{ title }}</h1>
 <p class="scale">{{ comparison.scale_label }}</p>
 <p class="lead"><strong>{{ sentence }}</strong></p>
+{% for table in tables %}
+<h2>{{ table.title }}</h2>
 <div class="scroll" role="region" aria-label="{{ table.title }}" tabindex="0"><table>
 <thead><tr>{% for heading in table.headings %}<th scope="col">{{ heading }}</th>{% endfor %}</tr></thead>
 <tbody>
@@ -228,10 +231,11 @@ BODY = """</style>
 {% endfor %}
 </tbody></table></div>
 <p class="note">{{ table.note }}</p>
+{% endfor %}
 <h2>Before you conclude</h2>
 <ul>{% for point in cautions %}<li>{{ point }}</li>{% endfor %}</ul>
 <h2>Where the numbers come from</h2>
-<ul>{% for record in comparison.contrasts %}
+<ul>{% for record in contrasts %}
 <li>{{ record.metric.replace('_', ' ') }}: {{ record.test }}; n = {{ '{:,}'.format(record.n) }}</li>{% endfor %}</ul>
 {% if comparison.provenance %}
 <ul class="hash">{% for name, hash in comparison.provenance.inputs.items() %}<li>{{ name }} {{ hash[:12] }}</li>

@@ -116,13 +116,19 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples
         capital=capital,
         demo_note=DEMO_NOTE,
         model_words=model_words,
+        wordy=wordy_columns,
     )
+
+
+def wordy_columns(table: dict) -> list[int]:
+    """The columns, after the first, whose cells are sentences: they wrap and stand to the left."""
+    columns = range(1, len(table["headings"]))
+    return [column for column in columns if any(len(row[column]) > 44 for row in table["cells"])]
 
 
 # Each section with the names that its figures and tables start with.
 SECTIONS = {
-    "How much of the gain is kept": ["retention"],
-    "Performance against rows": ["performance"],
+    "How much of the gain is kept": ["retention", "performance"],
     "Is it quality, or only luck, length or more passes?": ["contrasts", "dose_response"],
     "The trade of quality against quantity": ["tradeoff", "exchange_rate", "curves", "rank_correlation"],
     "What it costs": ["pareto", "budget", "cost", "efficiency"],
@@ -216,7 +222,8 @@ BODY = """</style>
 <tbody>
 {% for row in table.cells %}
 <tr><th scope="row">{{ row[0] }}</th>
-{%- for cell in row[1:] %}<td{{ ' class="words"' | safe if cell | length > 44 }}>{{ cell }}</td>{% endfor %}</tr>
+{%- for cell in row[1:] %}<td{{ ' class="words"' | safe if loop.index in wordy(table) }}>{{ cell }}</td>{% endfor %}
+</tr>
 {% endfor %}
 </tbody></table></div>
 <p class="note">{{ table.note }}</p>

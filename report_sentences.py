@@ -115,12 +115,14 @@ def controls_words(size: str, summary: dict, named: bool) -> str | None:
 
 
 def readings_words(contrasts: list[dict]) -> str:
-    """Such as "better in both metrics", or "better in task completion and not clearly other in bits per byte"."""
+    """Such as "better in both metrics", or "better in bits per byte and worse in task completion"."""
     by_reading = {}
     for contrast in contrasts:
-        by_reading.setdefault(READING_WORDS[reading_of(contrast)], []).append(METRIC_NAMES[contrast["metric"]])
+        by_reading.setdefault(reading_of(contrast), []).append(METRIC_NAMES[contrast["metric"]])
+    if list(by_reading) == ["not distinguishable"]:
+        return "not detectably better or worse"
     names = {word: "both metrics" if len(metrics) > 1 else metrics[0] for word, metrics in by_reading.items()}
-    return join_words([f"{word} in {metrics}" for word, metrics in names.items()])
+    return join_words([f"{READING_WORDS[word]} in {metrics}" for word, metrics in names.items()])
 
 
 READING_WORDS = {"better": "better", "worse": "worse", "not distinguishable": "not detectably other"}
@@ -145,31 +147,36 @@ def control_contrasts(summary: dict) -> list[dict]:
 
 def glossary(analysis: dict) -> list[tuple[str, str]]:
     """(term, meaning) of what a reader meets first, with the numbers of this study."""
-    claim, names = analysis["config"]["claim"], analysis["config"]["claim"]
-    facts = {arm: arm_facts(analysis, arm) for arm in (claim["ultra"], claim["medium"], claim["anchor"], claim["base"])}
-    share = f"{claim['retention']:g}"
+    claim = analysis["config"]["claim"]
+    ultra, medium, anchor, base = arms = [claim[role] for role in ("ultra", "medium", "anchor", "base")]
+    facts = {arm: arm_facts(analysis, arm) for arm in arms}
     terms = [
-        (names["ultra"], f"the best-scored rows of the cleaned pool{facts[claim['ultra']]}"),
-        (names["medium"], f"a hundred times as many rows, the best-scored again{facts[claim['medium']]}; it holds "
-                          f"{names['ultra']}, so its mean quality is lower but its best rows are the same"),
-        (names["anchor"], f"the anchor{facts[claim['anchor']]}: random rows, enough to learn the format and little else"),
-        (names["base"], "the model before this training"),
+        (ultra, f"the best-scored rows of the cleaned pool{facts[ultra]}"),
+        (
+            medium,
+            f"a hundred times as many rows, the best-scored again{facts[medium]}; those of {ultra} are among them, the "
+            "others score lower",
+        ),
+        (anchor, f"the anchor{facts[anchor]}: random rows, enough to learn the format and little else"),
+        (base, "the model before this training"),
         ("bits per byte", "how many bits the model needs to predict a byte of a held-out response; lower is better"),
         ("task completion", "share of prompts whose answer a program finds right; higher is better"),
-        ("gain kept, R", f"({names['ultra']} − {names['anchor']}) / ({names['medium']} − {names['anchor']}), with a "
-                         "95% "
-                         "interval in brackets; shown only where the divisor is clear of zero"),
-        ("supported, refuted", f"T = ultra − {share} medium − {1 - claim['retention']:.1g} anchor is above zero by its "
-                               f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in "
-                               "between: "
-                               "inconclusive. A size needs support in both metrics, and one refutation refutes it"),
-    ]  # fmt: skip
-    terms = [term for term in terms if term[0] != claim["base"] or facts[claim["base"]]]
-    label = analysis["scale_label"]
+        (
+            "gain kept, R",
+            f"({ultra} − {anchor}) / ({medium} − {anchor}), with a 95% interval in brackets; shown only where the "
+            "divisor is clear of zero",
+        ),
+        (
+            "supported, refuted",
+            f"T = ultra − {claim['retention']:g} medium − {1 - claim['retention']:.1g} anchor is above zero by its "
+            f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in between: inconclusive. A "
+            "size needs support in both metrics, and one refutation refutes it",
+        ),
+    ]
+    terms = [term for term in terms if term[0] != base or facts[base]]
+    label = analysis["scale_label"].split(", ")[-1]
     if "1:" in label:
-        terms.append((label.split(", ")[-1], "the pool is too small for a million rows: every subset has this share "
-                                             "of the "
-                                             "rows that its name says"))  # fmt: skip
+        terms.append((label, "the pool is too small for a million rows: a subset has this share of what its name says"))
     return terms
 
 
@@ -225,6 +232,9 @@ def limits(analysis: dict) -> list[str]:
     return points
 
 
+FLOOR = 0.05  # a metric this near to its end says little
+
+
 def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
     """What a stand-in model, a small scale and a medium that is most of the pool mean."""
     points, claim = [], analysis["config"]["claim"]
@@ -240,6 +250,12 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
             f"The {size} model starts from random weights: it learns language and tasks from these rows alone, which "
             "asks "
             "for many of them. A pretrained model may need far fewer, so this is a hard case for the claim."
+        )
+    tasks = [item["value"] for item in summary["arms"]["task_completion"].values()]
+    if tasks and max(tasks) < FLOOR:
+        points.append(
+            f"{size}: no model completes {FLOOR:.0%} of the tasks (the best {max(tasks):.1%}): the suite is too hard "
+            "for it, and task completion can hardly tell its subsets apart, whatever they are worth."
         )
     ultra, medium = (runs.get(claim[role]) for role in ("ultra", "medium"))
     if ultra and medium and ultra["tokens"] and medium["tokens"]:

@@ -61,7 +61,9 @@ def show_p(value: float | None) -> str:
 def show_seconds(seconds: float | None) -> str:
     if seconds is None:
         return NONE
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def show_count(value: float | None) -> str:

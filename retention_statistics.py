@@ -18,7 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from reference_distributions import t_quantile
+from reference_distributions import f_tail, t_quantile
 
 MIN_UNITS = 10  # effective families or sources: with fewer, their resampling is no measure of how they differ
 MIN_EXAMPLES = 30  # below this a percentile bootstrap promises more than it holds, and no verdict is given
@@ -300,10 +300,16 @@ def sign_flip_p_values(differences: np.ndarray, draws: int, seed: int) -> list[f
     return ((1 + as_extreme) / (1 + draws)).tolist()
 
 
-def bootstrap_p(draws: np.ndarray) -> float:
-    """Two-sided p of a difference from its bootstrap draws: twice the smaller share beyond zero (Efron 1979)."""
+def bootstrap_p(draws: np.ndarray, units: float | None = None) -> float:
+    """Two-sided p of a difference from its bootstrap draws: twice the smaller share beyond zero (Efron 1979).
+
+    Of few `units` it is read off Student's t, as their intervals are (`expanded_tail`).
+    """
     beyond = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
-    return min(1.0, 2 * (1 + beyond) / (1 + len(draws)))
+    p = min(1.0, 2 * (1 + beyond) / (1 + len(draws)))
+    if units is None or p == 1:
+        return p
+    return f_tail(NormalDist().inv_cdf(1 - p / 2) ** 2 * (units - 1) / units, 1, units - 1)
 
 
 def holm(p_values: list[float]) -> list[float]:

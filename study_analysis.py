@@ -334,7 +334,8 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
             if scores["unit"] == "example":
                 p, test = result["p_mcnemar"], "exact McNemar"
         if scores["spread"]["degrees"]:
-            p, test = statistics.bootstrap_p(draws), "bootstrap over units and seeds"
+            p = statistics.bootstrap_p(draws, scores["units"])
+            test = f"bootstrap over {unit_words(scores)} and seeds, {claim['bootstrap_draws']} draws"
         results.append({**result, "p": p, "test": test, "method": test})
     return results
 

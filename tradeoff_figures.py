@@ -21,7 +21,7 @@ from report_figures import (
 from report_tables import METRIC_NAMES, arm_records, interval_words, show_p
 
 CURVES = {"ultra": "top", "random": "random"}  # the tiers with a curve, and how they are drawn
-SERIES = {"tiers_100k": "100K rows", "bands": "bands of score"}
+SERIES = {"tiers_100k": "Low, random and high scores", "bands": "Bands of score"}
 
 
 def draw_figures(analysis: dict, folder: Path) -> list[dict]:
@@ -34,7 +34,9 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
         for size, summary in analysis["sizes"].items():
             note, bars = scale_note(analysis, size), interval_words(analysis)
             records = {run["arm"]: run for run in arm_records(analysis, size)}
-            figures.append(draw_doses(summary["dose_response"], size, note, bars, folder))
+            for name in SERIES:
+                series = [part for part in summary["dose_response"] if part["name"] == name]
+                figures.append(draw_doses(name, series, size, note, bars, folder))
             figures.append(draw_pareto(summary["cost"], records, size, note, bars, folder))
             figures.append(draw_curves(summary["tradeoff"], records, size, note, folder))
     return [figure for figure in figures if figure]
@@ -52,11 +54,10 @@ def factor_of(metric: str) -> int:
     return 100 if metric == "task_completion" else 1
 
 
-def draw_doses(series: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:
+def draw_doses(name: str, series: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:
     """Each series of arms of one number of rows, from the lowest-scored to the highest, with the trend's p."""
     if not series:
         return None
-    series = sorted(series, key=lambda part: list(SERIES).index(part["name"]))
     figure, axes = panels(len(series))
     for axis, part in zip(axes, series, strict=True):
         factor = factor_of(part["metric"])
@@ -82,7 +83,7 @@ def draw_doses(series: list[dict], size: str, note: str, bars: str, folder: Path
         for part in series
     )
     return save(
-        figure, folder, f"dose_response_{size}", f"Dose and response, {size}",
+        figure, folder, f"dose_response_{name}_{size}", f"{SERIES[name]}, {size}",
         f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: {bars}.", alt,
     )  # fmt: skip
 
@@ -141,9 +142,11 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     axis.step([item["total_hours"] for item in best], [item[metric] * factor for item in best], where="post",
               color="#333333", linewidth=0.8, linestyle="--", zorder=0)  # fmt: skip
     down = metric == "bits_per_byte"
-    for number, item in enumerate(best, start=1):  # on the side that no worse arm can be on
-        axis.annotate(f"{number}", (item["total_hours"], item[metric] * factor), xytext=(-4, -6 if down else 6),
-                      textcoords="offset points", fontsize=7, ha="right", va="center", fontweight="bold")  # fmt: skip
+    for number, item in enumerate(best, start=1):  # on the side that no better arm can be on; two of like cost apart
+        beside = number > 1 and item["total_hours"] < 1.2 * best[number - 2]["total_hours"]
+        axis.annotate(f"{number}", (item["total_hours"], item[metric] * factor), fontsize=7, fontweight="bold",
+                      xytext=(5 if beside else -4, -6 if down else 6), textcoords="offset points", va="center",
+                      ha="left" if beside else "right")  # fmt: skip
     axis.set_xscale("log")
     hours = [item["total_hours"] for item in items]
     axis.xaxis.set_major_locator(LogLocator(subs=(1,) if max(hours) / min(hours) > 100 else (1, 3)))
@@ -185,7 +188,8 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
         axis.errorbar(rows, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
-                      color=style["color"], marker=style["marker"], markersize=4, capsize=2, label=style["label"])  # fmt: skip
+                      color=style["color"], marker=style["marker"], markersize=4, capsize=2,
+                      label=style["label"])  # fmt: skip
         if part["alpha"] is not None and tier["A"] is not None:
             at = np.geomspace(rows.min(), rows.max(), 60)
             axis.plot(

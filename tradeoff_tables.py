@@ -4,7 +4,18 @@ Reads  the analysis (verdict.json's content); `analyze_results.py` calls it.
 """
 
 from finished_runs import DIMENSIONS
-from report_tables import METRIC_NAMES, NONE, interval_words, show, show_count, show_interval, show_p, table_note
+from report_tables import (
+    METRIC_NAMES,
+    NONE,
+    interval_words,
+    show,
+    show_count,
+    show_interval,
+    show_p,
+    show_seconds,
+    table_note,
+)
+from training_configs import ALL_EXPERIMENTS, split_seed
 
 
 def make_tables(analysis: dict) -> list[dict]:
@@ -96,6 +107,15 @@ def censored_words(part: dict, words) -> str:
     return words(part["value"], part["interval"])
 
 
+def settle_words(names: list[str]) -> str:
+    """The runs that would settle it; whether the study plans them, or they have to be added to its settings."""
+    planned = [name for name in names if split_seed(name)[0] in ALL_EXPERIMENTS]
+    other = [name for name in names if name not in planned]
+    parts = [f"runs that would settle it: {', '.join(planned)}"] if planned else []
+    parts += [f"to be added to training_configs.py and run: {', '.join(other)}"] if other else []
+    return "; ".join(parts)
+
+
 def exchange_table(analysis: dict) -> dict:
     """Kappa, N80 and R*, fitted and interpolated, or why they cannot be told and which runs would settle it."""
     rows = []
@@ -103,8 +123,7 @@ def exchange_table(analysis: dict) -> dict:
         for metric in METRIC_NAMES:
             for quantity, shown, part in exchange_rows(metric, summary):
                 add = part.get("runs_to_add") or []
-                reasons = [part.get("why"), add and f"runs that would settle it: {', '.join(add)}"]
-                why = "; ".join(filter(None, reasons)) or NONE
+                why = "; ".join(filter(None, [part.get("why"), add and settle_words(add)])) or NONE
                 record = {"metric": metric, "quantity": quantity, "value": part["value"], **ends_of(part["interval"])}
                 record |= {"identified": part.get("identified"), "why": part.get("why"), "runs_to_add": " ".join(add)}
                 rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, shown, why], record))
@@ -127,8 +146,8 @@ def curve_table(analysis: dict) -> dict:
             known = {name: value for name, value in forms.items() if value is not None}
             best = min(known, key=known.get).replace("_", " ") if known else "too few runs to tell"
             interval = part["alpha_interval"]
-            cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", show_number(part["E"]),
-                     show_number(part["alpha"], interval), show_number(part["residual_sd"]), show_p(test["p"]), best]  # fmt: skip
+            shown = [show_number(part["E"]), show_number(part["alpha"], interval), show_number(part["residual_sd"])]
+            cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", *shown, show_p(test["p"]), best]
             record = {"metric": metric, "runs": " ".join(part["runs"]), "E": part["E"], "alpha": part["alpha"]}
             record |= {"alpha_low": interval[0], "alpha_high": interval[1], "residual_sd": part["residual_sd"]}
             record |= {"exponent_p": test["p"], **{f"aicc_{name}": value for name, value in forms.items()}}
@@ -173,13 +192,13 @@ def budget_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for metric, steps in summary["cost_frontier"].items():
             for step in steps:
-                cells = [f"{size}, {METRIC_NAMES[metric]}", show_number(step["from_hours"]), step["run"],
+                cells = [f"{size}, {METRIC_NAMES[metric]}", show_seconds(step["from_hours"] * 3600), step["run"],
                          show(metric, step["value"])]  # fmt: skip
                 rows.append((size, cells, {"metric": metric, **step}))
     note = (
-        "From so many hours on, the best arm by its measured value; neighbours may differ by less than their intervals"
+        "From so much time on, the best arm by its measured value; neighbours may differ by less than their intervals"
     )
-    return table(analysis, "budget", "The best arm for a budget", note, ["", "from hours", "arm", "value"], rows)
+    return table(analysis, "budget", "The best arm for a budget", note, ["", "from", "arm", "value"], rows)
 
 
 def cost_table(analysis: dict) -> dict:
@@ -187,19 +206,20 @@ def cost_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for item in summary["cost"]:
             best = ", ".join(METRIC_NAMES[metric] for metric in item["on_frontier"]) or NONE
-            cells = [item["run"], item["device"], show_number(item["total_hours"]), show_number(item["scoring_cpu_hours"]),
-                     show_count(item["tokens"]), show_count(item["rows"]),
-                     *[show(metric, item.get(metric)) for metric in METRIC_NAMES], best]  # fmt: skip
+            times = [show_seconds(item[key] * 3600) for key in ("total_hours", "scoring_cpu_hours")]
+            shown = [show(metric, item.get(metric)) for metric in METRIC_NAMES]
+            counts = [show_count(item["tokens"]), show_count(item["rows"])]
+            cells = [item["run"], item["device"], *times, *counts, *shown, best]
             keys = ["run", "device", "total_hours", "scoring_cpu_hours", "tokens", "rows", *METRIC_NAMES]
             rows.append(
                 (size, cells, {key: item.get(key) for key in keys} | {"on_frontier": " ".join(item["on_frontier"])})
             )
     note = (
-        "Hours of training on the device, and of filtering the whole pool (reading, deduplicating, scoring) on a CPU "
+        "Time of training on the device, and of filtering the whole pool (reading, deduplicating, scoring) on a CPU "
         "for "
         "arms that need a score. Best for its cost: no cheaper arm does as well in that metric"
     )
-    headings = ["arm", "device", "hours", "of them filtering", "tokens", "rows", "bits per byte ↓", "tasks ↑"]
+    headings = ["arm", "device", "time", "of it filtering", "tokens", "rows", "bits per byte ↓", "tasks ↑"]
     return table(analysis, "cost", "What it costs", note, [*headings, "best for its cost"], rows)
 
 
@@ -264,9 +284,9 @@ def dimension_table(analysis: dict) -> dict:
                 continue
             bands = part["test_bands"]
             ends = [show_gain("bits_per_byte", band["gain"], band["interval"]) for band in (*bands[:1], *bands[-1:])]
-            cells = [f"{size}, {name.replace('_', ' ')}",
-                     *[show_number(ranks[metric]["value"], ranks[metric]["interval"]) for metric in METRIC_NAMES],
-                     f"{ranks['bits_per_byte']['n']}", *(ends or [NONE, NONE]), "; ".join(drops.get(name, [])) or NONE]  # fmt: skip
+            shown = [show_number(ranks[metric]["value"], ranks[metric]["interval"]) for metric in METRIC_NAMES]
+            shown += [f"{ranks['bits_per_byte']['n']}", *(ends or [NONE, NONE])]
+            cells = [f"{size}, {name.replace('_', ' ')}", *shown, "; ".join(drops.get(name, [])) or NONE]
             record = {"dimension": name, "arms": ranks["bits_per_byte"]["n"]}
             record |= {f"rank_correlation_{metric}": ranks[metric]["value"] for metric in METRIC_NAMES}
             record |= {f"gain_test_band_{band['band']}": band["gain"] for band in bands}

@@ -22,7 +22,7 @@ ARMS = {
     "random_100k": (0.42, 0.835, 100_000, 1),
     "medium_1M": (0.52, 0.80, 1_000_000, 1),
 }
-SIZE_SHIFT = {"500M": 0.0, "1B": 0.08, "demo": -0.05}
+SIZE_SHIFT = {"500M": 0.0, "1B": 0.08, "small": -0.1, "demo": -0.05}
 
 
 def write_arrow(folder: Path, columns: dict) -> None:
@@ -83,7 +83,7 @@ class FakeStudy:
              "loss": float(level * 2 + 3 * step**-0.6 + self.rng.normal(0, 0.03))}
             for step in at
         ]  # fmt: skip
-        parameters = {"500M": 401_000_000, "1B": 1_028_000_000, "demo": 905_000}[config["size"]]
+        parameters = {"500M": 401_000_000, "1B": 1_028_000_000, "small": 1_400_000, "demo": 905_000}[config["size"]]
         write_json(
             folder / "train_results.json",
             {
@@ -189,44 +189,3 @@ def write_study(folder, sizes=("500M", "1B"), arms=tuple(ARMS), **settings) -> F
             study.write_run(arm, size)
     study.write_pool()
     return study
-
-
-def add_computed_keys(analysis: dict, size: str) -> None:
-    """Simulated dose and response, exchange rate, correlation and cost of one size, as verdict.json holds them."""
-    arms = ["low_100k", "random_100k", "high_100k"]
-    runs = {run["arm"]: run for run in analysis["runs"] if run["size"] == size}
-    doses, tradeoff, correlation = [], {}, {}
-    for metric in ("bits_per_byte", "task_completion"):
-        values = [{"arm": arm, "rows": 2_000, "score": None, **pick(runs[arm]["metrics"][metric])} for arm in arms]
-        trend = {"statistic": 9.1, "slope": 0.04, "interval": [0.03, 0.05], "p": 0.0001}
-        doses.append({"name": "100k", "arms": arms, "metric": metric, "values": values, "trend": trend})
-        tiers = {}
-        for tier, names in {"ultra": ["ultra_1k", "ultra_10k"], "random": ["random_1k", "random_10k"]}.items():
-            found = [(runs[name], runs[name]["metrics"][metric]) for name in names]
-            points = [
-                {"rows": run["rows"], "value": shown["value"], "interval": [shown["low"], shown["high"]],
-                 "run": run["experiment"]} for run, shown in found
-            ]  # fmt: skip
-            tiers[tier] = {"points": points, "A": 0.5}
-        kappa = {"value": 9.5, "interval": [4.2, 21.0], "identified": True, "why": None, "runs_to_add": []}
-        none = {"value": None, "interval": [None, None], "identified": False, "why": "the likelihood is flat"}
-        kappa = kappa if metric == "bits_per_byte" else {**none, "runs_to_add": ["random_30k_500M"]}
-        n80 = {
-            "ultra": {"value": 5_200.0, "interval": [2_000.0, None], "identified": True, "why": None},
-            "random": none,
-        }
-        tradeoff[metric] = {"tiers": tiers, "E": 0.7, "alpha": 0.3, "kappa": kappa, "n80": n80}
-        correlation[metric] = {"value": None, "interval": [None, None], "n": 2, "why": "two tiers are too few"}
-    cost = [
-        {"run": run["experiment"], "gpu_hours": run["train_seconds"] / 3600, "tokens": run["tokens"],
-         "rows": run["rows"],
-         **{metric: shown["value"] for metric, shown in run["metrics"].items()},
-         "per_gpu_hour": {}, "on_frontier": ["bits_per_byte"] if run["arm"] in ("ultra_10k", "medium_1M") else []}
-        for run in runs.values() if run["rows"]
-    ]  # fmt: skip
-    computed = {"dose_response": doses, "tradeoff": tradeoff, "rank_correlation": correlation, "cost": cost}
-    analysis["sizes"][size] |= computed
-
-
-def pick(estimate: dict) -> dict:
-    return {key: estimate[key] for key in ("value", "low", "high")}

@@ -57,7 +57,7 @@ def test_prints_a_table_the_verdict_and_last_the_report(study):
 
 def test_writes_every_file(study):
     written = {str(path.relative_to(study[0] / "analysis")) for path in (study[0] / "analysis").rglob("*.*")}
-    tables = ["retention", "performance", "contrasts", "generation", "task_families"]
+    tables = ["retention", "runs", "contrasts", "generation", "task_families"]
     assert {f"tables/{name}.{suffix}" for name in tables for suffix in ("csv", "md", "tex")} <= written
     drawn = ["retention", "score_distributions"]
     drawn += [f"{name}_{size}" for name in ("performance", "quality_bands", "loss_curves") for size in ("500M", "demo")]

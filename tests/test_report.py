@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_results import FakeStudy, add_computed_keys, write_study
+from fake_results import FakeStudy, write_arrow, write_study
 
 import analyze_results
 import experiment_comparison
 import report_figures
 import report_pages
+import report_sentences
 import report_tables
 import tradeoff_figures
 import tradeoff_tables
@@ -26,12 +27,11 @@ QUICK = {**CLAIM, "bootstrap_draws": 300}
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """(analysis, tables, page) of a simulated size with every optional key."""
+    """Analysis, tables, page, figures and folder of a simulated size with every kind of arm."""
     folder = tmp_path_factory.mktemp("study") / "results"
     write_study(folder, sizes=["500M"], prompts=200, heldout_rows=150)
     runs, left_out = analyze_results.load_runs(folder)
     analysis = analyze_results.analyse(runs, left_out, QUICK)
-    add_computed_keys(analysis, "500M")
     analysis = analyze_results.round_numbers(analysis)
     tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
     figures = report_figures.draw_figures(analysis, runs, folder, folder / "figures")
@@ -39,16 +39,26 @@ def study(tmp_path_factory):
     return analysis, tables, report_pages.report_html(analysis, tables, figures, "generations.html"), figures, folder
 
 
-def test_optional_keys_become_tables_and_figures(study):
+def test_every_question_has_its_table_and_figure(study):
     _, tables, page, figures, _ = study
     by_name = {table["name"]: table for table in tables}
-    assert {"dose_response_500M", "pareto_500M", "tradeoff_500M"} <= {figure["name"] for figure in figures}
-    values = [row[2] for row in by_name["exchange_rate"]["cells"]]
-    assert values[:3] == ["9.5 [4.2, 21]", "5,200 [2,000, –]", "not identified"]
-    assert "add: random_30k_500M" in str(by_name["exchange_rate"]["cells"])
-    assert by_name["rank_correlation"]["cells"][0][1] == "not identified"
-    assert [len(row) for row in by_name["cost"]["cells"]] == [9] * len(by_name["cost"]["cells"])
+    drawn = {"retention", "performance_500M", "dose_response_tiers_100k_500M", "pareto_500M", "tradeoff_500M"}
+    assert drawn | {"quality_bands_500M", "loss_curves_500M", "score_distributions"} <= {
+        item["name"] for item in figures
+    }
+    asked = {"contrasts", "contrasts_dose_response", "exchange_rate", "curves", "rank_correlation", "budget", "cost"}
+    assert asked | {"efficiency", "retention", "runs", "score_dimensions"} <= set(by_name)
+    for table in tables:
+        assert {len(row) for row in table["cells"]} == {len(table["headings"])}, table["name"]
     assert 'href="generations.html"' in page
+
+
+def test_what_cannot_be_told_names_the_runs_that_would_tell():
+    words = tradeoff_tables.settle_words(["random_30k_500M", "ultra_10k_500M_s1", "ultra_1k_1B"])
+    assert words.startswith("runs that would settle it: random_30k_500M, ultra_10k_500M_s1; ")
+    assert words.endswith("to be added to training_configs.py and run: ultra_1k_1B")
+    below = {"value": None, "interval": [None, None], "censored": "below", "rows_min": 83.0, "rows_max": 833.0}
+    assert tradeoff_tables.censored_words(below, tradeoff_tables.show_rows) == "under 83"
 
 
 def test_figures_fit_a_column_and_are_labelled_simulated(study):
@@ -64,10 +74,39 @@ def test_figures_fit_a_column_and_are_labelled_simulated(study):
 
 def test_the_answer_is_two_sentences_before_any_table(study):
     lead = report_pages.lead_sentences(study[0])
-    assert len(lead) == 2 and lead[0].startswith("Refuted: of the gain of medium_1M")
-    assert lead[1].startswith("Beside as many rows picked otherwise, ultra_10k is at 500M ")
+    assert len(lead) == 2 and lead[0].startswith("Refuted: of the gain that 20,000 rows (medium_1M) bring")
+    assert lead[1].startswith("Against as many rows picked otherwise, ultra_10k is ")
     text = study[2]
     assert text.index("Refuted: of the gain") < text.index("<table>")
+
+
+def test_a_model_that_stands_in_for_the_study_has_the_verdict_and_its_limits(tmp_path):
+    arms = ["random_1k", "ultra_10k", "random_10k", "medium_1M"]
+    write_study(tmp_path, sizes=["small"], arms=arms, prompts=200, heldout_rows=150)
+    runs, left_out = analyze_results.load_runs(tmp_path)
+    analysis = analyze_results.analyse(runs, left_out, QUICK)
+    assert analysis["verdict_sizes"] == ["small"] and analysis["verdict"] == analysis["sizes"]["small"]["verdict"]
+    assert report_sentences.lead_sentences(analysis)[0].startswith(analysis["verdict"].capitalize())
+    limits = " ".join(report_sentences.limits(analysis))
+    assert "stands in for the sizes that the question is about" in limits and "starts from random weights" in limits
+
+
+def test_controls_are_named_in_words_and_draws_only_by_their_mean():
+    def contrast(second, b, metric, p):
+        return {"family": "controls", "second": second, "b": b, "metric": metric, "p": p, "p_holm": p, "difference": 1}
+
+    contrasts = [
+        contrast(second, b, metric, p)
+        for metric, p in (("bits_per_byte", 0.001), ("task_completion", 0.5))
+        for second, b in (("random_10k", ["random_10k"]), ("random_10k_d1", ["random_10k_d1"]),
+                          ("random_10k + random_10k_d1", ["random_10k", "random_10k_d1"]),
+                          ("longest_10k", ["longest_10k"]))
+    ]  # fmt: skip
+    sentence = report_sentences.control_sentence({"500M": {"contrasts": contrasts}}, CLAIM)
+    assert sentence == (
+        "Against as many rows picked otherwise, ultra_10k is better in bits per byte and not detectably other in task "
+        "completion than random rows (mean of 2 draws) and the longest rows."
+    )
 
 
 def test_headings_never_skip_a_level(study):
@@ -165,6 +204,33 @@ def test_compare_names_what_there_is(tmp_path):
         experiment_comparison.pick_run(runs, "ultra", left_out)
     with pytest.raises(UserError, match="two different"):
         experiment_comparison.require_comparable(runs[0], runs[0])
+
+
+def write_rows(folder, ids, **columns):
+    texts = {"instruction": [f"ask {key}" for key in ids], "response": ["a b c"] * len(ids)}
+    write_arrow(folder, {"id": ids, **texts, **columns})
+
+
+def test_compare_takes_subsets_with_the_runs_trained_on_them(tmp_path):
+    pair(tmp_path)
+    write_rows(tmp_path / "subsets" / "ultra_10k", ["1", "2"], source=["s", "t"], quality=[0.9, 0.7])
+    write_rows(tmp_path / "subsets" / "low_100k", ["2", "3", "4"], source=["s", "s", "s"], quality=[0.1, 0.2, 0.3])
+    done = compare(tmp_path, "ultra_10k", "low_100k")
+    assert done.returncode == 0, done.stderr
+    assert "share 1 rows and 1 prompts; trained on, at 500M ultra_10k is better in" in done.stdout
+    content = read_json(tmp_path / "analysis" / "compare_ultra_10k_vs_low_100k.json")
+    assert [facts["rows"] for facts in content["subsets"]] == [2, 3] and len(content["runs"]) == 1
+    assert content["subsets"][0]["scores"]["quality"] == pytest.approx(0.8)
+
+
+def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
+    write_rows(tmp_path / "mine", ["1", "2"])
+    write_rows(tmp_path / "subsets" / "ultra_10k", ["1"], quality=[0.5])
+    done = compare(tmp_path, "ultra_10k", str(tmp_path / "mine"))
+    assert done.returncode == 0 and "nothing is known of what they do for a model" in done.stdout, done.stderr
+    assert str(tmp_path) not in (tmp_path / "analysis" / "compare_ultra_10k_vs_mine.md").read_text()
+    done = compare(tmp_path, "ultra_10k", "ultra_10k_500M")
+    assert done.returncode == 2 and "name two experiments or two subsets" in done.stderr
 
 
 def test_no_finding_is_not_called_equality():

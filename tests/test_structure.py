@@ -17,15 +17,14 @@ FLOORS = [
     "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families language_model "
     "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
     "update_readme",
-    "filter_ledger generation_measures lm_harness packed_loss packing report_figures report_pages "
+    "filter_ledger generation_measures lm_harness packed_loss packing report_figures report_sentences "
     "study_tradeoff tradeoff_tables verifiable_tasks",
-    "dataset_files experiment_comparison generation_benchmark generation_browser scorecard_figures "
+    "dataset_files generation_benchmark generation_browser report_pages scorecard_figures "
     "study_analysis subset_report tradeoff_figures training_memory",
-    "analysis_benchmark analyze_results dataset_readers scorecard_tables scorer_validation training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty "
-    "learning_rate_sweep scorecard_page "
-    "train_benchmark",
-    "quality_scorer",
+    "analysis_benchmark dataset_readers experiment_comparison scorecard_tables scorer_validation training_loop",
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
+    "scorecard_page subset_comparison train_benchmark",
+    "analyze_results quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",

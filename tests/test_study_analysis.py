@@ -40,6 +40,13 @@ def test_few_units_widen_as_students_t_does():
     assert statistics.expanded_tail(0.025, None) == 0.025
 
 
+def test_few_units_make_p_agree_with_the_interval():
+    draws = np.random.default_rng(0).normal(2.2, 1, 20_000)
+    assert statistics.bootstrap_p(draws) < 0.05 < statistics.bootstrap_p(draws, units=8)
+    low, _ = statistics.percentile_interval(draws, 0.95, units=8)
+    assert low < 0
+
+
 def test_seed_spread_by_hand():
     draws = np.array([[1.0, 2.0, 9.0], [1.0, 4.0, 0.0]])  # the first two move apart by 1 around their mean
     spread = statistics.seed_spread(np.array([1.0, 3.0, 5.0]), [[0, 1], [2]], draws)
@@ -137,6 +144,15 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert {record["run"] for record in summary["cost"]} >= {"ultra_10k_500M", "medium_1M_500M"}
     names = {contrast["name"]: contrast for contrast in analysis["sizes"]["1B"]["contrasts"]}
     assert names["ultra_10k_1B - ultra_10k_500M"]["family"] == "sizes"
+    arm, runs = (
+        summary["arms"]["task_completion"]["ultra_10k"],
+        [f"ultra_10k_500M{tail}" for tail in ("", "_s1", "_s2")],
+    )
+    values = [run["metrics"]["task_completion"]["value"] for run in analysis["runs"] if run["experiment"] in runs]
+    assert arm["value"] == pytest.approx(sum(values) / 3) and arm["runs"] == runs and arm["seeds"] == 3
+    kept = summary["retention"]["task_completion"]["random_1k"]
+    means = [summary["arms"]["task_completion"][name]["value"] for name in ("ultra_10k", "medium_1M", "random_1k")]
+    assert kept["R"] == pytest.approx((means[0] - means[2]) / (means[1] - means[2]))  # the table gives the ratio
     record = next(run for run in analysis["runs"] if run["experiment"] == "ultra_10k_500M_s1")
     assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
 
