@@ -142,6 +142,7 @@ def compare_subsets(results: Path, names: list[str], output: Path) -> None:
 def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict]) -> None:
     """Everything the stage writes; verdict.json last, as the marker of the rest."""
     import generation_browser
+    import model_tables
     import report_figures
     import report_pages
     import report_tables
@@ -149,7 +150,8 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     import tradeoff_tables
 
     (output / "verdict.json").unlink(missing_ok=True)
-    tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
+    makers = (report_tables, tradeoff_tables, model_tables)
+    tables = [table for maker in makers for table in maker.make_tables(analysis)]
     report_tables.write_tables(tables, output / "tables")
     figures = report_figures.draw_figures(analysis, runs, results, output / "figures")
     figures += tradeoff_figures.draw_figures(analysis, output / "figures")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, read_arrow, read_json
-from report_tables import arm_records, interval_words, model_words, show_share
+from report_tables import arm_records, capital, interval_words, model_words, show_share
 from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
 
 COLUMN_WIDTH = 3.3  # inches: a column of a paper, and the width of a phone
@@ -106,7 +106,7 @@ def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) ->
     figure.set_layout_engine("none")  # the layout stands; a second solution would take as long again
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
-    return {"name": name, "title": title, "caption": caption, "alt": alt, "svg": folder / f"{name}.svg"}
+    return {"name": name, "title": title, "caption": capital(caption), "alt": alt, "svg": folder / f"{name}.svg"}
 
 
 def rule_of(run: dict) -> str | None:
@@ -251,6 +251,8 @@ def draw_retention(analysis: dict, folder: Path) -> dict | None:
     if not rows:
         return None
     share = analysis["config"]["claim"]["retention"]
+    base = any(row["anchor"] == CLAIM["base"] for row in rows)
+    opened = "; open: over the untouched model, which does not count" if base else ""
     figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 0.95 + 0.36 * len(rows)))
     low, high = forest_range(rows, share)
     axis.set_xlim(low * 100, high * 100)
@@ -268,9 +270,8 @@ def draw_retention(analysis: dict, folder: Path) -> dict | None:
     alt = "; ".join(f"{retention_row_label(row).replace(chr(10), ' ')}: {retention_words(row)}" for row in rows)
     return save(
         figure, folder, "retention", "Gain retained",
-        f"{study_note(analysis)}. Filled: over the anchor {CLAIM['anchor']}, which the claim is about; open: over the "
-        f"untouched model, which does not count. Bars: {interval_words(analysis)}; an arrow marks a bar that runs on. "
-        "The "
+        f"{study_note(analysis)}. Filled: over the anchor {CLAIM['anchor']}, which the claim is about{opened}. Bars: "
+        f"{interval_words(analysis)}; an arrow marks a bar that runs on. The "
         "verdict comes from the one-sided test of T, not from these bars.", alt,
     )  # fmt: skip
 

@@ -179,7 +179,7 @@ a { color: var(--link); }
 .demo { border: 2px dashed var(--refuted); border-radius: .5rem; padding: .6rem .9rem; max-width: none; }
 .verdicts { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; margin: 1rem 0; list-style: none; }
 .verdicts li { background: var(--card); border: 1px solid var(--line); border-left: .35rem solid var(--tone);
-  border-radius: .4rem; padding: .5rem .9rem; flex: 1 1 12rem; }
+  border-radius: .4rem; padding: .5rem .9rem; flex: 1 1 12rem; max-width: 24rem; }
 .verdicts b { display: block; color: var(--tone); font-size: 1.15rem; }
 .verdicts span { color: var(--soft); font-size: .85rem; }
 .supported { --tone: var(--supported); } .refuted { --tone: var(--refuted); }
@@ -190,7 +190,7 @@ th, td { padding: .35rem .55rem; text-align: right; white-space: nowrap; border-
 th:first-child, td:first-child { text-align: left; }
 tbody th { font-weight: 500; }
 thead th { background: var(--card); white-space: normal; vertical-align: bottom; }
-td.words { white-space: normal; min-width: 16rem; text-align: left; }
+td.words { white-space: normal; min-width: 16rem; } td.words, th.words { text-align: left; }
 tbody tr:last-child > * { border-bottom: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; max-width: 46rem; margin: .6rem 0; }
 dt { font-weight: 600; } dd { margin: 0; }
@@ -218,7 +218,8 @@ BODY = """</style>
 <body>
 {% macro show_table(table) %}
 <div class="scroll" role="region" aria-label="{{ table.title }}" tabindex="0"><table>
-<thead><tr>{% for heading in table.headings %}<th scope="col">{{ heading }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for heading in table.headings %}
+<th scope="col"{{ ' class="words"' | safe if loop.index0 in wordy(table) }}>{{ heading }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.cells %}
 <tr><th scope="row">{{ row[0] }}</th>

@@ -176,7 +176,9 @@ def glossary(analysis: dict) -> list[tuple[str, str]]:
     terms = [term for term in terms if term[0] != base or facts[base]]
     label = analysis["scale_label"].split(", ")[-1]
     if "1:" in label:
-        terms.append((label, "the pool is too small for a million rows: a subset has this share of what its name says"))
+        terms.append(
+            (label, "the pool is too small for a million rows: a subset has this share of the rows in its name")
+        )
     return terms
 
 

@@ -125,13 +125,7 @@ def arm_records(analysis: dict, size: str) -> list[dict]:
 
 def make_tables(analysis: dict) -> list[dict]:
     """Every table that has rows. Each carries the scale, and says so where it is only the demo."""
-    tables = [
-        retention_table(analysis),
-        *contrast_tables(analysis),
-        subsets_table(analysis),
-        performance_table(analysis),
-    ]
-    tables += [generation_table(analysis), family_table(analysis)]
+    tables = [retention_table(analysis), *contrast_tables(analysis), performance_table(analysis)]
     return [table for table in tables if table["cells"]]
 
 
@@ -323,87 +317,6 @@ CONTRAST_COLUMNS = [
                                                                                                                      "n",
     "clusters", "method",
 ]  # fmt: skip
-
-
-def subsets_table(analysis: dict) -> dict:
-    """In what, beside the score, the subsets differ: length, prompts, sources, share of the pool."""
-    facts = {}
-    for run in analysis["runs"]:
-        if run["subset_facts"].get("source_mix"):
-            facts.setdefault(run["subset"], {**run["subset_facts"], "scale": scale_of(analysis, run)})
-    cells, records = [], []
-    for name, subset in facts.items():
-        source, count = max(subset["source_mix"].items(), key=lambda item: item[1])
-        record = {
-            "subset": name, "rows": subset["rows"], "pool_fraction": subset["pool_fraction"],
-            "mean_score": subset["score"]["mean"], "response_words_mean": subset["response_words"]["mean"],
-            "distinct_instructions": subset["distinct_instructions"], "largest_source": source,
-            "largest_source_fraction": count / subset["rows"], "scale": subset["scale"],
-        }  # fmt: skip
-        records.append(record)
-        cells.append(
-            [name, f"{record['rows']:,}", f"{record['pool_fraction']:.1%}", f"{record['mean_score']:.3f}",
-             f"{record['response_words_mean']:.0f}", f"{record['distinct_instructions']:,}",
-             f"{source} {record['largest_source_fraction']:.0%}"]
-        )  # fmt: skip
-    note = "What a comparison of two subsets compares beside their scores: words of a response, prompts, sources"
-    headings = [
-        "subset",
-        "rows",
-        "of the pool",
-        "mean score",
-        "words a response",
-        "different prompts",
-        "largest source",
-    ]
-    return {
-        "name": "subsets", "title": "The rows trained on", "note": table_note(analysis, note), "headings": headings,
-        "cells": cells, "records": records,
-    }  # fmt: skip
-
-
-def generation_table(analysis: dict) -> dict:
-    """Measures of the generations, as many as the runs have; no judge, so they describe and do not rank."""
-    measured = [run for run in analysis["runs"] if run["generation"]]
-    keys = list(dict.fromkeys(key for run in measured for key in run["generation"] if key != "prompts"))
-    cells, records = [], []
-    for run in measured:
-        values = [run["generation"].get(key) for key in keys]
-        cells.append([run["experiment"], *[show_measure(value) for value in values]])
-        records.append({"experiment": run["experiment"], **run["generation"], "scale": scale_of(analysis, run)})
-    note = "Greedy answers to held-out prompts. These describe form and need no judge; they do not enter the verdict"
-    return {
-        "name": "generation", "title": "What the models write", "note": table_note(analysis, note),
-        "headings": ["experiment", *[key.replace("_", " ") for key in keys]], "cells": cells, "records": records,
-    }  # fmt: skip
-
-
-def show_measure(value: float | None) -> str:
-    if value is None:
-        return NONE
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def family_table(analysis: dict) -> dict:
-    """Task completion by family, a column per family."""
-    measured = [run for run in analysis["runs"] if run["by_family"] and "task_completion" in run["metrics"]]
-    families = sorted({family for run in measured for family in run["by_family"]})
-    cells, records = [], []
-    for run in measured:
-        counts = [run["by_family"].get(family) for family in families]
-        cells.append([run["experiment"], *[share_passed(count) for count in counts]])
-        passed = {family: count and count["passed"] for family, count in zip(families, counts, strict=True)}
-        records.append({"experiment": run["experiment"], **passed, "scale": scale_of(analysis, run)})
-    note = "Per cent of the prompts of each family whose checker passes; too few per family for fine comparisons"
-    return {
-        "name": "task_families", "title": "Task completion by family", "note": table_note(analysis, note),
-        "headings": ["experiment", *[family.replace("_", " ") for family in families]], "cells": cells,
-        "records": records,
-    }  # fmt: skip
-
-
-def share_passed(count: dict | None) -> str:
-    return f"{100 * count['passed'] / count['prompts']:.0f}" if count and count["prompts"] else NONE
 
 
 # ---------------------------------------------------------------------------------------------------------------------

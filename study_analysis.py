@@ -239,20 +239,22 @@ def estimate(scores: dict, column: int, metric: str, claim: dict) -> dict:
 def arm_estimates(scores: dict, metric: str, claim: dict) -> dict:
     """{arm: the mean of its seeds with its interval, n, seeds and method}: what the claim and the figures speak of.
 
-    Where no arm has two seeds this is the run's own estimate.
+    Of passes the interval is at least Wilson's: a bootstrap of no pass at all has no width.
     """
     sign, records = METRICS[metric]["sign"], {}
     for column, (arm, group) in enumerate(zip(scores["arms"], scores["groups"], strict=True)):
-        if scores["spread"]["degrees"]:
-            value = float(sign * scores["points"][column])
-            draws = sign * scores["draws"][:, column]
-            low, high = statistics.percentile_interval(draws, claim["confidence"], scores["units"])
-            record = {"value": value, "low": min(low, value), "high": max(high, value)}
-            record |= {"n": scores["examples"], "method": draw_words(scores, claim)}
-        else:
-            record = estimate(scores, group[0], metric, claim)
+        value, method = float(sign * scores["points"][column]), draw_words(scores, claim)
+        draws = sign * scores["draws"][:, column]
+        ends = [value, *statistics.percentile_interval(draws, claim["confidence"], scores["units"])]
+        if metric == "task_completion":
+            passed = round(value * scores["examples"])
+            ends += statistics.wilson_interval(passed, scores["examples"], claim["confidence"])
+            method += ", or Wilson score interval over prompts where that is wider"
         runs = [scores["runs"][place]["experiment"] for place in group]
-        records[arm] = {**record, "rows": scores["facts"][arm]["rows"], "seeds": len(group), "runs": runs}
+        records[arm] = {
+            "value": value, "low": min(ends), "high": max(ends), "n": scores["examples"], "method": method,
+            "rows": scores["facts"][arm]["rows"], "seeds": len(group), "runs": runs,
+        }  # fmt: skip
     return records
 
 

@@ -136,9 +136,10 @@ def kappa_draws(rows: np.ndarray, draws: np.ndarray, tiers: np.ndarray) -> np.nd
     best = np.argmax(explained, axis=0)
     weights = np.einsum("dpn,dn->dp", inverse[best], centred)
     order = sorted(set(tiers))
-    ratio = weights[:, 1 + order.index(REFERENCE)] / weights[:, 1 + order.index(TIER)]
-    falling = (weights[:, 1 + order.index(REFERENCE)] > 0) & (ratio > 0)
-    return np.where(falling, np.abs(ratio), np.nan) ** (1 / ALPHAS[best])
+    reference, tier = (weights[:, 1 + order.index(name)] for name in (REFERENCE, TIER))
+    falling = (reference > 0) & (tier > 0)  # losses that are all alike have no curve at all
+    ratio = np.divide(reference, tier, out=np.full(len(draws), np.nan), where=falling)
+    return ratio ** (1 / ALPHAS[best])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

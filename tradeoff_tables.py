@@ -30,8 +30,8 @@ def show_number(value: float | None, interval: list | None = None) -> str:
     """Three digits, such as 9.52 [4.1, 20.3]; an end that is not known is a dash."""
     if value is None:
         return NONE
-    ends = "" if not interval else f" [{', '.join(NONE if end is None else f'{end:.3g}' for end in interval)}]"
-    return f"{value:.3g}{ends}"
+    ends = [NONE if end is None else f"{end:.3g}" for end in interval or []]
+    return f"{value:.3g}" + (f" [{', '.join(ends)}]" if set(ends) - {NONE} else "")
 
 
 def show_rows(value: float | None, interval: list | None = None) -> str:

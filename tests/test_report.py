@@ -11,6 +11,7 @@ from fake_results import FakeStudy, write_arrow, write_study
 
 import analyze_results
 import experiment_comparison
+import model_tables
 import report_figures
 import report_pages
 import report_sentences
@@ -33,7 +34,8 @@ def study(tmp_path_factory):
     runs, left_out = analyze_results.load_runs(folder)
     analysis = analyze_results.analyse(runs, left_out, QUICK)
     analysis = analyze_results.round_numbers(analysis)
-    tables = report_tables.make_tables(analysis) + tradeoff_tables.make_tables(analysis)
+    makers = (report_tables, tradeoff_tables, model_tables)
+    tables = [table for maker in makers for table in maker.make_tables(analysis)]
     figures = report_figures.draw_figures(analysis, runs, folder, folder / "figures")
     figures += tradeoff_figures.draw_figures(analysis, folder / "figures")
     return analysis, tables, report_pages.report_html(analysis, tables, figures, "generations.html"), figures, folder

@@ -17,7 +17,7 @@ FLOORS = [
     "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families language_model "
     "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
     "update_readme",
-    "filter_ledger generation_measures lm_harness packed_loss packing report_figures report_sentences "
+    "filter_ledger generation_measures lm_harness model_tables packed_loss packing report_figures report_sentences "
     "study_tradeoff tradeoff_tables verifiable_tasks",
     "dataset_files generation_benchmark report_pages scorecard_figures "
     "study_analysis subset_report tradeoff_figures training_memory",

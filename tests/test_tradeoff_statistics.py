@@ -39,6 +39,13 @@ def test_what_the_data_cannot_tell_is_said():
     assert rising["value"] is None and "does not fall" in rising["why"]
 
 
+def test_draws_without_any_slope_have_no_kappa_and_no_warning():
+    draws = np.stack([planted(), np.full(len(ROWS), 1.3), -planted()])
+    with np.errstate(all="raise"):
+        found = curves.kappa_draws(ROWS, draws, TIERS)
+    assert found[0] == pytest.approx(KAPPA, rel=0.1) and np.isnan(found[1:]).all()
+
+
 def test_one_exponent_is_kept_where_it_is_true_and_given_up_where_it_is_not():
     assert curves.exponent_test(ROWS, planted(0.005), TIERS)["p"] > 0.05
     apart = E + np.where(TIERS == "ultra", 30 * ROWS**-0.6, 3 * ROWS**-0.15)
