@@ -137,10 +137,9 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
     put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
-        f"{note}. Points of an equal number of rows are set side by side. Bars: {bars}. An open mark reads the same "
-        "rows "
-        "in more passes. Across: the anchor and the untouched model, with their intervals; an arrow says that it lies "
-        "off the panel.",
+        f"{note}. Lines join arms of as many passes over their rows; points of an equal number of rows stand side by "
+        f"side. Bars: {bars}. An open mark reads the same rows in more passes. Across: the anchor and the untouched "
+        "model, with their intervals; an arrow says that it lies off the panel.",
         "; ".join(describe_performance(run) for run in records),
     )  # fmt: skip
 
@@ -149,10 +148,9 @@ def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
     factor = 100 if metric == "task_completion" else 1
     for rule, style in RULES.items():
         points = [run for run in records if run["rows"] and rule_of(run) == rule]
-        for repeated in (False, True):
-            chosen = [run for run in points if is_repeated(run) is repeated]
-            if chosen:
-                draw_points(axis, chosen, metric, factor, rule, style, repeated)
+        for repeated, epochs in sorted({(is_repeated(run), run["epochs"]) for run in points}):
+            chosen = [run for run in points if (is_repeated(run), run["epochs"]) == (repeated, epochs)]
+            draw_points(axis, chosen, metric, factor, rule, style, repeated)
     axis.set_xscale("log")
     axis.set_title(METRIC_LABELS[metric], loc="left")
     plain_log_ticks(axis, [run["rows"] for run in records if run["rows"]])

@@ -16,6 +16,7 @@ CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "ra
 REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
 QUALITY_RULES = ["top", "random", "bottom", "band"]  # chosen by score or by no rule: not by length or source
 UNSCORED_RULES = ["random", "longest"]  # need no score
+R_STAR = 15.4  # of Muennighoff et al. (2023): how passes over the same rows count
 INTERPOLATED_DRAWS = 1_000  # of the bootstrap, for the interpolation
 TEST_BANDS = 5
 
@@ -30,9 +31,14 @@ def tier_of(subset: str) -> str:
     return re.sub(r"_\d+[kM].*$", "", subset)
 
 
-def curve_points(scores: dict) -> list[dict]:
-    """One point per trained run, in the order of the runs: its tier, rows, epochs and loss."""
-    points = []
+def curve_points(scores: dict, claim: dict) -> list[dict]:
+    """One point per trained run, in the order of the runs: its tier, rows, epochs and loss.
+
+    Runs of different numbers of passes do not lie on one curve in their rows: `counted` is how many rows, read as often
+    as ultra reads its own, are worth as much, by the effective rows of Muennighoff et al.
+    """
+    points, ultra = [], scores["facts"].get(claim["ultra"], {})
+    unit = curves.effective_rows(1, ultra.get("epochs") or 1, R_STAR)
     for column, run in enumerate(scores["runs"]):
         if not run["rows"]:
             continue
@@ -41,6 +47,7 @@ def curve_points(scores: dict) -> list[dict]:
         points.append(
             {"run": run["experiment"], "column": column, "arm": run["arm"], "subset": run["subset"],
              "rows": run["rows"],
+             "counted": float(curves.effective_rows(run["rows"], facts["epochs"] or 1, R_STAR) / unit),
              "tier": tier_of(run["subset"]), "epochs": facts["epochs"] or 1, "repeated": repeated,
              "loss": float(loss_of(scores["metric"], scores["run_points"][column]))}
         )  # fmt: skip
@@ -51,7 +58,7 @@ def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
     """{metric: tier curves, kappa, N80 and the interpolation}, and {metric: what repetition is worth}."""
     tradeoff, repetition = {}, {}
     for metric, scores in scored.items():
-        points = curve_points(scores)
+        points = curve_points(scores, claim)
         tradeoff[metric] = curves_of_metric(scores, points, size, claim)
         fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE)]
         names = ("rows", "epochs", "loss", "tier", "subset")
@@ -74,13 +81,14 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
     """The content of verdict.json's `tradeoff` for one metric. Losses: bits per byte, or the share that fails."""
     confidence, metric = claim["confidence"], scores["metric"]
     fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
-    rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("rows", "loss", "tier"))
+    rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("counted", "loss", "tier"))
     exchange = curves.kappa(rows, losses, tiers, confidence)
     result = {
         "tiers": tier_records(scores, points), "E": None, "alpha": None, "alpha_interval": [None, None],
         "fit_why": None, "runs": [point["run"] for point in fitted],
         "shared_exponent_test": curves.exponent_test(rows, losses, tiers), "aicc": None,
-        "epochs_differ": len({point["epochs"] for point in fitted}) > 1,
+        "epochs_differ": len({point["epochs"] for point in fitted}) > 1, "R_star": R_STAR,
+        "passes": scores["facts"].get(claim["ultra"], {}).get("epochs") or 1,
     }  # fmt: skip
     targets = target_of(scores, claim)
     degrees = exchange["degrees"]
@@ -92,7 +100,7 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
         fill_amplitudes(result["tiers"], fit)
         draws = loss_of(metric, scores["run_draws"][:, [point["column"] for point in fitted]])
         exchange |= over_test_examples(rows, draws, tiers, confidence)
-        exchange |= with_effective_rows(fitted, rows, losses, tiers, confidence)
+        exchange["rows_counted_once"] = rows_counted_once(fitted, losses, tiers, confidence)
     else:
         result["fit_why"] = exchange["why"]
     settled = exchange["identified"]
@@ -112,7 +120,8 @@ def tier_records(scores: dict, points: list[dict]) -> dict:
     for point in sorted(points, key=lambda point: (point["tier"], point["rows"], point["run"])):
         draws = sign * scores["run_draws"][:, point["column"]]
         value = float(sign * scores["run_points"][point["column"]])
-        record = {"rows": point["rows"], "epochs": point["epochs"], "value": value, "loss": point["loss"]}
+        record = {"rows": point["rows"], "counted_rows": point["counted"], "epochs": point["epochs"]}
+        record |= {"value": value, "loss": point["loss"]}
         record |= {"interval": list(percentile_interval(draws, units=scores["units"])), "run": point["run"]}
         tiers.setdefault(point["tier"], {"points": [], "A": None})["points"].append(
             record | {"used": not point["repeated"]}
@@ -124,7 +133,7 @@ def fill_amplitudes(tiers: dict, fit: dict) -> None:
     """A of each tier: fitted, or, without a curve of its own, the mean that its points ask for."""
     for name, tier in tiers.items():
         used = [point for point in tier["points"] if point["used"]] or tier["points"]
-        given = [(point["loss"] - fit["E"]) * point["rows"] ** fit["alpha"] for point in used]
+        given = [(point["loss"] - fit["E"]) * point["counted_rows"] ** fit["alpha"] for point in used]
         tier["A"] = fit["A"].get(name, float(np.mean(given)))
         tier["A_from"] = "fitted with E and alpha" if name in fit["A"] else "its points, given E and alpha"
 
@@ -148,14 +157,10 @@ def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
     return {"interval_over_examples": list(percentile_interval(refitted, confidence)) if known else [None, None]}
 
 
-def with_effective_rows(fitted: list[dict], rows, losses, tiers, confidence: float) -> dict:
-    """Kappa where epochs count as Muennighoff et al. found in pretraining: how far it rests on counting rows once."""
-    constant = 15.4
-    effective = curves.effective_rows(rows, np.array([point["epochs"] for point in fitted]), constant)
-    other = curves.kappa(effective, losses, tiers, confidence)
-    return {
-        "with_effective_rows": {**{key: other[key] for key in ("value", "interval", "identified")}, "R_star": constant}
-    }
+def rows_counted_once(fitted: list[dict], losses, tiers, confidence: float) -> dict:
+    """Kappa where passes do not count: how far it rests on counting them."""
+    other = curves.kappa(np.array([float(point["rows"]) for point in fitted]), losses, tiers, confidence)
+    return {key: other[key] for key in ("value", "interval", "identified", "why")}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -165,9 +170,9 @@ def with_effective_rows(fitted: list[dict], rows, losses, tiers, confidence: flo
 def tier_curve(scores: dict, points: list[dict], tier: str) -> tuple[np.ndarray, np.ndarray]:
     """Distinct rows of a tier, its falling curve over them: as measured, then by draws (1 + draws, n)."""
     own = [point for point in points if point["tier"] == tier and not point["repeated"]]
-    rows = sorted({point["rows"] for point in own})
+    rows = sorted({point["counted"] for point in own})
     every = np.concatenate([scores["run_points"][None], scores["run_draws"][:INTERPOLATED_DRAWS]])
-    columns = [[point["column"] for point in own if point["rows"] == number] for number in rows]
+    columns = [[point["column"] for point in own if point["counted"] == number] for number in rows]
     losses = [loss_of(scores["metric"], every[:, group].mean(axis=1)) for group in columns]
     return np.array(rows, dtype=float), curves.falling_fit(np.stack(losses, axis=1))
 
@@ -182,7 +187,7 @@ def interpolated(scores: dict, points: list[dict], targets: np.ndarray | None, c
         for index, number in enumerate(own_rows):
             needed = curves.rows_at_loss(rows, reference, own[:, index])
             record = curves.censored_record(needed[0], needed[1:], rows, confidence, factor=number)
-            result["kappa"].append({"rows": int(number), **record})
+            result["kappa"].append({"rows": round(float(number)), **record})
     for tier in [curves.TIER, curves.REFERENCE] if targets is not None else []:
         if tier in present:
             rows, curve = tier_curve(scores, points, tier)

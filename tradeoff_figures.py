@@ -184,7 +184,7 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
         if not points:
             continue
         style = RULES[rule]
-        rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("rows", "value"))
+        rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("counted_rows", "value"))
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
         axis.errorbar(rows, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
@@ -200,7 +200,7 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
                      label="what the claim asks for")  # fmt: skip
     axis.set_xscale("log")
     plain_log_ticks(axis, every)
-    axis.set_xlabel("training rows")
+    axis.set_xlabel(f"training rows, as if read {part['passes']} times" if part["epochs_differ"] else "training rows")
     axis.set_title(METRIC_LABELS[metric], loc="left")
 
 

@@ -86,6 +86,8 @@ def exchange_rows(metric: str, summary: dict) -> list[tuple[str, str, dict]]:
     """(quantity, value in words, its record) for one metric of one size: fitted, then interpolated."""
     content, rows = summary["tradeoff"][metric], []
     found = {"κ: random rows that one ultra row is worth": (content["kappa"], show_number)}
+    if content["epochs_differ"] and content["kappa"].get("rows_counted_once"):
+        found["κ where more passes count as nothing"] = (content["kappa"]["rows_counted_once"], show_number)
     found |= {f"rows of {tier} that reach the claim": (part, show_rows) for tier, part in content["n80"].items()}
     found["R*: passes until repeating wears off"] = (summary["repetition"][metric], show_number)
     for quantity, (part, words) in found.items():
@@ -132,6 +134,16 @@ def exchange_table(analysis: dict) -> dict:
         "lines between the runs, over log rows, instead. Intervals of the fit: by how much runs scatter around it; of "
         "the interpolation: over test examples. Not identified: the runs there are fit any value about as well"
     )
+    passes = {
+        part["passes"]
+        for summary in analysis["sizes"].values() for part in summary["tradeoff"].values() if part["epochs_differ"]
+    }  # fmt: skip
+    if passes:
+        times = "/".join(map(str, sorted(passes)))
+        note += (
+            f". Runs differ in passes over their rows: N counts rows as if read {times} times, as ultra's are, where "
+            "more passes are worth what Muennighoff et al. (2023) found (R* 15.4)"
+        )
     headings = ["", "quantity", "value", "remark"]
     return table(analysis, "exchange_rate", "What one good row is worth in random rows", note, headings, rows)
 

@@ -9,6 +9,7 @@ import contrast_statistics as planning
 import cost_statistics as cost
 import reference_distributions as reference
 import retention_statistics as statistics
+import tradeoff_statistics as curves
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
 from study_analysis import compare_pair
@@ -155,6 +156,18 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert kept["R"] == pytest.approx((means[0] - means[2]) / (means[1] - means[2]))  # the table gives the ratio
     record = next(run for run in analysis["runs"] if run["experiment"] == "ultra_10k_500M_s1")
     assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
+
+
+def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
+    """The fake study's ultra arms have three passes, random_100k one: on one curve it stands for fewer rows."""
+    runs, left_out = analyze_results.load_runs(curve_study)
+    tradeoff = analyze_results.analyse(runs, left_out, QUICK)["sizes"]["500M"]["tradeoff"]["bits_per_byte"]
+    points = {point["run"]: point for tier in tradeoff["tiers"].values() for point in tier["points"]}
+    assert tradeoff["epochs_differ"] and tradeoff["passes"] == 3
+    assert points["ultra_10k_500M"]["counted_rows"] == points["ultra_10k_500M"]["rows"] == 200
+    worth = float(curves.effective_rows(1, 3, 15.4))
+    assert points["random_100k_500M"]["counted_rows"] == pytest.approx(2_000 / worth)
+    assert set(tradeoff["kappa"]["rows_counted_once"]) == {"value", "interval", "identified", "why"}
 
 
 def test_any_two_runs_are_compared_on_what_both_took(curve_study):
