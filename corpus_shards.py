@@ -1,8 +1,9 @@
 """Rows on disk in shards: written whole or not at all, read in any order, worked on by several processes.
 
-A step of a long job is a function of one shard that writes one file (`run_step`). A file is written under another name
-and renamed once it is whole, so a run that was killed at any instant goes on with the files that are there and does
-again only the shards that were in work. Memory holds some shards at a time, whatever the number of rows.
+A step of a long job is a function of one shard that writes one file (`run_step`), run by the processes of this machine
+or of a Ray cluster. A file is written under another name and renamed once it is whole, so a run that was killed at any
+instant goes on with the files that are there and does again only the shards that were in work. Memory holds some shards
+at a time, whatever the number of rows.
 
 Reads and writes what it is told to. `filter_steps.py` and `decontamination_steps.py` hold the steps,
 `subset_selection.py` writes subsets with it.
@@ -10,9 +11,12 @@ Reads and writes what it is told to. `filter_steps.py` and `decontamination_step
 
 import contextlib
 import errno
+import functools
 import json
 import os
+import platform
 import shutil
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -26,6 +30,10 @@ from common import UserError, read_json
 # Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
 GATHER_ROWS = 5_000  # rows held at once while they are brought into order: whole batches
+RAY = "ray==2.60.0"  # optional: what was tested
+RAY_TASKS_PER_CORE = 2  # handed out at a time: one in work, one ready; more would only fill the memory of the cluster
+RAY_ANSWER_SECONDS = 10
+RAY_RETRIES = 10  # of a task whose process or node was lost
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -49,7 +57,8 @@ def disk_errors(path):
 def whole_file(path):
     """A path to write to, whose file becomes that of `path` if all goes well. Raises UserError where it cannot."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Two nodes may write the same file at once, where one was lost but for its processes: each under its own name.
+    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
     try:
         with disk_errors(path):
             yield temporary
@@ -283,11 +292,98 @@ def _run(task):
     return _worker["function"](_worker["context"], task)
 
 
-class Job:
-    """A job's folder on disk, its number of processes, and what its steps took: {step: seconds, CPU seconds, done}."""
+# ---------------------------------------------------------------------------------------------------------------------
+# Several machines
 
-    def __init__(self, folder, num_proc: int):
-        self.folder, self.num_proc, self.steps = Path(folder), num_proc, {}
+
+@contextlib.contextmanager
+def ray_cluster():
+    """Within it, this process belongs to the Ray cluster of RAY_ADDRESS, or of this machine. Raises UserError."""
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(f"--engine ray needs Ray: pip install {RAY}") from error
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():  # Ray itself would try for many minutes
+        try:
+            socket.create_connection((host, int(port)), RAY_ANSWER_SECONDS).close()
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"no Ray cluster answers at RAY_ADDRESS={address} ({reason}); see `ray status`") from error
+    ray.init(log_to_driver=False, logging_level="ERROR")
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    print(f"ray: {_ray_cores():.0f} cores on {nodes} node{'s' * (nodes > 1)}")
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _ray_cores() -> float:
+    import ray
+
+    return ray.cluster_resources().get("CPU", 1)
+
+
+def run_tasks_on_ray(function: Callable, context, tasks: Iterable):
+    """`function(context, task)` for every task by the cluster's processes; the CPU seconds of each once it is done.
+
+    What a task writes must lie where all nodes see it by the same path. A task whose node is lost is run by another.
+    """
+    import ray
+
+    run = ray.remote(max_retries=RAY_RETRIES, scheduling_strategy="SPREAD")(_run_on_node)
+    shared, waiting = ray.put((function, context)), []
+    try:
+        for task in tasks:
+            waiting.append(run.remote([shared], task))
+            if len(waiting) >= RAY_TASKS_PER_CORE * _ray_cores():
+                done, waiting = ray.wait(waiting)
+                yield from ray.get(done)
+        while waiting:
+            done, waiting = ray.wait(waiting)
+            yield from ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from error
+        raise
+    except ray.exceptions.RayError as error:
+        raise UserError(f"a task's process was lost {RAY_RETRIES + 1} times; is there memory enough?") from error
+    finally:
+        for reference in waiting:
+            ray.cancel(reference)
+
+
+def _run_on_node(shared: list, task) -> float:
+    started = time.process_time()
+    function, context = _fetched(shared[0])
+    function(context, task)
+    return time.process_time() - started
+
+
+@functools.lru_cache(maxsize=1)
+def _fetched(reference):
+    """What all tasks of a step share, sent to a process once."""
+    import ray
+
+    return ray.get(reference)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Jobs
+
+ENGINES = ["local", "ray"]
+
+
+class Job:
+    """A job's folder on disk, who works at it, and what its steps took: {step: seconds, CPU seconds, done}.
+
+    `engine`: local, `num_proc` processes of this machine; or ray, the processes of the cluster of `ray_cluster`.
+    """
+
+    def __init__(self, folder, num_proc: int, engine: str = "local"):
+        self.folder, self.num_proc, self.engine, self.steps = Path(folder).absolute(), num_proc, engine, {}
 
     def path(self, name: str, number: int | None = None, suffix: str = "npy") -> Path:
         """The file that a step writes for one of its shards, or for all."""
@@ -308,8 +404,13 @@ class Job:
                     yield task
 
         with self.timed(name), tqdm(total=total, desc=name, unit=f" {unit}", unit_scale=True, delay=2) as bar:
-            for _ in run_tasks(function, context, pending(), self.num_proc):
+            if self.engine == "ray":
+                done = run_tasks_on_ray(function, context, pending())
+            else:
+                done = run_tasks(function, context, pending(), self.num_proc)
+            for cpu_seconds_elsewhere in done:
                 self.steps[name]["tasks"] += 1
+                self.steps[name]["cpu_seconds"] += cpu_seconds_elsewhere or 0
                 bar.update(sizes.popleft())
 
     @contextlib.contextmanager

@@ -39,10 +39,12 @@ EVALUATION_SUITES = [
 ]
 
 
-def read_benchmarks(entries: list[str]) -> dict[str, list[tuple[str, str]]]:
+def read_benchmarks(entries: list[str], with_suites: bool = True) -> dict[str, list[tuple[str, str]]]:
     """The items, (question, answer), that no row may hold: of the evaluation suites, and of each of `entries`."""
-    prompts = [(task["prompt"], "") for suite in EVALUATION_SUITES for task in make_suite(*suite.values())]
-    benchmarks = {"evaluation_suite": prompts}
+    benchmarks = {}
+    if with_suites:
+        suites = [make_suite(*suite.values()) for suite in EVALUATION_SUITES]
+        benchmarks["evaluation_suite"] = [(task["prompt"], "") for suite in suites for task in suite]
     for entry in entries:
         name = source_name(Path(entry)) if Path(entry).exists() else entry
         benchmarks[entry if name in benchmarks else name] = read_benchmark(entry)

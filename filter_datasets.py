@@ -17,6 +17,7 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
     python filter_datasets.py --export messages --format parquet --subset ultra_10k
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -44,7 +45,7 @@ from common import (
     settings_from,
     write_json,
 )
-from corpus_shards import Job, ShardedRows, describe_folder, disk_errors
+from corpus_shards import ENGINES, Job, ShardedRows, describe_folder, disk_errors, ray_cluster
 from dataset_export import FORMATS, STYLES, export_subsets
 from dataset_files import hash_input
 from dataset_readers import parse_columns
@@ -111,7 +112,8 @@ def filter_and_cut(results: Path, arguments) -> None:
         print(f"skipped: {results / 'scores.json'} is already done")
         shutil.rmtree(results / WORK_FOLDER, ignore_errors=True)
     else:
-        make_scores(results, config, inputs, arguments.num_proc, arguments.ifd)
+        with ray_cluster() if arguments.engine == "ray" else contextlib.nullcontext():
+            make_scores(results, config, inputs, arguments)
     figure = figure_files(results)
     scores = make_subsets(results, arguments.force, arguments.balance, figure, arguments.num_proc)
     print_report(results, scores)
@@ -155,6 +157,11 @@ def parse_arguments():
     )  # fmt: skip
     add_settings(parser, "max_characters=2000 (null: no limit)")
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="processes (default: all cores)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="local",
+        help="ray: read, deduplicate, score on the Ray cluster of RAY_ADDRESS; results_dir must be on a disk that "
+        "all its nodes share (default: local)",
+    )  # fmt: skip
     parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
     parser.add_argument(
         "--export", choices=STYLES,
@@ -196,21 +203,21 @@ def stage_config(arguments) -> dict:
 # Scores: read, clean, deduplicate, score, reserve
 
 
-def make_scores(results: Path, config: dict, inputs: dict, num_proc: int, ifd_model: str | None) -> None:
+def make_scores(results: Path, config: dict, inputs: dict, arguments) -> None:
     """Write scores/, subsets/heldout/ and, last, scores.json."""
     started = time.time()
-    benchmarks = read_benchmarks(config["decontaminate"])
-    job = Job(work_folder(results, config, inputs), num_proc)
+    benchmarks = read_benchmarks(config["decontaminate"], config["cleaning"]["drop_evaluation_items"])
+    job = Job(work_folder(results, config, inputs), arguments.num_proc, arguments.engine)
     corpus = read_corpus(job, config)
     require_room(results, corpus)
     rows, scores, scorer = filter_rows(job, corpus, config, benchmarks)
-    heldout, kept = reserve_heldout(job, corpus, rows, config["seed"])
+    heldout, kept = reserve_heldout(job, corpus, rows, config)
     if len(kept) == len(heldout):
         refuse(results, f"too few usable rows, none is left beside the held-out ones: {corpus.ledger.one_line()}")
     chosen = np.isin(rows, kept)
     scores = {key: values[chosen] for key, values in scores.items()}
     distribution = {key: describe(values) for key, values in scores.items()}
-    ifd, ifd_facts = add_difficulty(job, corpus, kept, ifd_model)
+    ifd, ifd_facts = add_difficulty(job, corpus, kept, arguments.ifd)
     files, content_hash = write_scores(job, corpus, kept, scores | ifd)
     with job.timed("held-out rows, files"):
         remove_old(results)
@@ -226,7 +233,7 @@ def make_scores(results: Path, config: dict, inputs: dict, num_proc: int, ifd_mo
         "pool_rows": len(kept) - len(heldout),
         **scale_facts(len(kept) - len(heldout)),
         "content_hash": content_hash,
-        "ledger": corpus.ledger.summary(len(kept)),
+        "ledger": corpus.ledger.summary(len(kept), config["cleaning"]),
         "distribution": distribution,
         "scorer": {"version": SCORER_VERSION, "weights": scorer.weights, "statistics": "scores_statistics.json"},
         **ifd_facts,
@@ -240,7 +247,7 @@ def filter_rows(
     job: Job, corpus: Corpus, config: dict, benchmarks: dict
 ) -> tuple[np.ndarray, dict[str, np.ndarray], QualityScorer]:
     """Rows that are clean, no duplicates and hold no benchmark's item: their numbers, their scores, the scorer."""
-    rows = distinct_rows(corpus)
+    rows = distinct_rows(corpus, config["cleaning"]["drop_exact_duplicates"])
     if not len(rows):
         refuse(job.folder.parent.parent, f"no usable row: {corpus.ledger.one_line()}")
     scorer = count_rows(job, corpus, rows)
@@ -250,19 +257,21 @@ def filter_rows(
     if threshold:
         order = best_first(scores[SCORE_KEYS.index("quality")], corpus.ids.take(pyarrow.array(rows)))
         kept = corpus.ledger.drop("near-duplicates", rows, {"near_duplicate": ~best_of_each(clusters, order)})
-    kept = drop_contaminated(job, corpus, kept, benchmarks)
+    if benchmarks:
+        kept = drop_contaminated(job, corpus, kept, benchmarks)
     return kept, dict(zip(SCORE_KEYS, scores[:, np.isin(rows, kept)], strict=True)), scorer
 
 
-def reserve_heldout(job: Job, corpus: Corpus, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def reserve_heldout(job: Job, corpus: Corpus, rows: np.ndarray, config: dict) -> tuple[np.ndarray, np.ndarray]:
     """The held-out rows, and all rows that stay: none but held-out ones asks or holds what a held-out row does."""
     digests = corpus.asked[rows]
     is_heldout = np.zeros(len(rows), bool)
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([config["seed"], 1])
     is_heldout[draw_stratified(corpus.sources[rows], digests, heldout_rows(len(rows)), rng)] = True
-    shares = np.isin(digests, digests[is_heldout]) & ~is_heldout
-    holds = holds_heldout_response(job, corpus, rows, rows[is_heldout]) & ~is_heldout
-    masks = {"shares_heldout_instruction": shares, "holds_heldout_response": holds}
+    masks = {"shares_heldout_instruction": np.isin(digests, digests[is_heldout]) & ~is_heldout}
+    if config["cleaning"]["drop_heldout_responses"]:
+        holds = holds_heldout_response(job, corpus, rows, rows[is_heldout])
+        masks["holds_heldout_response"] = holds & ~is_heldout
     return rows[is_heldout], corpus.ledger.drop("held-out rows", rows, masks)
 
 
@@ -308,7 +317,9 @@ def require_room(results: Path, corpus: Corpus) -> None:
 
 
 def place_folder(staged: Path, files: list[str], folder: Path) -> None:
-    """Put a folder of finished files in its place."""
+    """Put a folder of finished files in its place, and nothing that a killed process left beside them."""
+    for leftover in {*staged.iterdir()} - {*map(Path, files)}:
+        leftover.unlink()
     describe_folder(staged, files)
     os.replace(staged, folder)
 

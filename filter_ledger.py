@@ -47,8 +47,11 @@ class Ledger:
             "items": items, "rows": len(rows), "rows_by_source": self.by_source(rows), "examples": examples
         }  # fmt: skip
 
-    def summary(self, rows: int) -> dict:
-        """The ledger as JSON holds it: every row read is among the `rows` left, or dropped under one reason."""
+    def summary(self, rows: int, cleaning: dict) -> dict:
+        """The ledger as JSON holds it: every row read is among the `rows` left, or dropped under one reason.
+
+        cleaning: the settings that the steps ran with, as training_configs.CLEANING.
+        """
         dropped = sum(count for step in self.steps for by in step["dropped"].values() for count in by.values())
         came = self.rows_read + self.rows_added
         assert came == rows + dropped, f"{came} rows read or added, {rows} left, {dropped} dropped"
@@ -58,6 +61,7 @@ class Ledger:
             "rows_dropped": dropped,
             "rows": rows,
             "steps": self.steps,
+            "off": [key for key, value in cleaning.items() if value in (None, False)],
             "modified": self.modified,
             "contamination": self.contamination,
             "examples": self.examples,
@@ -78,6 +82,8 @@ def ledger_lines(ledger: dict) -> list[str]:
             shown = ", ".join(f"{source} {rows:,}" for source, rows in sources[:4])
             more = f", {len(sources) - 4} more sources" if len(sources) > 4 else ""
             lines.append(f"  -{sum(by_source.values()):<9,} {step['step']}: {reason} ({shown}{more})")
+    if ledger["off"]:
+        lines.append(f"   off: {', '.join(ledger['off'])}")
     lines += [f"   {rows:<9,} changed: {reason}" for reason, rows in ledger["modified"].items()]
     for benchmark, facts in ledger["contamination"].items():
         lines.append(f"   {facts['rows']:<9,} hold one of the {facts['items']:,} items of {benchmark}")

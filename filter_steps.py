@@ -166,10 +166,12 @@ def cleaning_reasons(table, cleaning: dict) -> np.ndarray:
     return reasons
 
 
-def distinct_rows(corpus: Corpus) -> np.ndarray:
+def distinct_rows(corpus: Corpus, drop_exact_duplicates: bool) -> np.ndarray:
     """The rows that are clean, and the first of their kind."""
     masks = {reason: corpus.reasons == place for place, reason in enumerate(REASONS, start=1)}
     rows = corpus.ledger.drop("clean", np.arange(corpus.texts.rows), masks)
+    if not drop_exact_duplicates:
+        return rows
     return corpus.ledger.drop("exact duplicates", rows, {"exact_duplicate": ~first_of_each(corpus.exact[rows])})
 
 

@@ -16,10 +16,13 @@ DEFAULT_DATASETS = ["teknium/OpenHermes-2.5", "allenai/tulu-3-sft-mixture"]
 
 SCORE_WEIGHTS = {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
 
-CLEANING = {
+CLEANING = {  # null or false: that step is off, and the ledger says so
     "min_response_characters": 1,
     "max_characters": 50_000,  # prompt and response together; longer rows are dumps, not instructions
-    "near_duplicate_jaccard": 0.8,  # over word 5-grams
+    "drop_exact_duplicates": True,
+    "near_duplicate_jaccard": 0.8,  # over word 5-grams; off, near-duplicates of held-out rows stay in the pool
+    "drop_evaluation_items": True,  # rows that hold an item of the verifiable suites; --decontaminate is apart
+    "drop_heldout_responses": True,  # rows that hold the response of a held-out row
 }
 
 HELDOUT = {"max_rows": 2_000, "max_fraction": 0.05}  # of the cleaned pool, whichever is fewer
@@ -336,6 +339,10 @@ def cleaning_config(overrides: dict | None = None) -> dict:
         if key not in CLEANING:
             raise ConfigError(f"unknown setting {key!r} of cleaning: {nearest(key, CLEANING)}")
         _check_value(key, value, CLEANING[key])
+        if value is None and isinstance(CLEANING[key], bool):
+            raise ConfigError(f"setting {key!r} is true or false, not null")
+        if key == "near_duplicate_jaccard" and value is not None and value > 1:
+            raise ConfigError(f"setting {key!r} is a similarity, of 1 at most, not {value!r}")
     return {**CLEANING, **(overrides or {})}
 
 

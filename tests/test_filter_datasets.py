@@ -395,6 +395,18 @@ def test_what_a_kill_within_a_write_leaves_goes(tmp_path):
     assert not list((tmp_path / "results").rglob("*.tmp"))
 
 
+def test_what_a_kill_within_a_file_of_scores_leaves_is_not_among_them(undisturbed, tmp_path):
+    wanted, path = undisturbed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filter_datasets, "place_folder", lambda *_arguments: sys.exit())
+        with pytest.raises(SystemExit):
+            run_until(-1, tmp_path, path)
+    (staged,) = tmp_path.glob(f"{filter_datasets.WORK_FOLDER}/*/scores")
+    (staged / ".data-00000-of-00001.arrow.host-12.tmp").write_text("half")
+    run_until(-1, tmp_path, path)
+    assert all_bytes(tmp_path) == wanted
+
+
 def test_force_rebuilds_and_leaves_nothing_of_before(tmp_path):
     path = write_input(tmp_path, make_rows(400))
     run(tmp_path / "results", "--dataset", path)

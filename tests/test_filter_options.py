@@ -12,10 +12,11 @@ import filter_datasets
 import filter_steps
 from common import UserError, read_arrow, read_json
 from corpus_shards import Job, ShardedRows, write_table
-from decontamination_steps import holds_heldout_response
+from decontamination_steps import EVALUATION_SUITES, holds_heldout_response
 from filter_ledger import Ledger
 from filter_steps import REASONS, cleaning_reasons, read_corpus
 from training_configs import ConfigError, cleaning_config
+from verifiable_tasks import make_suite
 
 
 def run(folder, *options):
@@ -123,9 +124,38 @@ def test_cleaning_settings():
     assert cleaning_reasons(table, cleaning_config({"max_characters": 53})).tolist() == [long, 0]
     assert cleaning_reasons(table, cleaning_config({"max_characters": 54})).tolist() == [0, 0]
     assert cleaning_reasons(table, cleaning_config({"max_characters": None})).tolist() == [0, 0]
-    for wrong, said in ({"max_character": 5}, "max_characters"), ({"max_characters": "many"}, "takes a"):
+    for wrong, said in (
+        ({"max_character": 5}, "max_characters"),
+        ({"max_characters": "many"}, "takes a"),
+        ({"max_characters": 0}, "more than 0"),
+        ({"near_duplicate_jaccard": 1.01}, "of 1 at most"),
+        ({"near_duplicate_jaccard": 0.0}, "more than 0"),
+        ({"drop_exact_duplicates": 0}, "takes a bool"),
+        ({"drop_evaluation_items": None}, "true or false"),
+    ):
         with pytest.raises(ConfigError, match=said):
             cleaning_config(wrong)
+    assert cleaning_config({"near_duplicate_jaccard": 1})["near_duplicate_jaccard"] == 1
+
+
+def test_each_step_can_be_left_out_and_the_ledger_says_so(tmp_path, capsys):
+    rng = np.random.default_rng(3)
+    rows = [{"prompt": words(rng, 9), "response": words(rng, 20)} for _ in range(60)]
+    suite = make_suite(*EVALUATION_SUITES[0].values())
+    rows += [rows[0], {"prompt": suite[3]["prompt"], "response": words(rng, 9)}]
+    rows += [{"prompt": f"Shorten: {row['response']}", "response": words(rng, 9)} for row in rows[:60]]
+    data = write_lines(tmp_path / "d.jsonl", rows)
+    on = run(tmp_path / "on", "--dataset", data)["ledger"]
+    reasons = {reason for step in on["steps"] for reason in step["dropped"]}
+    assert reasons == {"exact_duplicate", "in_evaluation_suite", "holds_heldout_response"} and on["off"] == []
+    keys = ["drop_exact_duplicates", "drop_evaluation_items", "drop_heldout_responses"]
+    off = run(
+        tmp_path / "off", "--dataset", data, "--set", *(f"{key}=false" for key in keys), "near_duplicate_jaccard=null"
+    )["ledger"]
+    assert [step["step"] for step in off["steps"]] == ["read", "clean", "held-out rows"]
+    assert off["off"] == [keys[0], "near_duplicate_jaccard", *keys[1:]] and off["contamination"] == {}
+    assert off["rows"] >= 121  # of both duplicates one goes where the other is held out
+    assert f"off: {', '.join(off['off'])}" in capsys.readouterr().out
 
 
 def test_no_near_duplicate_is_dropped_where_the_setting_is_null(tmp_path):
