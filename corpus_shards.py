@@ -222,7 +222,7 @@ def describe_folder(folder, files: list[str]) -> None:
     write_facts(Path(folder) / "state.json", state)
 
 
-def write_folder(folder, source: ShardedRows, rows: np.ndarray, num_proc: int = 1) -> None:
+def write_folder(folder, source: ShardedRows, rows: np.ndarray) -> None:
     """Write rows, in the order given, as a folder that `datasets.load_from_disk` opens, in place of an older one."""
     folder = Path(folder)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
@@ -231,8 +231,8 @@ def write_folder(folder, source: ShardedRows, rows: np.ndarray, num_proc: int = 
         with disk_errors(folder):
             temporary.mkdir()
             tasks = folder_files(temporary, rows)
-            for _ in run_tasks(write_rows, source, tasks, min(num_proc, len(tasks))):
-                pass
+            for task in tasks:
+                write_rows(source, task)
             describe_folder(temporary, [path for _, path in tasks])
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(temporary, folder)

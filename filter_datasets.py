@@ -45,7 +45,7 @@ from common import (
     settings_from,
     write_json,
 )
-from corpus_shards import ENGINES, Job, ShardedRows, describe_folder, disk_errors, ray_cluster
+from corpus_shards import ENGINES, Job, ShardedRows, describe_folder, disk_errors, ray_cluster, run_tasks
 from dataset_export import FORMATS, STYLES, export_subsets
 from dataset_files import hash_input
 from dataset_readers import parse_columns
@@ -117,10 +117,18 @@ def filter_and_cut(results: Path, arguments) -> None:
     figure = figure_files(results)
     scores = make_subsets(results, arguments.force, arguments.balance, figure, arguments.num_proc)
     print_report(results, scores)
-    if not all(file.exists() for file in figure):
-        draw_subsets(results, scores)
     print(f"figure: {figure[0]}")
-    print(refresh_scorecard(results, scores))
+    pages = ["scorecard"] if all(file.exists() for file in figure) else ["scorecard", "figure"]
+    for _ in run_tasks(make_page, (results, scores), pages, min(arguments.num_proc, len(pages))):
+        pass
+
+
+def make_page(context, page: str) -> None:
+    """Draw one of the two things to look at."""
+    if page == "figure":
+        draw_subsets(*context)
+    else:
+        print(refresh_scorecard(*context), flush=True)
 
 
 def export(results: Path, arguments) -> None:

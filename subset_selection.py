@@ -133,15 +133,14 @@ class SubsetRows(NamedTuple):
 
 
 def write_subset(
-    results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float,
-    num_proc: int = 1,
-) -> None:  # fmt: skip
+    results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float
+) -> None:
     """Write one subset's rows, then its JSON. known: what to say beside sizes and profile."""
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
     clear(marker, folder)
-    write_folder(folder, rows.source, rows.numbers, num_proc)
+    write_folder(folder, rows.source, rows.numbers)
     scale = scale_of(pool_rows)
     content = {
         "config": config,
@@ -217,13 +216,22 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, 
         return source.take(numbers[rows], ["instruction"])["instruction"].to_pylist()
 
     pool = Pool(facts, texts_of, configs[0]["balance"])
+    pool.best_first  # noqa: B018 - made before the processes part, so that all of them have it
+    context = (results, inputs, scores, source, numbers, pool)
+    largest_first = sorted(configs, key=lambda config: -config["rows"])
+    done = run_tasks(cut_subset, context, largest_first, min(num_proc, len(configs)))
+    for _ in tqdm(done, total=len(configs), desc="subsets", unit=" subsets", delay=2):
+        pass
+
+
+def cut_subset(context, config: dict) -> None:
+    """Pick and write one subset."""
+    (results, inputs, scores, source, numbers, pool), started = context, time.time()
+    picked, selection = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
+    rows = SubsetRows(source, numbers[picked], pool.facts.take(pyarrow.array(picked)))
     removed = duplicates_removed(scores["ledger"])
-    for config in tqdm(configs, desc="subsets", unit=" subsets", delay=2):
-        started = time.time()
-        picked, selection = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
-        rows = SubsetRows(source, numbers[picked], facts.take(pyarrow.array(picked)))
-        known = {"controls": config.get("controls"), "pool_duplicates_removed": removed, "selection": selection}
-        write_subset(results, config, inputs, rows, pool.rows, known, started, num_proc)
+    known = {"controls": config.get("controls"), "pool_duplicates_removed": removed, "selection": selection}
+    write_subset(results, config, inputs, rows, pool.rows, known, started)
 
 
 def row_facts(source: ShardedRows, num_proc: int = 1):

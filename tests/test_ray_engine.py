@@ -36,7 +36,7 @@ def cluster(monkeypatch):
     """Two nodes of one core each; RAY_ADDRESS is theirs."""
     from ray.cluster_utils import Cluster
 
-    root = Path(filter_datasets.__file__).parent  # started as a script, the stage tells the nodes where it lies
+    root = Path(filter_datasets.__file__).parent  # a script tells the nodes where it lies, a test does not
     for name, value in (
         ("PYTHONPATH", f"{root}:{root}/tests"),
         ("RAY_USAGE_STATS_ENABLED", "0"),
