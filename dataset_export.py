@@ -1,8 +1,9 @@
 """Subsets as files for other trainers, with a dataset card for the Hugging Face hub.
 
 Reads  <results>/subsets/<subset>/ + <subset>.json, scores.json
-Writes <results>/exports/<subset>_<style>.jsonl or .parquet, a JSON of the same name beside it, and README.md, the card
-       of all that stands there: the folder can be uploaded as it is, each file is a configuration of its own
+Writes <results>/exports/<format>/<subset>_<style>.jsonl or .parquet, a JSON of the same name beside it, and README.md,
+       the card of all that stands there: a folder can be uploaded as it is, each file is a configuration of its own.
+       A folder for each format, since the hub's loader reads all files of a repository by one
 
 Styles: `alpaca` (instruction, input, output), `messages` (role, content) and `sharegpt` (from, value); every row keeps
 its id, source and quality. Read back by `dataset_readers.py`, each gives the same ids, instructions and responses.
@@ -47,7 +48,7 @@ def export_subsets(
     for name in names:
         if name not in there:
             raise UserError(f"no subset {name!r} under {results / 'subsets'}; --subset takes of {', '.join(there)}")
-    folder = require_writable(results / "exports")
+    folder = require_writable(results / "exports" / file_format)
     for name in names:
         path = folder / f"{name}_{style}.{file_format}"
         if export_subset(results, name, style, path, force):

@@ -49,7 +49,7 @@ def test_rows_come_back_as_they_were(results, tmp_path, style, file_format, monk
 
     monkeypatch.setattr(dataset_export, "BATCH_ROWS", 1)
     export(results, style, file_format)
-    path = results / "exports" / f"ultra_10k_{style}.{file_format}"
+    path = results / "exports" / file_format / f"ultra_10k_{style}.{file_format}"
     table, ledger = read_rows([str(path)], None, 0)
     assert table.to_pylist() == [{name: row[name] for name in table.column_names} for row in ROWS]
     assert ledger["dropped"] == ledger["modified"] == {}
@@ -63,7 +63,9 @@ def test_messages_fill_a_chat_template(results):
     from transformers import PreTrainedTokenizerFast
 
     export(results)
-    row = json.loads((results / "exports" / "ultra_10k_messages.jsonl").read_text(encoding="utf-8").split("\n")[1])
+    row = json.loads(
+        (results / "exports" / "jsonl" / "ultra_10k_messages.jsonl").read_text(encoding="utf-8").split("\n")[1]
+    )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"?": 0}, unk_token="?")))
     tokenizer.chat_template = "{% for turn in messages %}<{{ turn['role'] }}>{{ turn['content'] }}{% endfor %}"
     text = tokenizer.apply_chat_template(row["messages"], tokenize=False)
@@ -75,20 +77,26 @@ def test_the_card_can_be_read_by_the_hub_and_by_people(results):
 
     export(results, license_id="cc-by-4.0")
     export(results, "alpaca", "parquet", license_id="cc-by-4.0")
-    card = (results / "exports" / "README.md").read_text()
+    export(results, "alpaca", license_id="cc-by-4.0")
+    card = (results / "exports" / "jsonl" / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n") and '- "n<1K"\nconfigs:' in card
     line = f"| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t 50% | `{'i' * 16}` |"
     made = "From `rows.jsonl`, `owner/name`: 9 rows read, 4 of them cleaned and scored, 2 of these held out"
     for told in (line, made, "- clean: too_long, 5 rows", "python filter_datasets.py --dataset rows.jsonl\n"):
         assert told in card
     assert "/home" not in card and "heldout" not in card
-    names = datasets.get_dataset_config_names(str(results / "exports"))
-    assert names == ["ultra_10k_alpaca_parquet", "ultra_10k_messages_jsonl"]
+    found = {
+        name: datasets.load_dataset(str(folder), name, split="train", cache_dir=str(results / "cache"))["id"][:]
+        for folder in (results / "exports").iterdir()
+        for name in datasets.get_dataset_config_names(str(folder))
+    }
+    names = ["ultra_10k_alpaca_jsonl", "ultra_10k_messages_jsonl", "ultra_10k_alpaca_parquet"]
+    assert found == dict.fromkeys(names, ["a", "b#2"])
 
 
 def test_what_is_done_is_skipped_and_what_is_stale_is_not_told_of(results, capsys):
     export(results)
-    path = results / "exports" / "ultra_10k_messages.jsonl"
+    path = results / "exports" / "jsonl" / "ultra_10k_messages.jsonl"
     before = path.stat().st_mtime_ns
     export(results)
     assert "skipped" in capsys.readouterr().out and path.stat().st_mtime_ns == before
@@ -98,7 +106,7 @@ def test_what_is_done_is_skipped_and_what_is_stale_is_not_told_of(results, capsy
         export(results)
     export(results, force=True)
     write_json(results / "scores.json", {**read_json(results / "scores.json"), "content_hash": "other"})
-    assert "ultra_10k" not in dataset_export.make_card(results, results / "exports", "mit")
+    assert "ultra_10k" not in dataset_export.make_card(results, results / "exports" / "jsonl", "mit")
 
 
 def test_a_kill_leaves_nothing_that_looks_finished(results, monkeypatch):
@@ -109,7 +117,7 @@ def test_a_kill_leaves_nothing_that_looks_finished(results, monkeypatch):
     monkeypatch.setattr(dataset_export, "_write_jsonl", killed)
     with pytest.raises(KeyboardInterrupt):
         export(results, force=True)
-    assert [path.name for path in (results / "exports").iterdir()] == ["README.md"]
+    assert [path.name for path in (results / "exports" / "jsonl").iterdir()] == ["README.md"]
 
 
 def test_an_unknown_subset_is_named(results):
@@ -125,7 +133,7 @@ def test_the_filter_exports_what_is_there_without_scoring(results, monkeypatch):
         ["filter_datasets.py", "--results_dir", str(results), "--export", "sharegpt", "--subset", "heldout"],
     )
     filter_datasets.main()
-    assert [path.name for path in (results / "exports").glob("*.jsonl")] == ["heldout_sharegpt.jsonl"]
+    assert [path.name for path in (results / "exports").glob("*/*.jsonl")] == ["heldout_sharegpt.jsonl"]
 
 
 def test_sizes_in_the_words_of_the_hub():
