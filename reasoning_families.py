@@ -137,6 +137,7 @@ def date_shift(rng, difficulty):
     start = datetime.date(2023, rng.randint(3, 10), rng.randint(1, 12 if difficulty == 1 else 28))
     days = rng.randint(2, 15) if difficulty == 1 else rng.randint(29 - start.day, 31) if difficulty == 2 else 0
     days = max(2, days) if difficulty < 3 else rng.choice([-1, 1]) * rng.randint(32, 60)
+    days = abs(days) if start.month < 5 else days  # back from there one would cross the end of a February
     end = start + datetime.timedelta(days)
     wrong = end + datetime.timedelta(rng.choice([-1, 1]))
     shown, answer, slip = (f"{date.day} {MONTHS[date.month - 1]}" for date in (start, end, wrong))

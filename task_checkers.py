@@ -2,8 +2,9 @@
 
 Each checker is strict about what was asked and lenient about what was not: a lead-in ("The answer is 42."), quotes,
 bullets or a code fence never fail an answer, while a second candidate ("42 or 43") or a loop ("42. 42. 42.") does.
-Checkers only read the answer: nothing in it is executed, every pattern runs in linear time, and answers of more than
-`MAX_ANSWER_CHARACTERS` fail unread, so that any string whatever gets a verdict at once.
+An answer may go on to say why it is right. Checkers only read the answer: nothing in it is executed, every pattern runs
+in linear time, and answers of more than `MAX_ANSWER_CHARACTERS` fail unread, so that any string whatever gets a verdict
+at once.
 
 Used through `verifiable_tasks.check`; reads and writes no files. A change of what any of them accepts needs a higher
 `verifiable_tasks.SUITE_VERSION`; a test holds the verdicts of its reference table.
@@ -18,24 +19,41 @@ MAX_LEAD_IN_WORDS = 20  # "Here are the words in alphabetical order:" has 7
 LOOP_REPEATS = 3  # an answer that ends on one phrase so many times over is a runaway, whatever the phrase says
 MAX_LOOP_WORDS = 30
 MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
+MAX_LEAD_WORDS = 8  # "There are 3 words: ...": an answer given first, then explained
+MIN_REASON_WORDS = 3  # fewer are no explanation: "42. 43. 44." is three answers
 
 HEDGES = {"or", "not", "never", "maybe", "perhaps", "either", "isn't", "aren't", "wasn't", "doesn't", "don't"}
 NEGATIONS = {"not", "never", "isn't", "aren't", "wasn't", "doesn't", "don't", "cannot", "can't"}
 NEGATION_REACH_WORDS = 3  # "is not in Marl": the negation stands at most this far before what it denies
 ANNOUNCING_WORDS = {"sure", "here", "sentence"}  # "Sure! Here is one:" is not the sentence that was asked for
 JOINING_WORDS = {"and", "then"}
-NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
+CORRECTIONS = {"no", "wait", "actually", "sorry", "correction", "oops", "mistake", "instead"}
+STEP_WORDS = {"first", "then", "next", "step", "let", "let's", "start", "starts", "starting"}  # working, no answer yet
+LIST_WORDS = {"a", "an", "the", "and", "or", "with", "of", "in", "on", "to"}  # with given words, a list, no sentence
+SELECTION_WORDS = set(
+    "the word words is are in both lists list share shared common that i would i'd choose pick select".split()
+)
+UNITS = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
+TEENS = dict(
+    zip(
+        "zero ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
+        [0, *range(10, 20)],
+        strict=True,
     )
-}
+)
+TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+NUMBER_WORDS = {**UNITS, **TEENS, **TENS, "a": 1}  # "a" of "a hundred" alone
 
 WORD = re.compile(r"[A-Za-z0-9]+(?:[.,'-][A-Za-z0-9]+)*")
 SIGNED_TOKEN = re.compile(r"(?<![A-Za-z0-9])-?[A-Za-z0-9]+(?:[.,'][A-Za-z0-9]+)*")
 INTEGER = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
 LIST_MARKER = re.compile(r"^[ \t]{0,8}(?:[-*+]|[0-9]{1,2}[.)])[ \t]+", re.MULTILINE)
+UNIT_PATTERN, TEEN_PATTERN, TENS_PATTERN = "|".join(UNITS), "|".join(TEENS), "|".join(TENS)
+UNDER_HUNDRED = rf"(?:{TENS_PATTERN})(?:[ -](?:{UNIT_PATTERN}))?|{TEEN_PATTERN}|{UNIT_PATTERN}"
+NAMED_NUMBER = re.compile(
+    rf"\b(?:({UNIT_PATTERN}|a) hundred(?:(?: and)? ({UNDER_HUNDRED}))?|({UNDER_HUNDRED}))\b", re.IGNORECASE
+)
+INLINE_MARKER = re.compile(r"(?<![^\s(])[0-9]{1,2}[.)](?=\s)")
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
 ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
 LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads)\b", re.IGNORECASE)
@@ -44,11 +62,14 @@ NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
 REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
 DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
 MONTH_NAMES = "january february march april may june july august september october november december".split()
 MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
 DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
-DATE = re.compile(rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? {DAY_PATTERN})\b", re.IGNORECASE)
+DATE = re.compile(
+    rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? (?:the )?{DAY_PATTERN})\b", re.IGNORECASE
+)
 TABLE_RULE = set("|:- \t")  # the characters of the line under a header
 WRAPPING = " \t\r\n.,;!?\"'`*_"
 
@@ -100,41 +121,92 @@ def _integer(token):
 
 
 def _numbers(text):
-    """Numbers written in digits, in order (other digit strings as text); number words only where there are none."""
+    """Numbers written in digits, in order (other digit strings as text)."""
     tokens = [token for token in SIGNED_TOKEN.findall(text) if any(character.isdigit() for character in token)]
-    if tokens:
-        integers = [_integer(token) for token in tokens]
-        return [token if integer is None else integer for token, integer in zip(tokens, integers, strict=True)]
-    named = [NUMBER_WORDS[word] for word in _words(text) if word in NUMBER_WORDS]
-    return [number for number in named if number != 1] or named  # "the one here is five" names five
+    integers = [_integer(token) for token in tokens]
+    return [token if integer is None else integer for token, integer in zip(tokens, integers, strict=True)]
+
+
+def _in_digits(text):
+    """The text with its number words to 999 as digits ("forty-two"), where it has no digit of its own.
+
+    Beside another number "one" is no number: "the one here is five".
+    """
+    if any(character.isdigit() for character in text):
+        return text
+    others = any(_spelt(match) != 1 for match in NAMED_NUMBER.finditer(text))
+    return NAMED_NUMBER.sub(lambda match: match[0] if others and _spelt(match) == 1 else str(_spelt(match)), text)
+
+
+def _spelt(match):
+    hundreds, rest, alone = match.groups()
+    words = re.split("[ -]", (rest or alone or "zero").lower())
+    return 100 * NUMBER_WORDS[(hundreds or "zero").lower()] + sum(NUMBER_WORDS[word] for word in words)
 
 
 def is_number(answer, value, operands=()):
-    """The whole number `value`, in digits or a word; numbers of the question (`operands`) may be repeated beside it."""
-    text = _committed(answer)
+    """The whole number `value`, in digits or words; numbers of the question (`operands`) may be repeated beside it.
+
+    Given at once ("There are 3 words: ..."), it may be explained with other numbers.
+    """
+    text = _in_digits(_committed(answer))
     if _is_hedged(_words(text), value) or _loops(_words(answer)):
         return False
     result = _numbers(text.rpartition("=")[2])
     if result and set(result) == {value}:
         return True
     numbers = _numbers(text)
-    return bool(numbers) and value in (numbers[0], numbers[-1]) and set(numbers) <= {value, *operands}
+    alone = bool(numbers) and value in (numbers[0], numbers[-1]) and set(numbers) <= {value, *operands}
+    return alone or _leads_with_number(text, value, operands, MAX_LEAD_WORDS)
+
+
+def _leads_with_number(text, value, operands, max_words):
+    """Whether the answer opens with `value` alone, in a few words, and nothing after it takes that back."""
+    lead, reason = _lead(text)
+    found = {number for number in _numbers(lead) if number not in operands}
+    words = _words(lead)
+    if found != {value} or len(words) > max_words or STEP_WORDS & set(words) or not _explains(reason):
+        return False
+    conclusions = [_numbers(SENTENCE_END.split(part)[0]) for part in _conclusions(reason)]
+    return all(value in (numbers[0], numbers[-1]) for numbers in conclusions if numbers)
+
+
+def _lead(text):
+    """The opening clause, and what follows it."""
+    text = text.strip(WRAPPING + ":")
+    end = LEAD_END.search(text)
+    return (text[: end.start()], text[end.start() :]) if end else (text, "")
+
+
+def _explains(reason):
+    """Whether what follows an answer are words of explanation, with no change of mind."""
+    words = _words(reason)
+    return sum(word[0].isalpha() for word in words) >= MIN_REASON_WORDS and not CORRECTIONS & set(words)
+
+
+def _conclusions(reason):
+    """What follows each "so" or "the answer is"."""
+    return CONCLUSION.split(reason)[1:] + ANSWER_MARKER.split(reason)[1:]
 
 
 def _is_hedged(words, value):
     """Whether a hedge stands shortly before the number or right after it ("not 42", "42 or 17")."""
-    places = [place for place, word in enumerate(words) if value in (_integer(word), NUMBER_WORDS.get(word))]
+    places = [place for place, word in enumerate(words) if _integer(word) == value]
     return any(HEDGES & set(words[max(0, place - NEGATION_REACH_WORDS) : place + 2]) for place in places)
 
 
 def is_choice(answer, value, options, opposites=()):
-    """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes."""
+    """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes.
+
+    All options in their order are the question said again: "the second word of lamp, drum, tree is drum".
+    """
     words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(_committed(answer))]
     if _loops(_words(answer)):
         return False
     if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
         words = words[: words.index("than")]
-    spaced = f" {' '.join(words)} "
+    question = f" {' '.join(option.lower() for option in options)} "
+    spaced = f" {' '.join(word for word in words if word not in JOINING_WORDS)} ".replace(question, " ", 1)
     if any(f" {option.lower()} " in spaced for option in options if option.lower() != value.lower()):
         return False
     before, found, _ = spaced.partition(f" {value.lower()} ")
@@ -154,6 +226,8 @@ def is_text(answer, value, match_case=False):
 def is_items(answer, values):
     """The one-word `values` in this order and no other, however they are separated, bulleted or numbered."""
     expected = [value.lower() for value in values]
+    if not any(value.isdigit() for value in values):
+        answer = INLINE_MARKER.sub(" ", answer)
     return any(_items(candidate) == expected for candidate in _candidates(answer))
 
 
@@ -162,9 +236,11 @@ def _items(text):
 
 
 def is_selection(answer, options, count):
-    """Exactly `count` different words, all of them from `options`, in any order."""
+    """Exactly `count` different words, all of them from `options`, in any order; words such as "I choose" are free."""
     allowed = {option.lower() for option in options}
-    picked = (_items(candidate) for candidate in _candidates(answer))
+    free = SELECTION_WORDS - allowed
+    candidates = _candidates(INLINE_MARKER.sub(" ", answer))
+    picked = [[item for item in _items(candidate) if item not in free] for candidate in candidates]
     return any(len(items) == len(set(items)) == count and set(items) <= allowed for items in picked)
 
 
@@ -180,7 +256,10 @@ def is_numbered_list(answer, values):
 
 
 def is_json_object(answer, expected):
-    """One JSON object equal to `expected`, types included and keys in any order; prose or a fence may surround it."""
+    """One JSON object equal to `expected`, keys in any order; prose or a fence may surround it.
+
+    A number may be a string: that 5 is a number is nowhere said.
+    """
     start, end = answer.find("{"), answer.rfind("}") + 1
     if set("[]{}") & set(answer[:start] + answer[end:]):  # an array round the object, or half of a second one
         return False
@@ -190,7 +269,9 @@ def is_json_object(answer, expected):
         return False
     if not isinstance(found, dict) or found.keys() != expected.keys():
         return False
-    return all(type(found[key]) is type(value) and found[key] == value for key, value in expected.items())
+    return all(
+        type(found[key]) in (type(value), str) and str(found[key]) == str(value) for key, value in expected.items()
+    )
 
 
 def _object_without_duplicates(pairs):
@@ -202,7 +283,8 @@ def _object_without_duplicates(pairs):
 def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, last=None, forbidden=()):
     """One sentence of `min_words` to `max_words` words: every `required` and no `forbidden` word, edges as given.
 
-    Fewer than 60% different words is a loop, not a sentence. "Here is a sentence:" may come before.
+    Fewer than 60% different words is a loop, not a sentence, and the required words joined by commas and "and" say
+    nothing. "Here is a sentence:" may come before.
     """
     text = _unfence(answer)
     announcement, _, announced = text.partition(":")
@@ -214,16 +296,19 @@ def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, la
         return False
     if not {word.lower() for word in required} <= set(words) or {word.lower() for word in forbidden} & set(words):
         return False
+    if not set(words) - {word.lower() for word in required} - LIST_WORDS:
+        return False
     return (first is None or words[0] == first.lower()) and (last is None or words[-1] == last.lower())
 
 
 def is_final_number(answer, value, operands=(), other_units=()):
     """The whole number `value` as what the answer comes to: working with other numbers may come before it.
 
-    That is the last number that is none of the question's (`operands`), after "answer is" where the writer says so. A
-    unit right after it must not be one of `other_units`.
+    That is the last number that is none of the question's (`operands`), after "answer is" where the writer says so; or
+    the number that a short first clause gives, where an explanation follows. A unit right after it must not be one of
+    `other_units`.
     """
-    text = DIGIT_THEN_LETTER.sub(" ", _committed(answer))
+    text = DIGIT_THEN_LETTER.sub(" ", _in_digits(_committed(answer)))
     words = [word.replace(",", "") for word in _words(text)]
     if _is_hedged(words, value) or _loops(_words(answer)):
         return False
@@ -231,22 +316,37 @@ def is_final_number(answer, value, operands=(), other_units=()):
     if places and words[places[-1] + 1 : places[-1] + 2] and words[places[-1] + 1] in other_units:
         return False
     numbers = [number for number in _numbers(text) if number not in operands]
-    return bool(numbers) and numbers[-1] == value
+    came_to = bool(numbers) and numbers[-1] == value
+    return came_to or _leads_with_number(text, value, operands, MAX_LEAD_WORDS // 2)
 
 
 def is_final_choice(answer, value, options, given=(), claim=None):
     """`value` as what the answer comes to: working that names other `options` may come before it.
 
-    That is the last sentence to name an option, or those with the word `claim`, less reasons ("because ...") and what
-    stands before "so". Options of the question (`given`) may be repeated anywhere.
+    That is the last sentence to name an option, or those that name one with the word `claim`, less reasons
+    ("because ...") and what stands before "so"; or a short first clause that an explanation follows. Options of the
+    question (`given`) may be repeated anywhere.
     """
     free = {option.lower() for option in options} - {option.lower() for option in given}
-    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(_committed(answer))]
+    text = _committed(answer)
+    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(text)]
     naming = [clause for clause in clauses if free & set(clause)]
     if not naming or _loops(_words(answer)):
         return False
-    deciding = [clause for clause in naming if claim in clause] or naming[-1:]
+    claiming = [clause for clause in naming if claim in clause and len(free & set(clause)) == 1]
+    if not claiming and _leads_with_choice(text, value, free):
+        return True
+    deciding = claiming or [clause for clause in naming if claim in clause] or naming[-1:]
     return all(free & set(clause) == {value.lower()} and not _is_hedged_word(clause, value) for clause in deciding)
+
+
+def _leads_with_choice(text, value, free):
+    lead, reason = _lead(text)
+    words = _words(lead)
+    if free & set(words) != {value.lower()} or len(words) > MAX_LEAD_WORDS // 2 or not _explains(reason):
+        return False
+    concluded = [free & set(_words(SENTENCE_END.split(part)[0])) for part in _conclusions(reason)]
+    return not _is_hedged_word(words, value) and all(named <= {value.lower()} for named in concluded)
 
 
 def _main_clause(sentence):
@@ -263,13 +363,15 @@ def _is_hedged_word(words, value):
 def is_date(answer, day, month, given=()):
     """Day and month, in either order, the month by its name or first three letters; a year may follow.
 
-    The last sentence with a date must hold this one alone, beside those of the question (`given`, [day, month] each).
+    The last sentence with a date must hold this one alone after any "=" and "so", beside those of the question
+    (`given`, [day, month] each).
     """
     known = {tuple(date) for date in given}
-    sentences = [_dates(sentence) - known for sentence in SENTENCE_END.split(_committed(answer))]
-    named = [dates for dates in sentences if dates]
-    hedged = HEDGES & set(_words(_committed(answer)))
-    return bool(named) and named[-1] == {(day, month)} and not hedged and not _loops(_words(answer))
+    sentences = [sentence for sentence in SENTENCE_END.split(_committed(answer)) if _dates(sentence) - known]
+    if not sentences or _loops(_words(answer)):
+        return False
+    result = CONCLUSION.split(sentences[-1].rpartition("=")[2])[-1]
+    return _dates(result) - known == {(day, month)} and not HEDGES & set(_words(result))
 
 
 def _dates(text):

@@ -203,11 +203,13 @@ def count_words(rng, difficulty):
 
 
 def count_letters(rng, difficulty):
-    """How often a letter stands in one word; in two; in three."""
-    words = rng.sample([noun for noun in NOUNS if len(noun) >= 3 + difficulty], difficulty)
-    text = " ".join(words)
-    letter = rng.choice(sorted(set(text) - {" "}))
-    count = text.count(letter)
+    """How often a letter stands in one word; in two; in three. Each count is as likely as the next: most are 1."""
+    count, letters = rng.randint(1, (2, 3, 4)[difficulty - 1]), []
+    while not letters:
+        words = rng.sample([noun for noun in NOUNS if len(noun) >= 3 + difficulty], difficulty)
+        text = " ".join(words)
+        letters = sorted(letter for letter in set(text) - {" "} if text.count(letter) == count)
+    letter = rng.choice(letters)
     return draft_of(
         "letters", {"text": text, "letter": letter}, str(count), str(count + 1),
         [f"The letter {letter} occurs {{}} time{'s' if count > 1 else ''}."],
@@ -356,7 +358,8 @@ def json_object(rng, difficulty):
         facts["city"] = rng.choice(CITIES)
     first_key, first_value = next(iter(facts.items()))
     wrong = {**facts, first_key: other(rng, _nouns(difficulty), first_value)}
-    shown = " and ".join(f"{key} {value}" for key, value in facts.items())
+    between = " = " if difficulty == 1 else " "  # the harder prompts say that keys and values follow
+    shown = " and ".join(f"{key}{between}{value}" for key, value in facts.items())
     return draft_of(
         "one" if difficulty == 1 else "several", {"facts": shown}, json.dumps(facts), json.dumps(wrong), ["{}"],
         "json_object", {"expected": facts}, shown,
@@ -398,9 +401,9 @@ def exact_length(rng, difficulty):
 
 
 def required_words(rng, difficulty):
-    """One sentence with one, two or four given words; at 3, of at most 14 words."""
-    words = rng.sample(NOUNS, (1, 2, 4)[difficulty - 1])
-    listed = ", the ".join(words[:-1]) + " and the " + words[-1] if len(words) > 1 else words[0]
+    """One sentence with two, three or four given words; at 3, of at most 14 words."""
+    words = rng.sample(NOUNS, 1 + difficulty)
+    listed = ", the ".join(words[:-1]) + " and the " + words[-1]
     answer = f"We saw the {listed} by the road."
     return draft_of(
         "limited" if difficulty == 3 else "required", {"words": joined(words)}, answer,

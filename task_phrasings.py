@@ -303,7 +303,7 @@ CORES = {
             'change "{text}" to lower case letters.', 'give "{text}" all in lower case.',
         ],
         "title": [
-            'start every word of "{text}" with a capital letter.', 'write "{text}" with a capital at each word.',
+            'start every word of "{text}" with a capital letter.', 'start each word of "{text}" with a capital.',
             'copy "{text}" and capitalise the first letter of every word.', 'put "{text}" in title case.',
         ],
         "one": [

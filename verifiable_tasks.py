@@ -19,13 +19,14 @@ from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
 from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
 from task_families import FAMILIES, draw
+from task_phrasings import CLOSERS, OPENERS
 
 __all__ = [
     "CHECKERS", "PLANTED_SHARES", "SUITES", "SUITE_VERSION", "check", "check_loose", "make_demo_rows", "make_suite",
     "suite_hash",
 ]  # fmt: skip
 
-SUITE_VERSION = 2  # raise it with any change of what a checker accepts: results of two versions do not compare
+SUITE_VERSION = 3  # raise it with any change of what a checker accepts: results of two versions do not compare
 
 GENERAL_FAMILIES = {**FAMILIES, **FORMAT_FAMILIES, **REASONING_FAMILIES}
 EVERY_FAMILY = {**GENERAL_FAMILIES, **ALL_FAMILIES}
@@ -75,8 +76,34 @@ def _unseen_task(family, difficulty, rng, seen):
 
 
 def check(task, answer):
-    """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread."""
-    return len(answer) <= MAX_ANSWER_CHARACTERS and CHECKERS[task["checker"]](answer, **task["arguments"])
+    """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread.
+
+    The prompt said again solves nothing, whatever its words happen to meet.
+    """
+    if len(answer) > MAX_ANSWER_CHARACTERS or _is_echo(answer, task.get("prompt", "")):
+        return False
+    return CHECKERS[task["checker"]](answer.translate(PLAIN_QUOTES), **task["arguments"])
+
+
+PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+
+
+def _is_echo(answer, prompt):
+    """Whether the answer is the prompt, with or without its opener and closer."""
+    return abs(len(answer) - len(prompt)) < MAX_FRAME_CHARACTERS and bool(prompt) and _core(answer) == _core(prompt)
+
+
+MAX_FRAME_CHARACTERS = max(map(len, OPENERS)) + max(map(len, CLOSERS)) + 10
+
+
+def _core(text):
+    """The words of a prompt less its opener and its closer."""
+    text = " ".join(text.lower().split())
+    for opener in OPENERS:
+        text = text.removeprefix(opener.lower())
+    for closer in CLOSERS:
+        text = text.removesuffix(closer.lower())
+    return [word.strip('.?!"') for word in text.split()]
 
 
 def check_loose(task, answer):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from checker_cases import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,332 +22,9 @@ from task_phrasings import CORES
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = verifiable_tasks.EVERY_FAMILY
-
-SUM = {"value": 42, "operands": [17, 25]}
-LARGER = {"value": "43", "options": ["42", "43"], "opposites": ["smaller", "less", "lower"]}
-WORDS = {"value": "drum", "options": ["lamp", "drum", "tree"]}
-SORTED = {"values": ["apple", "lamp", "tree"]}
-SORTED_NUMBERS = {"values": ["4", "7", "21"]}
-COPIED = {"value": "red lamp"}
-CAPITALS = {"value": "RED LAMP", "match_case": True}
-PETS = {"value": "cat", "options": ["cat", "dog", "goat"]}
-LABELS = {"value": "short", "options": ["short", "long"]}
-DAYS = task_families.DAYS
-TOWNS = {"value": "Paris", "options": ["Paris", "Rome", "Lima"]}
-
-# family -> checker, arguments, accepted answers, rejected answers; near misses among both
-CASES = {
-    "arithmetic": (
-        "number", SUM,
-        ["42", "The answer is 42.", "17 + 25 = 42", "42.0", "42. Do not thank me!", "17 and 25 make **42**.", "$42"],
-        ["142", "42 or 43", "17 or 42", "41", "", "-42", "17 + 25", "42.5", "The answer is not 42.", "4 2", "4200",
-         "42. 42. 42.", "17 plus 25 is 42. 17 plus 25 is 42. 17 plus 25 is 42."],
-    ),
-    "comparison": (
-        "choice", LARGER,
-        ["43", "43.", "The larger number is 43.", "43 is larger than 42.", "**43**"],
-        ["42", "42 or 43", "143", "43 is smaller than 42.", "43 and 42", "42 is larger than 43", "4 3",
-         "43 43 43 43"],
-    ),
-    "number_sequence": (
-        "number", {"value": 50, "operands": [30, 35, 40, 45]},
-        ["50", "The next number is 50.", "30, 35, 40, 45, 50", "fifty: 50", "+5, so 45 + 5 = 50"],
-        ["55", "500", "50, 55", "45", "fifty", "5 0", "50 or 55"],
-    ),
-    "sort_words": (
-        "items", SORTED,
-        ["apple, lamp, tree", "apple lamp tree", "- apple\n- lamp\n- tree", "Sure! Sorted: apple, lamp, and tree."],
-        ["apple, tree, lamp", "apple, lamp", "apple, lamp, tree, drum", "apples, lamp, tree", "not apple, lamp, tree"],
-    ),
-    "sort_numbers": (
-        "items", SORTED_NUMBERS,
-        ["4, 7, 21", "4,7,21", "4 7 21", "1. 4\n2. 7\n3. 21", "In order: 4, 7 and 21."],
-        ["4, 21, 7", "4, 7", "4, 7, 21, 30", "4, 7, 2 1", "4721"],
-    ),
-    "count_words": (
-        "number", {"value": 3},
-        ["3", "three", "There are 3 words.", "The answer is three."],
-        ["2", "33", "3 or 4", "two", "many", "there are not 3 words"],
-    ),
-    "count_letters": (
-        "number", {"value": 1},
-        ["1", "one", "The letter a occurs 1 time.", "Just one."],
-        ["2", "1 or 2", "once or twice", "11", "none", "-1"],
-    ),
-    "copy_text": (
-        "text", COPIED,
-        ["red lamp", "Red lamp.", '"red lamp"', "Here it is: red lamp", "```\nred lamp\n```"],
-        ["red lamps", "lamp red", "red", "red lamp red lamp", "the red lamp", "red lamp or red drum"],
-    ),
-    "repeat_word": (
-        "items", {"values": ["lamp"] * 3},
-        ["lamp lamp lamp", "lamp, lamp, lamp", "Lamp lamp lamp.", "lamp\nlamp\nlamp"],
-        ["lamp lamp", "lamp lamp lamp lamp", "lamplamplamp", "lamp lamp drum", "lamp 3 times"],
-    ),
-    "replace_word": (
-        "text", COPIED,
-        ["red lamp", "The new text is: red lamp", "The new text is red lamp.", "`red lamp`"],
-        ["red drum", "red", "red drum becomes a red lamp", "blue lamp", "red lamp, blue lamp"],
-    ),
-    "upper_case": (
-        "text", CAPITALS,
-        ["RED LAMP", "RED LAMP.", "In capitals: RED LAMP", '"RED LAMP"'],
-        ["red lamp", "Red Lamp", "RED lamp", "RED LAMPS", "RED", "RED LAMP RED LAMP"],
-    ),
-    "reverse_order": (
-        "items", {"values": ["tree", "lamp", "apple"]},
-        ["tree, lamp, apple", "tree lamp apple", "The new order is tree, lamp, apple.", "1) tree\n2) lamp\n3) apple"],
-        ["apple, lamp, tree", "tree, apple, lamp", "eert, pmal, elppa", "tree, lamp"],
-    ),
-    "drop_word": (
-        "items", {"values": ["apple", "tree"]},
-        ["apple, tree", "apple and tree", "What remains: apple, tree.", "* apple\n* tree"],
-        ["apple, lamp, tree", "apple", "tree, apple", "lamp", "apple, tree, drum"],
-    ),
-    "pick_position": (
-        "choice", WORDS,
-        ["drum", "Drum.", "The second word is drum.", "It is **drum**", "'drum'"],
-        ["lamp", "drum or lamp", "drums", "lamp, drum, tree", "not drum", "", "the second"],
-    ),
-    "starts_with": (
-        "choice", WORDS,
-        ["drum", "It is drum, which starts with d.", "DRUM", "The answer: drum"],
-        ["tree", "drum, tree", "d", "drumstick", "It is not drum"],
-    ),
-    "passage_extraction": (
-        "choice", WORDS,
-        ["drum", "the drum", "Anna bought the drum.", "On Monday, Anna bought the drum."],
-        ["lamp", "the drum and the lamp", "drums", "Anna bought it.", "Anna never bought the drum."],
-    ),
-    "table_lookup": (
-        "choice", TOWNS,
-        ["Paris", "paris", "Anna lives in Paris.", "In Paris, as the table says."],
-        ["Rome", "Paris or Rome", "Anna", "Parish", "Anna is not in Paris"],
-    ),
-    "json_object": (
-        "json_object", {"expected": {"item": "lamp", "count": 5}},
-        ['{"item": "lamp", "count": 5}', '{"count":5,"item":"lamp"}', '```json\n{"item": "lamp", "count": 5}\n```',
-         '\n{\n  "item": "lamp",\n  "count": 5\n}\n', 'Here: {"item": "lamp", "count": 5}'],
-        ['{"item": "lamp", "count": "5"}', '{"item": "lamp"}', '{"item": "lamp", "count": 5, "x": 1}',
-         "{'item': 'lamp', 'count': 5}", '{"item": "lamp", "count": 5} {"item": "lamp", "count": 5}',
-         '{"item": "lamp", "count": 5.0}', '[{"item": "lamp", "count": 5}]', '{"item": "lamp", "count": 5',
-         '{"item": "drum", "item": "lamp", "count": 5}'],
-    ),
-    "choose_items": (
-        "selection", {"options": ["apple", "lamp", "tree", "drum"], "count": 2},
-        ["apple, lamp", "drum and apple", "My choice: tree, lamp.", "1. lamp\n2. drum"],
-        ["apple", "apple, lamp, tree", "apple, apple", "apple, violin", "apple, lamp, tree, drum"],
-    ),
-    "numbered_list": (
-        "numbered_list", {"values": ["apple", "lamp"]},
-        ["1. apple\n2. lamp", "1) Apple\n2) Lamp", "Here you are:\n1. apple\n2. lamp", "1. **apple**\n\n2. lamp."],
-        ["- apple\n- lamp", "apple\nlamp", "1. lamp\n2. apple", "1. apple", "1. apple\n3. lamp", "1. apple 2. lamp"],
-    ),
-    "exact_length": (
-        "sentence", {"min_words": 4, "max_words": 4, "required": ["lamp"]},
-        ["The lamp looks red.", "I like the lamp", "Lamp posts are tall!", '"My lamp is new."'],
-        ["The lamp is very red.", "The lamp shines.", "The drum is red.", "lamp lamp lamp lamp", "Our lamps are dear"],
-    ),
-    "required_words": (
-        "sentence", {"min_words": 3, "max_words": 14, "required": ["lamp", "tree"]},
-        ["The lamp is by the tree.", "A tree, a lamp and a drum.", "Tree and lamp.", "LAMP meets TREE at night"],
-        ["The lamp is by the door.", "lamp tree", "lamps and trees are here", "lamp tree lamp tree lamp tree", ""],
-    ),
-    "sentence_edges": (
-        "sentence", {"min_words": 3, "first": "Today", "last": "lamp"},
-        ["Today I saw a lamp.", '"Today he sold my lamp!"', "today we buy the lamp", "Here it is: Today I need a lamp"],
-        ["I saw a lamp today.", "Today I saw lamps.", "Today lamp", "So: Today I saw a lamp.", "Lamp today lamp"],
-    ),
-    "rubric_label": (
-        "choice", LABELS,
-        ["short", "Short.", "The label is short.", "Label: **short**"],
-        ["long", "short or long", "shorter", "not short", "It has 3 words."],
-    ),
-    "spelling": (
-        "text", {"value": "l-a-m-p"},
-        ["l-a-m-p", "L-A-M-P", "Lamp is spelt: l-a-m-p", '"l-a-m-p".'],
-        ["lamp", "l a m p", "l-a-p", "l-a-m-p-s", "l--a-m-p"],
-    ),
-    "write_table": (
-        "table", {"rows": [["name", "points"], ["Anna", "12"], ["Ben", "7"]]},
-        ["| name | points |\n| --- | --- |\n| Anna | 12 |\n| Ben | 7 |", "name|points\n-|-\nAnna|12\nBen|7",
-         "| Name | Points |\n|:---|---:|\n| anna | 12 |\n| ben | 7 |",
-         "Here is the table:\n\n| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n\nI hope this helps!",
-         "```\n| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n```",
-         "| **name** | **points** |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |",
-         "|name|points|\n|---|---|\n|Anna|12|\n\n|Ben|7|", "|  name |points  |\n| - | - |\n| Anna|12 |\n|Ben |7|"],
-        ["| name | points |\n| Anna | 12 |\n| Ben | 7 |", "| name | points |\n|---|---|\n| Ben | 7 |\n| Anna | 12 |",
-         "| name | points |\n|---|---|\n| Anna | 12 |", "name, points\nAnna, 12\nBen, 7",
-         "| points | name |\n|---|---|\n| 12 | Anna |\n| 7 | Ben |",
-         "| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 8 |",
-         "| name | points |\n|---|\n| Anna | 12 |\n| Ben | 7 |",
-         "| name | points |\n|---|---|\n| Anna | 12 |\n| Ben | 7 |\n| Clara | 9 |", "", "|---|---|"],
-    ),
-    "forbidden_words": (
-        "sentence", {"min_words": 3, "max_words": 40, "required": ["lamp"], "forbidden": ["the", "is"]},
-        ["My lamp looks new.", "A lamp stands here!", "Her lamp was there", "I like this lamp.", '"I see a lamp."',
-         "Here is a sentence: I need a lamp.", "Their lamp, my lamp and his.", "Mr. Ray sold a lamp."],
-        ["The lamp looks new.", "My lamp is new.", "A tree stands here.", "lamp", "I like lamps a lot.",
-         "I saw a lamp. It was new.", "Under THE lamp I read.", "lamp lamp lamp lamp", ""],
-    ),
-    "letter_case": (
-        "text", {"value": "Red Lamp Here", "match_case": True},
-        ["Red Lamp Here", "Red Lamp Here.", '"Red Lamp Here"', "The new text is: Red Lamp Here", "**Red Lamp Here**",
-         "Red  Lamp  Here", "```\nRed Lamp Here\n```", "Sure! In title case: Red Lamp Here"],
-        ["red lamp here", "Red lamp here", "RED LAMP HERE", "Red Lamp", "Red Lamp Here Red Lamp Here", "Red Lamps Here",
-         "red Lamp Here", "Red-Lamp-Here", ""],
-    ),
-    "drop_repeats": (
-        "items", SORTED,
-        ["apple, lamp, tree", "apple lamp tree", "- apple\n- lamp\n- tree", "Each word once: apple, lamp, tree.",
-         "1. apple\n2. lamp\n3. tree", "Apple, Lamp, Tree", "apple, lamp and tree", "apple; lamp; tree"],
-        ["apple, lamp, apple, tree", "apple, tree, lamp", "apple, lamp", "lamp, tree", "apple, lamp, tree, tree",
-         "apple", "", "apples, lamps, trees"],
-    ),
-    "extract_items": (
-        "items", {"values": ["12", "7"]},
-        ["12, 7", "12 7", "12 and 7", "- 12\n- 7", "The numbers are: 12, 7.", "1. 12\n2. 7", "12\n7", "12; 7"],
-        ["7, 12", "12", "12, 7, 9", "127", "12 dollars, 7 dollars", "Anna, Ben", "", "12, 8", "twelve, seven"],
-    ),
-    "common_words": (
-        "selection", {"options": ["lamp", "tree"], "count": 2},
-        ["lamp, tree", "tree, lamp", "lamp and tree", "- lamp\n- tree", "In both lists: lamp, tree.", "Lamp, Tree",
-         "1. tree\n2. lamp", "The words they share are lamp and tree."],
-        ["lamp", "lamp, tree, drum", "lamp, drum", "lamp, lamp", "", "none", "lamps, trees", "lamp or tree"],
-    ),
-    "word_problem": (
-        "final_number", {"value": 13, "operands": [5, 3, 2]},
-        ["13", "The answer is 13.", "5 * 3 = 15 and 15 - 2 = 13", "She has 13 apples left.", "thirteen", "13apples",
-         "First there are 15. Then 2 go, which leaves **13**.", "5 boxes of 3 make 15. 15 - 2 = 13 apples.",
-         "15 - 2 = 13\n#### 13", "13, which is 5 times 3 less 2."],
-        ["15", "5 * 3 = 15", "13 or 15", "12", "", "-13", "130", "It is not 13.", "13.5", "13 - 1 = 12",
-         "13. 13. 13.", "5 * 3 - 2"],
-    ),
-    "unit_conversion": (
-        "final_number", {"value": 180, "operands": [3, 60], "other_units": ["hours", "seconds"]},
-        ["180", "180 minutes", "180min", "3 hours are 180 minutes.", "3 x 60 = 180", "There are 60 in one, so 180.",
-         "The answer is 180.", "1 hour has 60 minutes, so 3 hours have 180 minutes."],
-        ["180 hours", "180 seconds", "18", "1800", "3", "60", "about 170", "180 or 190", "", "180 - 10 = 170"],
-    ),
-    "weekday": (
-        "final_choice", {"value": "Friday", "options": DAYS, "given": ["Tuesday"]},
-        ["Friday", "friday.", "It is Friday.", "Three days after Tuesday is Friday.", "It will be **Friday**",
-         "Wednesday, Thursday, Friday. So it is Friday.", "Friday is three days after Tuesday.",
-         "Tuesday + 1 is Wednesday. Tuesday + 3 is Friday.", "The answer is Friday"],
-        ["Tuesday", "Wednesday", "Friday or Saturday", "Wednesday, Thursday, Friday", "not Friday", "Fri", "",
-         "It is Saturday, three days after Tuesday.", "Friday. No, Saturday.", "Friday Friday Friday Friday"],
-    ),
-    "date_shift": (
-        "date", {"day": 4, "month": 4, "given": [[25, 3]]},
-        ["4 April", "April 4", "April 4th", "the 4th of April", "10 days after 25 March is 4 April.", "4 Apr",
-         "April 4, 2023", "March has 31 days, so it is 4 April.", "One week on it is 1 April. Then it is 4 April."],
-        ["5 April", "4 May", "25 March", "14 April", "4 April or 5 April", "April", "not 4 April", "", "4/4",
-         "3 April, 4 April", "4 Aprils"],
-    ),
-    "ordering_logic": (
-        "final_choice", {"value": "Anna", "options": ["Anna", "Ben", "Clara"], "claim": "tallest"},
-        ["Anna", "Anna.", "The tallest is Anna.", "Anna is the tallest because Anna is taller than Ben.",
-         "Anna is taller than Ben, so Anna is the tallest.", "It is **Anna**.", "The answer is Anna.",
-         "Ben is taller than Clara. Anna is taller than Ben. The tallest is Anna.",
-         "Anna is the tallest. Ben is second."],
-        ["Ben", "Anna is taller than Ben.", "Anna and Ben", "Anna or Ben", "Ben is the tallest.", "not Anna", "",
-         "Anna, Ben, Clara", "Anna is not the tallest.", "Annabel", "Anna is the tallest. Ben is the tallest."],
-    ),
-    "translate_words": (
-        "items", {"values": ["zan", "tolo"]},
-        ["zan tolo", "Zan tolo.", '"zan tolo"', "zan, tolo", "The translation is: zan tolo", "zan\ntolo",
-         "**zan tolo**", "Sure! Word by word it is: zan, tolo."],
-        ["tolo zan", "zan", "red lamp", "zan tolo mip", "zantolo", "zan or tolo", "", "red = zan, lamp = tolo"],
-    ),
-    "code_output": (
-        "final_number", {"value": 30, "operands": [16, 5, 9]},
-        ["30", "It prints 30.", "a becomes 25, and 25 + 5 = 30", "thirty: 30", "The answer is 30", "`30`",
-         "```\n30\n```", "a = 25, b = 5, so the code prints 30.", "30.0"],
-        ["25", "a + b", "print(30 + 1)", "16 + 9", "31", "30 or 25", "not 30", "", "300", "30 30 30 30"],
-    ),
-    **{
-        f"world_{attribute}": (
-            "choice", PETS,
-            ["cat", "Cat.", "Bram has a cat.", "The pet of Bram is a cat.", "I think it is a cat"],
-            ["dog", "a cat or a dog", "cats", "Bram has no pet.", "Bram does not have a cat.", "", "concatenate"],
-        )
-        for attribute in demo_corpus.WORLD_VALUES
-    },
-}  # fmt: skip
-
-
-# more of the same, so that every family has at least eight of each
-MORE = {  # family -> accepted, rejected
-    "arithmetic": (["forty-two: 42"], []),
-    "comparison": (["It is 43, which is the larger.", "`43`", "The answer: 43"], []),
-    "number_sequence": (["The answer is 50", "**50**", "50.0"], ["5", "-50", "50 50 50 50"]),
-    "sort_words": (
-        ["apple; lamp; tree", "1. apple\n2. lamp\n3. tree", "**apple**, **lamp**, **tree**", "Apple, Lamp, Tree"],
-        ["tree, lamp, apple", "apple", "", "apple-lamp-tree"],
-    ),
-    "sort_numbers": (["- 4\n- 7\n- 21", "4; 7; 21", "**4, 7, 21**"], ["21, 7, 4", "", "4 < 7 < 12", "7, 21"]),
-    "count_words": (["**3**", "3.", "It has three words", "3 words"], ["4", "", "3 3 3 3", "13"]),
-    "count_letters": (["1 time", "**1**", "1.", "It occurs 1 time."], ["0", "", "1 1 1 1"]),
-    "copy_text": (["RED LAMP", "`red lamp`", "The text is: red lamp!"], ["", "red  lamp?? blue", "red-lamp"]),
-    "repeat_word": (
-        ["lamp lamp lamp!", "1. lamp\n2. lamp\n3. lamp", '"lamp lamp lamp"', "Here it is: lamp lamp lamp"],
-        ["", "lamps lamps lamps", "drum drum drum"],
-    ),
-    "replace_word": (
-        ["Red lamp.", '"red lamp"', "```\nred lamp\n```", "It becomes red lamp"], ["", "lamp", "red lamp red lamp"],
-    ),
-    "upper_case": (["**RED LAMP**", "RED  LAMP", "`RED LAMP`", "```\nRED LAMP\n```"], ["", "RED_LAMP"]),
-    "reverse_order": (
-        ["Tree, Lamp, Apple", "- tree\n- lamp\n- apple", "tree, lamp and apple", "Reversed: tree lamp apple"],
-        ["tree", "", "lamp, tree, apple", "tree, lamp, apple, drum"],
-    ),
-    "drop_word": (
-        ["Apple, Tree", "apple\ntree", "1. apple\n2. tree", "The list is apple, tree"],
-        ["", "apples, trees", "apple or tree"],
-    ),
-    "pick_position": (["The answer is drum.", "DRUM", "drum!"], ["drumstick"]),
-    "starts_with": (["drum", "'drum'", "**drum**", "It starts with d: drum"], ["", "lamp", "drum or lamp"]),
-    "passage_extraction": (["Drum", "a drum.", "**drum**", "The answer is the drum"], ["", "tree", "drumstick"]),
-    "table_lookup": (["The city is Paris.", "**Paris**", "Paris!", "'Paris'"], ["Lima", "", "Not Paris"]),
-    "json_object": (
-        ['{ "item" : "lamp" , "count" : 5 }', 'The object is {"item": "lamp", "count": 5}.',
-         '`{"item": "lamp", "count": 5}`'],
-        [],
-    ),
-    "choose_items": (
-        ["tree and drum", "- drum\n- tree", "Apple, Drum", "I choose: apple, tree"],
-        ["", "apples, lamps", "violin, harp"],
-    ),
-    "numbered_list": (
-        ["1.apple\n2.lamp", "1. apple.\n2. lamp.", "1. apple\n2. lamp\n\nI hope this helps.",
-         "```\n1. apple\n2. lamp\n```"],
-        ["", "1. apple\n2. lamp\n3. drum", "1. apple\n- lamp"],
-    ),
-    "exact_length": (
-        ["A lamp was here.", "Her lamp, my lamp.", "Is this your lamp?", "Here is one: The lamp looks red."],
-        ["", "My lamp. It works.", "The lamp looks very red."],
-    ),
-    "required_words": (
-        ["A tree hides the lamp", '"My lamp lights a tree."', "Mr. Ray has a lamp and tree.", "Is a lamp a tree?"],
-        ["The lamp is here. The tree is there.", "the lamp",
-         "A tree, a lamp and a drum and a cat and a dog and a boat and a road."],
-    ),
-    "sentence_edges": (
-        ["TODAY THERE IS A LAMP", "Today, we light the lamp.", "**Today I see a lamp.**",
-         "Today Mr. Ray sold my lamp."],
-        ["Today. I saw a lamp.", "", "Lamp today."],
-    ),
-    "rubric_label": (["SHORT", "'short'", '"short"', "The answer is short."], ["shortly", "", "medium"]),
-    "spelling": (["L-a-m-p.", "**l-a-m-p**", "`l-a-m-p`", "The letters are: l-a-m-p"], ["", "l.a.m.p", "p-m-a-l"]),
-    **{
-        f"world_{attribute}": (["CAT", "**cat**", "The answer is cat."], ["goat"])
-        for attribute in demo_corpus.WORLD_VALUES
-    },
-}  # fmt: skip
-for _family, (_accepted, _rejected) in MORE.items():
-    CASES[_family][2].extend(_accepted)
-    CASES[_family][3].extend(_rejected)
-VERDICTS_OF_VERSION = {2: "e4d0c95e8bfba6a8"}  # SUITE_VERSION -> hash of the table below; a new version gets a new line
+VERDICTS_OF_VERSION = {
+    3: "cb1b1d325f19613f"
+}  # SUITE_VERSION -> hash of the table of cases; a new version gets a new line
 
 
 def test_a_changed_verdict_needs_a_new_version():
@@ -374,6 +52,37 @@ def test_loose_forgives_what_ifeval_forgives():
         assert verifiable_tasks.check_loose(task, answer) and not verifiable_tasks.check(task, answer)
     for answer in ("Hello\nHello\nred lamp", "red drum", "", "x" * 1_000_000):
         assert not verifiable_tasks.check_loose(task, answer)
+
+
+def test_no_answer_that_looks_away_gets_far():
+    """The prompt itself, the words it gives, or the best constant answer of each family and difficulty."""
+    tasks, cells = verifiable_tasks.make_suite("general", 1_140, 1), collections.defaultdict(list)
+    for task in tasks:
+        cells[task["family"], task["difficulty"]].append(task)
+        core = task["prompt"].removeprefix("A quick one: ").removesuffix(" Be brief.")
+        assert not any(verifiable_tasks.check(task, echo) for echo in (task["prompt"], core, core.upper() + "\n"))
+    listed = [task for task in tasks if task["family"] == "required_words"]
+    assert not any(verifiable_tasks.check(task, ", ".join(task["arguments"]["required"])) for task in listed)
+    for cell, found in cells.items():
+        best = max(sum(verifiable_tasks.check(task, other["reference"]) for task in found) for other in found)
+        # half of the labels and of the choices between two are the same; a sentence without a word often does
+        assert best <= (8 if cell[0] in ("rubric_label", "count_letters", "forbidden_words") else 5), (cell, best)
+
+
+def test_dates_need_no_leap_year():
+    import datetime
+
+    rng = random.Random(0)
+    for difficulty in (1, 2, 3) * 300:
+        arguments = reasoning_families.date_shift(rng, difficulty)["arguments"]
+        days = {
+            abs(
+                datetime.date(year, *reversed(arguments["given"][0]))
+                - datetime.date(year, arguments["month"], arguments["day"])
+            )
+            for year in (2023, 2024)
+        }
+        assert len(days) == 1, arguments
 
 
 def test_code_prints_what_the_family_says():
