@@ -307,27 +307,53 @@ def response_losses(model, examples: list[Example], pad_id: int, device: str, pr
     """Per example, the summed negative log-likelihood of its response tokens, in nats (float64), and their number.
 
     Batched by length. Rows are padded on the right, where causal attention keeps the padding out of sight, so no
-    attention mask is needed and the result does not depend on the batch.
+    attention mask is needed and the result does not depend on the batch. The head sees the response's positions alone.
     """
     import torch
 
     losses, counts = np.zeros(len(examples)), np.zeros(len(examples), dtype=np.int64)
     model.eval()
+    body, head = split_head(model)
     for batch in length_batches([len(example.ids) for example in examples], LOSS_BATCH_TOKENS[device]):
         ids, labels = _padded([examples[index] for index in batch], pad_id)
         ids, labels = torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device)
-        with torch.inference_mode(), autocast(device, precision):
-            logits = model(input_ids=ids, use_cache=False).logits
         wanted = labels[:, 1:] != IGNORED_LABEL
+        with torch.inference_mode(), autocast(device, precision):
+            if body is None:
+                logits = model(input_ids=ids, use_cache=False).logits[:, :-1][wanted]
+            else:
+                logits = head(body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][wanted])
         token_losses = torch.zeros(wanted.shape, dtype=torch.float64, device=device)
         token_losses[wanted] = torch.nn.functional.cross_entropy(
-            logits[:, :-1][wanted].float(), labels[:, 1:][wanted], reduction="none"
+            logits.float(), labels[:, 1:][wanted], reduction="none"
         ).double()
         losses[batch] = token_losses.sum(dim=1).cpu().numpy()
         counts[batch] = wanted.sum(dim=1).cpu().numpy()
         if progress:
             progress.update(len(batch))
     return losses, counts
+
+
+def split_head(model):
+    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where they are not.
+
+    Tried on a few tokens rather than believed: some models scale or cap their logits after the head.
+    """
+    import torch
+
+    children = [child for name, child in model.named_children() if name != model.base_model_prefix]
+    if model.base_model is model or not children:
+        return None, None
+    head = torch.nn.Sequential(*children)
+    ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        expected = model(input_ids=ids, use_cache=False).logits
+        hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        same = hidden.shape[-1] == model.get_output_embeddings().in_features and torch.equal(head(hidden), expected)
+    model.train(was_training)
+    return (model.base_model, head) if same else (None, None)
 
 
 def length_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:

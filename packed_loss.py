@@ -1,10 +1,10 @@
 """The training loss of packed blocks as one module, so that accelerate can wrap it: body, head, cross-entropy.
 
 The head sees only the positions that are learnt, about half of them in instruction data, and in chunks where the
-logits would otherwise be the largest thing in memory. Both give the plain loss: see `split_head`.
+logits would otherwise be the largest thing in memory. Both give the plain loss: see `language_model.split_head`.
 """
 
-from language_model import IGNORED_LABEL, autocast
+from language_model import IGNORED_LABEL, autocast, split_head
 
 # fp32 logits of one micro-batch; with their softmax and gradients they take about four times that.
 CHUNK_LOGITS_ABOVE_BYTES = 2**30
@@ -39,28 +39,6 @@ def new_packed_loss(model, precision: str):
                 return summed_loss(head, hidden, labels)
 
     return PackedLoss()
-
-
-def split_head(model):
-    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where they are not.
-
-    Tried on a few tokens rather than believed: some models scale or cap their logits after the head.
-    """
-    import torch
-
-    children = [child for name, child in model.named_children() if name != model.base_model_prefix]
-    if model.base_model is model or not children:
-        return None, None
-    head = torch.nn.Sequential(*children)
-    ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        expected = model(input_ids=ids, use_cache=False).logits
-        hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        same = hidden.shape[-1] == model.get_output_embeddings().in_features and torch.equal(head(hidden), expected)
-    model.train(was_training)
-    return (model.base_model, head) if same else (None, None)
 
 
 def summed_loss(head, hidden, labels):

@@ -3,7 +3,8 @@
 import pytest
 
 import packed_loss
-from packed_loss import new_packed_loss, split_head
+from language_model import split_head
+from packed_loss import new_packed_loss
 from packing import collate_blocks
 from training_memory import footprint_bytes, model_shape, wants_checkpointing
 
