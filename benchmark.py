@@ -4,13 +4,13 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json, filter.json, train.json, generate.json, analysis.json
+Writes <results>/benchmark/scorer.json, filter.json, train.json, evaluate.json, analysis.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
     python benchmark.py filter --data my_rows.jsonl --rows 1000000
     python benchmark.py train
-    python benchmark.py generate          # batched against one prompt at a time, the same greedy answers
+    python benchmark.py evaluate          # generation, held-out loss, intervals; lm-evaluation-harness where installed
     python benchmark.py analysis          # simulated studies of known truth
 """
 
@@ -24,8 +24,8 @@ from pathlib import Path
 from analysis_benchmark import run_analysis_benchmark
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
+from evaluation_benchmark import benchmark_evaluation, evaluation_table
 from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
-from generation_benchmark import benchmark_generate
 from quality_scorer import SCORER_VERSION, QualityScorer
 
 DEMO_SAMPLES = 20_000
@@ -201,12 +201,12 @@ def table_lines(entries: list[dict], process_counts: list[int]) -> list[str]:
 def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
-    parser.add_argument("stage", choices=["scorer", "filter", "train", "generate", "analysis"], help="what to measure")
+    parser.add_argument("stage", choices=["scorer", "filter", "train", "evaluate", "analysis"], help="what to measure")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
-    parser.add_argument("--model", help="generate: a model's folder or id (default: random weights)")
+    parser.add_argument("--model", help="evaluate: a model's folder or id (default: random weights)")
     parser.add_argument("--max_samples", type=int, help="rows to take of it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
     parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
@@ -224,11 +224,13 @@ def main() -> None:
         run_analysis_benchmark(arguments.results_dir, arguments.num_proc)
         return
     folder = require_writable(Path(arguments.results_dir) / "benchmark")
-    if arguments.stage == "generate":
-        benchmark_generate(folder, arguments.model)
-    else:
-        reports = {"scorer": report_scorer, "filter": report_filter, "train": report_training}
-        reports[arguments.stage](arguments, folder)
+    reports = {
+        "scorer": report_scorer,
+        "filter": report_filter,
+        "train": report_training,
+        "evaluate": report_evaluation,
+    }
+    reports[arguments.stage](arguments, folder)
 
 
 def report_filter(arguments, folder: Path) -> None:
@@ -294,6 +296,19 @@ def report_training(arguments, folder: Path) -> None:
     )
     print("\n".join(training_table(facts)))
     print(f"\nwritten: {folder / 'train.json'}")
+
+
+def report_evaluation(arguments, folder: Path) -> None:
+    """Generation, held-out loss and intervals, beside their references."""
+    started, load = time.time(), os.getloadavg()[0]
+    columns = read_columns(arguments, TRAIN_SAMPLES)
+    facts = benchmark_evaluation(*columns, arguments.model, arguments.rounds)
+    config = {"data": arguments.data, "model": arguments.model, "rounds": arguments.rounds}
+    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
+    write_json(folder / "evaluate.json", {"config": config, **provenances, **facts})
+    print(f"{facts['rows']:,} rows of {arguments.data}, load average {load:.1f} before\n")
+    print("\n".join(evaluation_table(facts)))
+    print(f"\nwritten: {folder / 'evaluate.json'}")
 
 
 def read_columns(arguments, max_samples: int | None) -> tuple[list[str], list[str]]:

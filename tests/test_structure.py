@@ -19,13 +19,12 @@ FLOORS = [
     "update_readme",
     "filter_ledger generation_measures lm_harness model_tables packed_loss packing report_figures report_sentences "
     "study_tradeoff tradeoff_tables verifiable_tasks",
-    "dataset_files generation_benchmark report_pages scorecard_figures "
-    "study_analysis subset_report tradeoff_figures training_memory",
+    "dataset_files report_pages scorecard_figures study_analysis subset_report tradeoff_figures training_memory",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
     "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
     "scorecard_page subset_comparison train_benchmark",
-    "analyze_results quality_scorer",
+    "analyze_results evaluation_benchmark quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",
