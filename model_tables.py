@@ -88,19 +88,19 @@ def family_table(analysis: dict) -> dict:
     measured = [run for run in analysis["runs"] if run["by_family"] and "task_completion" in run["metrics"]]
     shown = shown_runs(analysis, measured)
     families = sorted({family for run in measured for family in run["by_family"]})
-    cells = [
-        [family.replace("_", " "), *[share_passed(run["by_family"].get(family)) for run in shown]]
-        for family in families
-    ]  # fmt: skip
+    shares = {family: [share_passed(run["by_family"].get(family)) for run in shown] for family in families}
+    passed = {family: cells for family, cells in shares.items() if set(cells) - {"0", NONE}}
+    cells = [[family.replace("_", " "), *shares] for family, shares in passed.items()]
     records = []
     for run in measured:
         counts = {family: run["by_family"].get(family) for family in families}
-        passed = {family: count and count["passed"] for family, count in counts.items()}
-        records.append({"experiment": run["experiment"], **passed, "scale": scale_of(analysis, run)})
+        record = {family: count and count["passed"] for family, count in counts.items()}
+        records.append({"experiment": run["experiment"], **record, "scale": scale_of(analysis, run)})
     note = (
         "Per cent of the prompts of each family whose checker passes, first seeds; too few per family for fine "
         "comparisons. All runs stand in the CSV file, as numbers of prompts passed"
     )
+    note += f". In {len(families) - len(passed)} other families none of these passes one" if cells else ""
     return {
         "name": "task_families", "title": "Task completion by family", "note": table_note(analysis, note),
         "headings": ["", *[run["experiment"] for run in shown]], "cells": cells if shown else [], "records": records,

@@ -471,7 +471,7 @@ def label_cutoffs(axis, cuts: list[tuple[str, float, int]]) -> None:
         height = top * (1.05 + 0.12 * place)
         axis.plot([cut, cut], [0, height], color="#333333", linewidth=0.9, linestyle=DIMENSION_LINES[place])
         left, right = axis.get_xlim()  # names stand towards the shorter lines, where there is room
-        side = "right" if cut > left + 0.45 * (right - left) else "left"
+        side = "right" if cut > left + 0.4 * (right - left) else "left"
         text = f"{name} ≥ {cut:.2f}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         shown = f"{text} " if side == "right" else f" {text}"

@@ -25,10 +25,10 @@ def lead_sentences(analysis: dict) -> list[str]:
     )
     world = ", for the demo's own small world" if demo else ""
     ultra, medium = (rows_of(analysis, claim[role], shown) for role in ("ultra", "medium"))
-    kept = "; ".join(f"{size_words(size, shown)}{kept_words(summary, claim)}" for size, summary in shown.items())
+    kept = "; ".join(kept_at(size, summary, claim, alone=len(shown) == 1) for size, summary in shown.items())
     first = (
         f"{verdict.capitalize()}{world}: of the gain that {medium} rows ({claim['medium']}) bring over the anchor "
-        f"{claim['anchor']}, the {ultra} best-scored rows ({claim['ultra']}) keep {kept}, where {aim}."
+        f"{claim['anchor']}, the {ultra} best-scored rows ({claim['ultra']}) keep {kept}; {aim}."
     )
     return [first, control_sentence(shown, claim)]
 
@@ -45,25 +45,21 @@ def rows_of(analysis: dict, arm: str, sizes) -> str:
     return f"{counts[0]:,}" if counts else "(unknown)"
 
 
-def size_words(size: str, shown: dict) -> str:
-    """At which size, with the model that really stood for it; not said of the demo alone."""
-    if list(shown) == ["demo"]:
-        return ""
-    words = model_words(shown[size])
-    return f"at {size} ({words}) " if words and len(shown) == 1 else f"at {size} "
-
-
-def kept_words(summary: dict, claim: dict) -> str:
+def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
+    """What is kept at one size; one that stands alone is named with its model, unless it is a demo."""
     results = {metric: anchors[claim["anchor"]] for metric, anchors in summary["retention"].items()}
-    return join_words([f"{retained_phrase(result)} in {METRIC_NAMES[metric]}" for metric, result in results.items()])
+    words = join_words([retained_phrase(result, METRIC_NAMES[metric]) for metric, result in results.items()])
+    if not alone:
+        return f"at {size} {words}"
+    return words if summary["demo"] else f"{words}, at size {size} ({model_words(summary)})"
 
 
-def retained_phrase(result: dict) -> str:
+def retained_phrase(result: dict, metric: str) -> str:
     if result["verdict"] == "not tested":
-        return f"an unknown share (missing: {', '.join(result['missing'])})"
+        return f"an unknown share in {metric} (missing: {', '.join(result['missing'])})"
     if result["R"] is None:
-        return f"a share that cannot be stated ({result['R_missing_because']})"
-    return show_share(result["R"], result["R_interval"])
+        return f"no share that can be stated in {metric} ({result['R_missing_because']})"
+    return f"{show_share(result['R'], result['R_interval'])} in {metric}"
 
 
 def missing_words(sizes: dict, claim: dict) -> str:
@@ -264,6 +260,12 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
         points.append(
             f"{size}: {claim['ultra']} trained on {show_count(ultra['tokens'])} tokens, {claim['medium']} on "
             f"{show_count(medium['tokens'])}, passes counted."
+        )
+    control = runs.get(claim["controls"][0])
+    if ultra and control and ultra["tokens"] and control["tokens"]:
+        points.append(
+            f"{size}: as many rows are not as many tokens: {claim['ultra']} read {show_count(ultra['tokens'])}, "
+            f"{claim['controls'][0]} {show_count(control['tokens'])}; the controls of equal length have about as many."
         )
     fraction = ((medium or {}).get("subset_facts") or {}).get("pool_fraction")
     if fraction and fraction > 0.5:

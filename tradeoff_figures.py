@@ -19,8 +19,10 @@ from report_figures import (
     scale_note,
 )
 from report_tables import METRIC_NAMES, arm_records, interval_words, show_p
+from tradeoff_tables import best_form
 
 CURVES = {"ultra": "top", "random": "random"}  # the tiers with a curve, and how they are drawn
+APART = {"ultra": 0.97, "random": 1.03}  # so that points of equal rows do not hide each other
 SERIES = {"tiers_100k": "Low, random and high scores", "bands": "Bands of score"}
 
 
@@ -70,12 +72,8 @@ def draw_doses(name: str, series: list[dict], size: str, note: str, bars: str, f
         labels = [arm.replace("_", "\n", 1) for arm in part["arms"]]
         axis.set_xticks(place, labels, fontsize=6.5)
         axis.set_xlim(-0.4, len(value) - 0.6)
-        axis.set_title(
-            f"{SERIES[part['name']].capitalize()}\n{METRIC_LABELS[part['metric']]}", loc="left", fontsize=7.5
-        )
-        up = value[-1] < value[0]  # the corner that the line leaves free
-        axis.text(0.98, 0.95 if up else 0.05, f"trend: p {p_words(part['trend']['p'])}", transform=axis.transAxes,
-                  ha="right", va="top" if up else "bottom", fontsize=7)  # fmt: skip
+        title = f"{SERIES[name]}, trend: p {p_words(part['trend']['p'])}"
+        axis.set_title(f"{title}\n{METRIC_LABELS[part['metric']]}", loc="left", fontsize=7.5)
     put_note(figure, note)
     alt = "; ".join(
         f"{METRIC_NAMES[part['metric']]}: "
@@ -169,9 +167,9 @@ def draw_curves(tradeoff: dict, records: dict, size: str, note: str, folder: Pat
     put_note(figure, note)
     return save(
         figure, folder, f"tradeoff_{size}", f"Curves of best-scored and random rows, {size}",
-        f"{note}. A point is a run, its bar a 95% interval over test examples. Lines: L = E + A N^-alpha in the rows "
-        "N, E "
-        "and alpha shared, as far as there are runs; none where it cannot be fitted. Across: what the claim asks for.",
+        f"{note}. A point is a run, its bar a 95% interval over test examples. Lines: L = E + A N^-alpha in rows N, "
+        "with E and alpha shared, as far as there are runs; none where a constant fits as well. Across: what the claim "
+        "asks for.",
         "; ".join(f"{METRIC_NAMES[metric]}: {kappa_words(part['kappa'])}" for metric, part in shown.items()),
     )  # fmt: skip
 
@@ -187,10 +185,10 @@ def draw_curve_panel(axis, part: dict, metric: str) -> None:
         rows, value = (np.array([point[key] for point in points], dtype=float) for key in ("counted_rows", "value"))
         low, high = np.array([point["interval"] for point in points], dtype=float).T
         every += list(rows)
-        axis.errorbar(rows, value * factor, yerr=np.maximum(0, [value - low, high - value]) * factor, linestyle="",
-                      color=style["color"], marker=style["marker"], markersize=4, capsize=2,
-                      label=style["label"])  # fmt: skip
-        if part["alpha"] is not None and tier["A"] is not None:
+        reach = np.maximum(0, [value - low, high - value]) * factor
+        axis.errorbar(rows * APART[name], value * factor, yerr=reach, linestyle="", color=style["color"], markersize=4,
+                      marker=style["marker"], capsize=2, label=style["label"])  # fmt: skip
+        if tier["A"] is not None and best_form(part) != "constant":
             at = np.geomspace(rows.min(), rows.max(), 60)
             axis.plot(
                 at, as_written(metric, part["E"] + tier["A"] * at ** -part["alpha"]), color=style["color"], linewidth=1

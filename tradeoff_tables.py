@@ -148,6 +148,12 @@ def exchange_table(analysis: dict) -> dict:
     return table(analysis, "exchange_rate", "What one good row is worth in random rows", note, headings, rows)
 
 
+def best_form(part: dict) -> str | None:
+    """The form with the lowest AICc; null where no form has one."""
+    known = {name: value for name, value in (part["aicc"] or {}).items() if value is not None}
+    return min(known, key=known.get) if known else None
+
+
 def curve_table(analysis: dict) -> dict:
     rows = []
     for size, summary in analysis["sizes"].items():
@@ -155,8 +161,7 @@ def curve_table(analysis: dict) -> dict:
             if part["alpha"] is None:
                 continue
             test, forms = part["shared_exponent_test"], part["aicc"]
-            known = {name: value for name, value in forms.items() if value is not None}
-            best = min(known, key=known.get).replace("_", " ") if known else "too few runs to tell"
+            best = (best_form(part) or "too few runs to tell").replace("_", " ")
             interval = part["alpha_interval"]
             shown = [show_number(part["E"]), show_number(part["alpha"], interval), show_number(part["residual_sd"])]
             cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", *shown, show_p(test["p"]), best]
