@@ -209,7 +209,7 @@ def comparison_html(comparison: dict, words: str, points: list[str], tables: lis
         sentence=words,
         tables=tables,
         cautions=points,
-        contrasts=comparison.get("contrasts", []),
+        contrasts=comparison.get("contrasts") or [item for pair in comparison["runs"] for item in pair["contrasts"]],
         comparison=comparison,
     )
 

@@ -261,12 +261,9 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
             f"{size}: {claim['ultra']} trained on {show_count(ultra['tokens'])} tokens, {claim['medium']} on "
             f"{show_count(medium['tokens'])}, passes counted."
         )
-    control = runs.get(claim["controls"][0])
-    if ultra and control and ultra["tokens"] and control["tokens"]:
-        points.append(
-            f"{size}: as many rows are not as many tokens: {claim['ultra']} read {show_count(ultra['tokens'])}, "
-            f"{claim['controls'][0]} {show_count(control['tokens'])}; the controls of equal length have about as many."
-        )
+    read = [f"{arm} {show_count(runs[arm]['tokens'])}" for arm in (claim["ultra"], *claim["controls"]) if arm in runs]
+    if len(read) > 1:
+        points.append(f"{size}: as many rows are not as many tokens: {', '.join(read)}, passes counted.")
     fraction = ((medium or {}).get("subset_facts") or {}).get("pool_fraction")
     if fraction and fraction > 0.5:
         points.append(

@@ -85,13 +85,15 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
     exchange = curves.kappa(rows, losses, tiers, confidence)
     result = {
         "tiers": tier_records(scores, points), "E": None, "alpha": None, "alpha_interval": [None, None],
-        "fit_why": None, "runs": [point["run"] for point in fitted],
+        "fit_why": None, "n80": {}, "runs": [point["run"] for point in fitted],
         "shared_exponent_test": curves.exponent_test(rows, losses, tiers), "aicc": None,
         "epochs_differ": len({point["epochs"] for point in fitted}) > 1, "R_star": R_STAR,
         "passes": scores["facts"].get(claim["ultra"], {}).get("epochs") or 1,
     }  # fmt: skip
-    targets = target_of(scores, claim)
-    degrees = exchange["degrees"]
+    targets, no_target = target_of(scores, claim)
+    degrees = None if no_target == NO_GAIN else exchange["degrees"]
+    if no_target == NO_GAIN:  # what is fitted to noise is no curve
+        exchange = {**exchange, "value": None, "interval": [None, None], "identified": False, "why": NO_GAIN}
     if degrees is not None and degrees >= 1:
         fit = curves.fit_shared(rows, losses, tiers)
         result |= {"E": fit["E"], "alpha": fit["alpha"], "residual_sd": float(np.sqrt(fit["rss"] / degrees))}
@@ -108,9 +110,10 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
     result["kappa"] = {**exchange, "method": method, "n": len(fitted),
                        "runs_to_add": [] if settled else to_add(CURVE_ARMS, scores, size)}  # fmt: skip
     result["target_loss"] = None if targets is None else float(targets[0])
-    result["n80"] = {tier: curves.n80(rows, losses, tiers, tier, result["target_loss"], confidence)
-                     for tier in (curves.TIER, curves.REFERENCE)}  # fmt: skip
-    result["nonparametric"] = interpolated(scores, points, targets, confidence)
+    for tier in (curves.TIER, curves.REFERENCE):
+        found = curves.n80(rows, losses, tiers, tier, result["target_loss"], confidence)
+        result["n80"][tier] = {**found, "why": no_target or found["why"]}
+    result["nonparametric"] = interpolated(scores, [] if no_target == NO_GAIN else points, targets, confidence)
     return result
 
 
@@ -138,15 +141,21 @@ def fill_amplitudes(tiers: dict, fit: dict) -> None:
         tier["A_from"] = "fitted with E and alpha" if name in fit["A"] else "its points, given E and alpha"
 
 
-def target_of(scores: dict, claim: dict) -> np.ndarray | None:
-    """The loss at which T = 0, and its bootstrap draws after it: (1 + draws,)."""
+NO_GAIN = "medium's own gain over the anchor is not clear of zero, so that nothing can be traded for it"
+
+
+def target_of(scores: dict, claim: dict) -> tuple[np.ndarray | None, str | None]:
+    """The loss at which T = 0, and its bootstrap draws after it, (1 + draws,); or null and why there is none."""
     arms = [claim["medium"], claim["anchor"]]
     if any(arm not in scores["arms"] for arm in arms):
-        return None
+        return None, "the runs that set the target (medium, anchor) are missing"
     columns = [scores["arms"].index(arm) for arm in arms]
+    gain = scores["draws"][:, columns] @ np.array([1.0, -1.0])
+    if percentile_interval(gain, claim["confidence"], scores["units"])[0] <= 0:
+        return None, NO_GAIN
     weights = np.array([claim["retention"], 1 - claim["retention"]])
     oriented = np.concatenate([scores["points"][None, columns], scores["draws"][:, columns]]) @ weights
-    return loss_of(scores["metric"], oriented)
+    return loss_of(scores["metric"], oriented), None
 
 
 def over_test_examples(rows, draws, tiers, confidence: float) -> dict:

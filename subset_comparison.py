@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+import experiment_comparison
 from common import UserError, hash_path, read_arrow
-from experiment_comparison import comparison_table, reading
 from finished_runs import DIMENSIONS
 from report_tables import METRIC_NAMES, NONE, join_words
 
@@ -91,7 +91,7 @@ def sentence(comparison: dict) -> str:
 def trained_words(pair: dict, names: dict) -> str:
     readings = {}
     for record in pair["contrasts"]:
-        readings.setdefault(reading(record), []).append(METRIC_NAMES[record["metric"]])
+        readings.setdefault(experiment_comparison.reading(record), []).append(METRIC_NAMES[record["metric"]])
     words = {
         "first is better": f"{names['first']} is better in",
         "second is better": f"{names['second']} is better in",
@@ -105,7 +105,7 @@ def cautions(comparison: dict) -> list[str]:
     points = ["A mean score says what the score likes, not what a model learns; only runs on both subsets tell that."]
     for pair in comparison["runs"]:
         size = pair["runs"][0]["size"]
-        points += [f"The runs at {size} also differ in {words}." for words in pair["other_differences"]]
+        points += [f"{size}: {point}" for point in experiment_comparison.cautions(pair)]
     counts = [facts["rows"] for facts in comparison["subsets"]]
     if counts[0] != counts[1]:
         points.append(f"They have {counts[0]:,} and {counts[1]:,} rows: a difference may be one of number alone.")
@@ -133,4 +133,4 @@ def source_words(facts: dict) -> str:
 
 
 def tables_of(comparison: dict) -> list[dict]:
-    return [subset_table(comparison), *[comparison_table(pair) for pair in comparison["runs"]]]
+    return [subset_table(comparison), *[experiment_comparison.comparison_table(pair) for pair in comparison["runs"]]]

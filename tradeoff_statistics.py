@@ -122,7 +122,7 @@ def kappa(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, confidence: f
     ends = profile_interval(LOG_KAPPAS, kappa_profile(rows, losses, tiers), degrees, confidence)
     result["interval"] = [None if end is None else float(np.exp(end)) for end in ends]
     if None in ends:
-        return {**result, "why": f"the likelihood is flat: exchange rates without bound fit the {len(rows)} runs"}
+        return {**result, "why": f"exchange rates without bound fit the {len(rows)} runs as well"}
     return {**result, "identified": True}
 
 
@@ -215,7 +215,7 @@ def n80(rows, losses, tiers, tier: str, target: float | None, confidence: float 
     if result["value"] is None:
         return {**result, "why": "the fitted curve levels off above the target: no number of rows reaches it"}
     if None in ends:
-        return {**result, "why": f"the likelihood is flat {N80_DECADES} decades beyond the rows there are"}
+        return {**result, "why": f"rows {10**N80_DECADES:,} times as many as there are, or as few, fit as well"}
     outside = not own.min() <= result["value"] <= own.max()
     return {**result, "identified": True, "why": "extrapolated beyond the runs" if outside else None}
 
@@ -307,5 +307,5 @@ def repetition(rows, epochs, losses, tiers, subsets, confidence: float = 0.95) -
     ends = profile_interval(grid, profile, degrees, confidence)
     result["interval"] = [None if end is None else float(np.exp(end)) for end in ends]
     result["value"] = float(REPETITION_CONSTANTS[int(np.argmin(profile))])
-    why = "the likelihood is flat: repetitions from worthless to as good as fresh rows fit" if None in ends else None
+    why = "repetitions from worthless to as good as fresh rows fit as well" if None in ends else None
     return {**result, "identified": None not in ends, "why": why, "repeated": repeated}

@@ -158,6 +158,20 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
 
 
+def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
+    """Where the metric cannot tell medium from the anchor, curves, kappa and N80 would be fits to noise."""
+    fake = FakeStudy(tmp_path, prompts=100, heldout_rows=100)
+    for arm in ("random_1k", "random_10k", "random_100k", "ultra_1k", "ultra_10k", "medium_1M"):
+        folder = fake.write_run(arm, "500M")
+        fake.write_tasks(folder, "general", "suite-1", 1e-9)
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["500M"]
+    found = analysis["tradeoff"]["task_completion"]
+    assert not found["kappa"]["identified"] and found["alpha"] is None and found["nonparametric"]["kappa"] == []
+    assert "not clear of zero" in found["n80"]["ultra"]["why"]
+    assert analysis["rank_correlation"]["task_completion"]["value"] is None
+    assert analysis["retention"]["task_completion"]["random_1k"]["verdict"] == "inconclusive"
+
+
 def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
     """The fake study's ultra arms have three passes, random_100k one: on one curve it stands for fewer rows."""
     runs, left_out = analyze_results.load_runs(curve_study)
