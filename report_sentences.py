@@ -126,7 +126,7 @@ READING_WORDS = {"better": "better", "worse": "worse", "not distinguishable": "n
 
 def control_words(contrast: dict) -> str:
     if len(contrast["b"]) > 1:
-        return f"random rows (mean of {len(contrast['b'])} draws)"
+        return "random rows (mean of their draws)"
     return CONTROL_WORDS.get(contrast["second"].rsplit("_", 1)[0], contrast["second"])
 
 

@@ -107,7 +107,7 @@ def test_controls_are_named_in_words_and_draws_only_by_their_mean():
     sentence = report_sentences.control_sentence({"500M": {"contrasts": contrasts}}, CLAIM)
     assert sentence == (
         "Against as many rows picked otherwise, ultra_10k is better in bits per byte and not detectably other in task "
-        "completion than random rows (mean of 2 draws) and the longest rows."
+        "completion than random rows (mean of their draws) and the longest rows."
     )
 
 
