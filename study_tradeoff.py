@@ -10,7 +10,7 @@ import numpy as np
 import tradeoff_statistics as curves
 from cost_statistics import cost_record, gains_by_band, mark_frontier, rank_correlation
 from finished_runs import DIMENSIONS, METRICS
-from retention_statistics import percentile_interval
+from retention_statistics import percentile_interval, wilson_interval
 
 CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "random_10k", "random_30k", "random_100k"]
 REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
@@ -105,7 +105,7 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
         exchange["rows_counted_once"] = rows_counted_once(fitted, losses, tiers, confidence)
     else:
         result["fit_why"] = exchange["why"]
-    settled = exchange["identified"]
+    settled = exchange["identified"] or no_target == NO_GAIN  # no more runs make a gain where there is none
     method = "profile likelihood over runs, shared E and alpha, F with the runs' degrees of freedom"
     result["kappa"] = {**exchange, "method": method, "n": len(fitted),
                        "runs_to_add": [] if settled else to_add(CURVE_ARMS, scores, size)}  # fmt: skip
@@ -125,7 +125,10 @@ def tier_records(scores: dict, points: list[dict]) -> dict:
         value = float(sign * scores["run_points"][point["column"]])
         record = {"rows": point["rows"], "counted_rows": point["counted"], "epochs": point["epochs"]}
         record |= {"value": value, "loss": point["loss"]}
-        record |= {"interval": list(percentile_interval(draws, units=scores["units"])), "run": point["run"]}
+        ends = [value, *percentile_interval(draws, units=scores["units"])]
+        if scores["metric"] == "task_completion":  # a bootstrap of no pass at all has no width
+            ends += wilson_interval(round(value * scores["examples"]), scores["examples"])
+        record |= {"interval": [min(ends), max(ends)], "run": point["run"]}
         tiers.setdefault(point["tier"], {"points": [], "A": None})["points"].append(
             record | {"used": not point["repeated"]}
         )

@@ -167,7 +167,8 @@ def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
     analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["500M"]
     found = analysis["tradeoff"]["task_completion"]
     assert not found["kappa"]["identified"] and found["alpha"] is None and found["nonparametric"]["kappa"] == []
-    assert "not clear of zero" in found["n80"]["ultra"]["why"]
+    assert "not clear of zero" in found["n80"]["ultra"]["why"] and found["kappa"]["runs_to_add"] == []
+    assert all(point["interval"][1] > 0.01 for point in found["tiers"]["ultra"]["points"])  # none passed is not 0 +- 0
     assert analysis["rank_correlation"]["task_completion"]["value"] is None
     assert analysis["retention"]["task_completion"]["random_1k"]["verdict"] == "inconclusive"
 
