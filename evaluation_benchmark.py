@@ -29,6 +29,7 @@ from language_model import (
     pick_device,
     response_losses,
 )
+from lm_harness import harness_model
 from train_benchmark import CONFIG
 from training_configs import MODEL_FAMILIES
 from training_loop import fit
@@ -108,10 +109,7 @@ def harness_difference(model, tokenizer, examples: list) -> float | None:
     """The largest difference, over rows, of the mean loss per response token to what the harness finds, in nats."""
     if not find_spec("lm_eval"):
         return None
-    from lm_eval.models.huggingface import HFLM
-
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=16)
+    harness = harness_model(model, tokenizer)
     requests = [
         ((str(row), ""), list(example.ids[: example.prompt_tokens]), list(example.ids[example.prompt_tokens :]))
         for row, example in enumerate(examples)

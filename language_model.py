@@ -5,6 +5,7 @@ tokens. torch and transformers are imported inside the functions that need them.
 """
 
 import hashlib
+import re
 import time
 from array import array
 from dataclasses import dataclass
@@ -98,6 +99,19 @@ def _start_ids(tokenizer) -> list[int]:
 def response_start_ids(tokenizer) -> list[int]:
     """What stands before a response that has no instruction: the start token, if any, and the tail of the format."""
     return _start_ids(tokenizer) + _ids(tokenizer, [PROMPT_TAIL])[0]
+
+
+def encode_formatted(tokenizer, text: str, with_start: bool = True) -> list[int]:
+    """Token ids of a text that holds the format already, as training has them: its parts tokenised apart.
+
+    In one piece, "?" at an instruction's end and the line breaks behind it may be one token, which training never saw.
+    """
+    end = tokenizer.eos_token
+    marks = "|".join(map(re.escape, (PROMPT_HEAD, PROMPT_TAIL, end)))
+    ids = list(_start_ids(tokenizer)) if with_start else []
+    for part in filter(None, re.split(f"({marks})", text)):
+        ids += [end_token_id(tokenizer)] if part == end else _ids(tokenizer, [part])[0]
+    return ids
 
 
 def end_token_id(tokenizer) -> int:
@@ -401,7 +415,7 @@ def generate_responses(
     model.eval()
     for start in range(0, len(order), how["batch_size"]):
         batch = order[start : start + how["batch_size"]]
-        ids, mask = _left_padded([prompts[index] for index in batch], settings.pad_token_id)
+        ids, mask = left_padded([prompts[index] for index in batch], settings.pad_token_id)
         draw = sampling and [_drawing(sampling["temperature"], sampling["uniforms"][batch], ids.shape[1], device)]
         with torch.inference_mode(), autocast(device, how["precision"]):
             out = model.generate(
@@ -417,7 +431,7 @@ def generate_responses(
     return answers
 
 
-def _left_padded(prompts: list[list[int]], pad_id: int):
+def left_padded(prompts: list[list[int]], pad_id: int):
     """Token ids and attention mask, both int64 (rows, longest)."""
     import torch
 

@@ -6,7 +6,8 @@ Reads  <run>/model/, the harness's tasks; a name that ends in .yaml is a task fi
 Writes <run>/evaluation/lm_eval/ (the harness's own files and one record per sample) and, the marker, last,
        <run>/evaluation/lm_eval.json (its scores beside ours)
 
-Prompts reach the model in the format that it was trained on, given to the harness as the tokenizer's chat template.
+Prompts reach the model as the tokens that it was trained on: the format is given to the harness as the tokenizer's chat
+template, and its parts are tokenised apart as in training.
 """
 
 import re
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 
 from common import UserError, clear, is_done, provenance, read_json, write_json
-from language_model import PROMPT_HEAD, PROMPT_TAIL
+from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, left_padded, pad_token_id
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% else %}"
@@ -64,7 +65,6 @@ def run_harness(run_model, names: list[str], folder: Path) -> dict:
     """The harness's results; its files and samples go under `folder`."""
     from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
-    from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
     files = [Path(name) for name in names if name.endswith(".yaml")]
@@ -75,8 +75,7 @@ def run_harness(run_model, names: list[str], folder: Path) -> dict:
     tasks = [task_name(Path(name)) if name.endswith(".yaml") else name for name in names]
     if unknown := [task for task in tasks if not manager.match_tasks([task])]:
         raise UserError(f"lm-evaluation-harness has no task {', '.join(unknown)}; see: lm_eval ls tasks")
-    run_model.tokenizer.chat_template = CHAT_TEMPLATE
-    model = HFLM(pretrained=run_model.model, tokenizer=run_model.tokenizer, batch_size=16)
+    model = harness_model(run_model.model, run_model.tokenizer)
     tracker = EvaluationTracker(output_path=str(folder))
     results = simple_evaluate(
         model, tasks=tasks, task_manager=manager, evaluation_tracker=tracker, apply_chat_template=True
@@ -86,6 +85,26 @@ def run_harness(run_model, names: list[str], folder: Path) -> dict:
     for task, records in samples.items():
         tracker.save_results_samples(task_name=task, samples=records)
     return results
+
+
+def harness_model(model, tokenizer):
+    """The harness's own model class over ours, with prompts tokenised as in training; gives `tokenizer` a template."""
+    from lm_eval.models.huggingface import HFLM
+
+    tokenizer.chat_template = CHAT_TEMPLATE
+    if tokenizer.eos_token is None:
+        tokenizer.eos_token = tokenizer.sep_token
+
+    class TrainedFormat(HFLM):
+        def tok_encode(self, string, add_special_tokens=None, left_truncate_len=None, **_kwargs):
+            ids = encode_formatted(self.tokenizer, string, add_special_tokens is not False)
+            return ids[-left_truncate_len:] if left_truncate_len else ids
+
+        def tok_batch_encode(self, strings, padding_side="left", left_truncate_len=None, truncation=False):
+            prompts = [self.tok_encode(string, left_truncate_len=left_truncate_len) for string in strings]
+            return left_padded(prompts, pad_token_id(self.tokenizer))
+
+    return TrainedFormat(pretrained=model, tokenizer=tokenizer, batch_size=16)
 
 
 def task_name(file: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import lm_harness
 from common import UserError, read_json
-from language_model import format_prompt
+from language_model import encode_example, encode_formatted, encode_prompts, format_prompt
 
 TASK = """
 task: local_colours
@@ -29,6 +29,16 @@ def test_the_template_is_our_prompt_format(tokenizer):
     messages = [{"role": "user", "content": "Name a 'colour'."}]
     made = tokenizer.apply_chat_template(messages, chat_template=lm_harness.CHAT_TEMPLATE, tokenize=False)
     assert made == format_prompt("Name a 'colour'.")
+
+
+def test_prompts_have_the_tokens_of_training(tokenizer):
+    for instruction in ("Name a colour?", "Is it?\n\n", "  red ", "### Response:\n", tokenizer.eos_token[:-1]):
+        assert (
+            encode_formatted(tokenizer, format_prompt(instruction)) == encode_prompts(tokenizer, [instruction], 500)[0]
+        )
+    example = encode_example(tokenizer, "Name a colour?", "\nBlue.", 500)
+    answered = format_prompt("Name a colour?") + "\nBlue." + tokenizer.eos_token
+    assert encode_formatted(tokenizer, answered) == list(example.ids)
 
 
 def test_what_is_missing_is_said_in_one_line(monkeypatch):
