@@ -355,8 +355,10 @@ def split_head(model):
     """
     import torch
 
+    if model.base_model is model:
+        return None, None
     children = [child for name, child in model.named_children() if name != model.base_model_prefix]
-    if model.base_model is model or not children:
+    if not children:
         return None, None
     head = torch.nn.Sequential(*children)
     ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size

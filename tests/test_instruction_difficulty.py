@@ -42,7 +42,7 @@ class Planted:
 
     def __init__(self, tokenizer, logits):
         self.config, self.seen = SimpleNamespace(vocab_size=len(tokenizer)), []
-        self.logits = logits
+        self.logits, self.base_model = logits, self
 
     def eval(self):
         return self
