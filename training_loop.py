@@ -4,8 +4,10 @@ Many processes are accelerate's (`accelerate launch`, `torchrun`): each takes it
 is normalised by the response tokens of all of them, so that a run is the same whatever their number.
 """
 
+import gc
 import os
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,14 +18,21 @@ from language_model import Example, pick_device, pick_precision
 from packed_loss import new_packed_loss, pick_attention
 from packing import collate_blocks, pack_rows, plan_steps
 from training_checkpoints import CHECKPOINT_FORMAT, TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
-from training_memory import MICRO_BATCH_TOKENS, footprint_bytes, model_shape, wants_checkpointing
+from training_memory import (
+    MICRO_BATCH_TOKENS,
+    STATE_BYTES_PER_PARAMETER,
+    footprint_bytes,
+    model_shape,
+    wants_checkpointing,
+)
 
 LOSS_CURVE_POINTS = 200
 FEW_STEPS = 50
 # While the main process evaluates or writes, the others wait this long for it before they give it up.
 PROCESS_TIMEOUT = timedelta(hours=6)
-# Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets.
-PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "RTX 4090": 165e12}
+# Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets; by words of the device's name.
+PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "L40S": 362e12,
+              "4090": 165e12}  # fmt: skip
 
 
 class TrainingFailed(Exception):
@@ -45,6 +54,22 @@ def new_accelerator(report_to: str | None = None, folder: Path | None = None):
     )
 
 
+@contextmanager
+def weights_must_fit():
+    """Out of memory, and not for the activations, which `train_step` sees to: the run fails; others may be smaller."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        alone = int(os.environ.get("WORLD_SIZE", "1")) == 1  # else the other processes would wait for this one
+        raise (TrainingFailed if alone else UserError)(
+            f"out of memory for weights, gradients and moments, {STATE_BYTES_PER_PARAMETER} bytes a parameter; take a "
+            "GPU with more memory, or several by FSDP"
+        ) from error
+
+
+@weights_must_fit()
 def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float, **how):
     """Fine-tune all weights of `model` in place, from the last checkpoint if there is one of this very run.
 
@@ -53,9 +78,14 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
     TrainingStopped after a signal.
     """
+    import torch
+
+    gc.collect()  # the weights and moments of the run before hold each other, and would stay in the GPU's memory
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
     require_data_parallel(accelerator)
     device, precision = pick_device(), pick_precision(config["precision"])
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     model.to(accelerator.device).train()
     attention_before = model.config._attn_implementation
     pick_attention(model, device, precision)
@@ -225,9 +255,11 @@ def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> flo
         run.optimizer.zero_grad(set_to_none=True)
         try:
             loss = step_loss(run, micro_batches(run, numbers), response_tokens)
-            break
         except torch.OutOfMemoryError:
-            halve_micro_batch(run)
+            loss = None
+        if loss is not None:
+            break
+        halve_micro_batch(run)  # only now are the activations free: while it was handled, the error held them
     run.scaler.unscale_(run.optimizer)
     run.accelerator.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
     run.scaler.step(run.optimizer)
@@ -244,7 +276,7 @@ def halve_micro_batch(run: PackedRun) -> None:
                         f"give --micro_batch_tokens {run.micro_batch // 2 * run.config['block_tokens']}")  # fmt: skip
     if run.micro_batch == 1:
         raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
-                             "max_tokens=... or gradient_checkpointing=on") from None  # fmt: skip
+                             "max_tokens=... or gradient_checkpointing=on")  # fmt: skip
     run.micro_batch //= 2
     torch.cuda.empty_cache()
     print(f"out of memory: going on with {run.micro_batch} blocks at a time, the same tokens per step")
@@ -335,7 +367,13 @@ def flops_utilisation(model, tokens_per_second: float, device: str, processes: i
     """Share of the GPUs' peak that goes into 6 FLOPs per parameter and token; None where the peak is not known."""
     import torch
 
-    name = torch.cuda.get_device_name() if device == "cuda" else ""
-    peak = next((flops for gpu, flops in PEAK_FLOPS.items() if gpu in name), None)
+    peak = peak_flops(torch.cuda.get_device_name()) if device == "cuda" else None
     parameters = sum(parameter.numel() for parameter in model.parameters()) if peak else 0
     return 6 * parameters * tokens_per_second / (peak * processes) if peak else None
+
+
+def peak_flops(device_name: str) -> float | None:
+    """The peak of a GPU by its full name, such as "NVIDIA H100 80GB HBM3"; None where it is not in the table."""
+    words = set(device_name.replace("-", " ").split())
+    known = [gpu for gpu in PEAK_FLOPS if words.issuperset(gpu.split())]
+    return PEAK_FLOPS[max(known, key=len)] if known else None

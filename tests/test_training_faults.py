@@ -15,6 +15,7 @@ import training_loop
 from common import UserError, file_lock, hash_strings, write_arrow
 from language_model import load_model, load_tokenizer
 from training_checkpoints import TrainingStopped
+from training_loop import TrainingFailed
 
 HELPER = Path(__file__).parent / "fit_in_processes.py"
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -133,6 +134,17 @@ def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer,
         [point["loss"] for point in expected["loss_curve"]], rel=1e-3
     )
     assert facts["steps"] == expected["steps"] and facts["tokens"] == expected["tokens"]
+
+
+def test_a_model_that_does_not_fit_fails_its_run_alone(model, examples, tokenizer, tmp_path, monkeypatch):
+    import torch
+
+    def full(*_arguments, **_how):
+        raise torch.OutOfMemoryError("no memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(TrainingFailed, match="16 bytes a parameter"):
+        run(model, examples, tokenizer, tmp_path)
 
 
 def test_damaged_rows_and_rows_of_another_subset_are_named(tmp_path):

@@ -120,3 +120,16 @@ def test_weights_that_the_last_step_broke_are_not_kept(model, examples, tokenize
     run(model, examples, tokenizer, tmp_path, {**CONFIG, "epochs": 1, "tokens_per_step": 64_000, "learning_rate": 1e39})
     with pytest.raises(TrainingFailed, match="the last step left .* weights not finite"):
         require_finite(weights(model))
+
+
+def test_peaks_are_found_by_whole_words():
+    names = [
+        "NVIDIA H100 80GB HBM3",
+        "NVIDIA H100 PCIe",
+        "NVIDIA L40S",
+        "NVIDIA L4",
+        "NVIDIA L40",
+        "NVIDIA A100-SXM4-80GB",
+    ]
+    peaks = [training_loop.peak_flops(name) for name in names]
+    assert peaks == [989e12, 756e12, 362e12, 121e12, None, 312e12]
