@@ -179,6 +179,29 @@ def test_a_model_without_tokenizer_or_end_token_is_refused(tiny_models, tokenize
         load_tokenizer(str(tmp_path / "endless"))
 
 
+def test_a_repository_that_wants_to_run_code_or_has_no_safetensors_is_refused(
+    tiny_models, tokenizer, tmp_path, monkeypatch
+):
+    import torch
+    from transformers import dynamic_module_utils
+
+    asked = []  # on the terminal, where a run in a batch queue would wait for an answer
+    monkeypatch.setattr(dynamic_module_utils.signal, "signal", lambda *arguments: asked.append(arguments))
+    tokenizer.save_pretrained(tmp_path)
+    tiny_models["scratch"].save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(tiny_models["scratch"].state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="no file named model.safetensors"):
+        load_model(str(tmp_path))
+    config = json.loads((tmp_path / "config.json").read_text())
+    own = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModelForCausalLM": "mine.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps({**config, **own}))
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Config: pass\n")
+    with pytest.raises(UserError, match="cannot load the model"):
+        load_model(str(tmp_path))
+    assert not asked and not (tmp_path / "ran").exists()
+
+
 def test_a_tokenizer_without_pad_token_pads_with_its_end_token(tokenizer):
     from language_model import pad_token_id
 
