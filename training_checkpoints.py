@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill, a full disk and a stop signal: the old one stays whole until the new one is."""
 
 import os
+import shutil
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,9 +60,13 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # torch's writer turns a full disk into a RuntimeError of its own words
+            free = shutil.disk_usage(path.parent).free / 2**20
             temporary.unlink(missing_ok=True)
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {str(error).splitlines()[0]}"
             kept = "the last checkpoint is whole" if path.exists() else "there is no earlier checkpoint"
             raise UserError(
                 f"cannot write {path} at step {len(log['losses'])} ({reason}); {kept}; free some disk and run the "
