@@ -63,7 +63,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
         except (
             OSError,
             RuntimeError,
-        ) as error:  # torch's writer turns a full disk into a RuntimeError of its own words
+        ) as error:  # a RuntimeError is how torch's writer says it
             free = shutil.disk_usage(path.parent).free / 2**20
             temporary.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {str(error).splitlines()[0]}"

@@ -238,8 +238,8 @@ def show_progress(run: PackedRun, bar, log: dict) -> None:
     utilisation = flops_utilisation(run.model, rate, run.device, run.accelerator.num_processes)
     if utilisation is not None:
         shown["mfu"] = utilisation
-    bar.update()
     bar.set_postfix({key: f"{value:,.0f}" if value > 100 else f"{value:.3f}" for key, value in shown.items()}, False)
+    bar.update()
     if run.accelerator.trackers:
         run.accelerator.log({**shown, "tokens": log["tokens"], "lr": run.optimizer.param_groups[0]["lr"]}, bar.n)
 
