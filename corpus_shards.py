@@ -347,6 +347,12 @@ def run_tasks_on_ray(function: Callable, context, tasks: Iterable):
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
             raise error.cause from error
+        if "failed to import" in str(error.cause):
+            missing = str(error.cause).strip().splitlines()[-1]
+            raise UserError(
+                f"a node cannot run this code ({missing}): the repository and its Python environment must lie at the "
+                "same paths on every node"
+            ) from error
         raise
     except ray.exceptions.RayError as error:
         raise UserError(f"a task's process was lost {RAY_RETRIES + 1} times; is there memory enough?") from error

@@ -86,6 +86,15 @@ def note_node(folder, task):
     corpus_shards.write_facts(folder / f"{task}.json", ray.get_runtime_context().get_node_id())
 
 
+def test_a_node_without_the_code_says_so(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # Ray looks where the process was started
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    wanted = "a node cannot run this code .*No module named 'corpus_shards'.*same paths on every node"
+    with corpus_shards.ray_cluster(), pytest.raises(UserError, match=wanted):
+        list(corpus_shards.run_tasks_on_ray(note_node, tmp_path, range(1)))
+
+
 def test_no_cluster_answers(monkeypatch, tmp_path):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(UserError, match="no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1 .Connection refused"):
