@@ -40,12 +40,21 @@ def run_main(main) -> None:
     """Run a stage's `main()`: a user's mistake becomes one line on stderr and exit status 2."""
     try:
         main()
+        sys.stdout.flush()
     except (UserError, ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted: run the same command to go on", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def one_line(text: str) -> str:
+    """Text from data as it can stand in a line of a terminal: no line ends, control characters or hidden ones."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def argument_parser(doc: str) -> argparse.ArgumentParser:
@@ -163,14 +172,34 @@ def write_json(path, content: dict) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+class Facts(dict):
+    """A JSON object of one of our files. To ask for a key that it lacks is a UserError: another version wrote it."""
+
+    def __init__(self, content: dict, path):
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, key):
+        raise UserError(
+            f"{self.path} lacks {key!r}: damaged, or written by another version; rerun the stage that writes it with "
+            "--force"
+        )
+
+
 def read_json(path) -> dict:
-    """Read one of our JSON files. Raises UserError where it is missing or damaged."""
+    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        content = json.loads(text, object_hook=lambda content: Facts(content, path))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); remove it and rerun the stage that writes it") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no JSON object; remove it and rerun the stage that writes it")
+    return content
 
 
 def write_arrow(folder, table) -> None:
@@ -197,12 +226,26 @@ def read_arrow(folder, columns: list[str] | None = None):
 
     folder = Path(folder)
     try:
-        files = [folder / entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]]
-        tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in files]
+        tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in data_files(folder)]
         table = pyarrow.concat_tables(tables)
-        return table.select(columns) if columns else table
-    except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
-        raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
+        table = table.select(columns) if columns else table
+        table.validate(full=True)  # an offset that points out of its buffer would end the process
+        return table
+    except (OSError, pyarrow.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The Arrow files of a folder that `datasets.save_to_disk` or `write_arrow` wrote. Raises UserError."""
+    entries = read_json(folder / "state.json")["_data_files"]
+    try:
+        names = [Path(entry["filename"]).name for entry in entries]
+    except TypeError as error:
+        raise UserError(f"{folder / 'state.json'} is damaged: it lists no files") from error
+    if not names:
+        raise UserError(f"{folder / 'state.json'} is damaged: it lists no files")
+    return [folder / name for name in names]
 
 
 @contextmanager
@@ -336,9 +379,10 @@ def is_done(marker, config: dict, inputs: dict[str, str], force: bool = False) -
     if force or not Path(marker).exists():
         return False
     found = read_json(marker)
+    made = found.get("provenance")
     differences = [
         *list_differences(found.get("config"), config),
-        *list_differences(found.get("provenance", {}).get("inputs"), inputs, "input "),
+        *list_differences(made.get("inputs") if isinstance(made, dict) else None, inputs, "input "),
     ]
     if differences:
         raise UserError(f"{marker} was made otherwise ({'; '.join(differences)}); --force rebuilds it")
@@ -347,7 +391,7 @@ def is_done(marker, config: dict, inputs: dict[str, str], force: bool = False) -
 
 def list_differences(old: dict | None, new: dict, prefix: str = "") -> list[str]:
     """One phrase for each key whose value differs, nested dicts by their path."""
-    if old is None:
+    if not isinstance(old, dict):
         return [f"{prefix or 'config '}not recorded"]
     phrases = []
     for key in sorted({*old, *new}):

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from common import UserError, read_json
+from common import UserError, data_files
 
 # Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
@@ -114,8 +114,8 @@ class ShardedRows:
         """The rows of a folder that `write_folder` or `common.write_arrow` wrote. Raises UserError where damaged."""
         folder = Path(folder)
         try:
-            return cls([folder / entry["filename"] for entry in read_json(folder / "state.json")["_data_files"]])
-        except (OSError, pyarrow.ArrowInvalid, KeyError) as error:
+            return cls(data_files(folder))
+        except (OSError, pyarrow.ArrowException) as error:
             raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
 
     def _batch_sizes(self, path: str) -> list[int]:

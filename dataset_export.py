@@ -21,6 +21,7 @@ from common import (
     UserError,
     clear,
     is_done,
+    one_line,
     provenance,
     read_arrow,
     read_json,
@@ -166,7 +167,7 @@ def _files(exports: list[dict]) -> list[str]:
 
 
 def _table_line(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    return f"| {' | '.join(one_line(cell).replace('|', '/') for cell in cells)} |"
 
 
 def _history(scores: dict, exports: list[dict]) -> list[str]:

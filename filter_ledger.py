@@ -5,6 +5,7 @@ Computes; reads the texts of the examples, writes nothing.
 
 import numpy as np
 
+from common import one_line
 from corpus_shards import ShardedRows
 
 EXAMPLES = 20  # of each reason to drop a row, kept for a look
@@ -79,7 +80,7 @@ def ledger_lines(ledger: dict) -> list[str]:
     for step in ledger["steps"]:
         for reason, by_source in step["dropped"].items():
             sources = sorted(by_source.items(), key=lambda item: (-item[1], item[0]))
-            shown = ", ".join(f"{source} {rows:,}" for source, rows in sources[:4])
+            shown = ", ".join(f"{one_line(source)} {rows:,}" for source, rows in sources[:4])
             more = f", {len(sources) - 4} more sources" if len(sources) > 4 else ""
             lines.append(f"  -{sum(by_source.values()):<9,} {step['step']}: {reason} ({shown}{more})")
     if ledger["off"]:
@@ -87,4 +88,4 @@ def ledger_lines(ledger: dict) -> list[str]:
     lines += [f"   {rows:<9,} changed: {reason}" for reason, rows in ledger["modified"].items()]
     for benchmark, facts in ledger["contamination"].items():
         lines.append(f"   {facts['rows']:<9,} hold one of the {facts['items']:,} items of {benchmark}")
-    return lines + [f"   unreadable: {example}" for example in ledger["examples"].get("unreadable", [])[:5]]
+    return lines + [f"   unreadable: {one_line(example)}" for example in ledger["examples"].get("unreadable", [])[:5]]

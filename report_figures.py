@@ -9,6 +9,7 @@ grey. Every point that has an interval shows it. The scale stands on every figur
 
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +103,11 @@ def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) ->
     """Write PNG and SVG without a date, so that the same data gives the same bytes."""
     import matplotlib.pyplot as plt
 
-    figure.savefig(folder / f"{name}.png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
-    figure.set_layout_engine("none")  # the layout stands; a second solution would take as long again
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says as much
+        figure.savefig(folder / f"{name}.png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+        figure.set_layout_engine("none")  # the layout stands; a second solution would take as long again
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
     return {"name": name, "title": title, "caption": capital(caption), "alt": alt, "svg": folder / f"{name}.svg"}
 

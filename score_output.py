@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, require_writable
+from common import UserError, one_line, require_writable
 from training_configs import SCORE_WEIGHTS
 
 DIMENSIONS = list(SCORE_WEIGHTS)
@@ -35,13 +35,13 @@ def source_table(sources: list[str], scores: dict[str, np.ndarray]) -> list[str]
     labels = np.array(sources)
     for source, rows in Counter(sources).most_common():
         means = "".join(f"{scores[key][labels == source].mean():18.3f}" for key in SCORE_KEYS)
-        lines.append(f"{source[:27]:28s}{rows:9,d}{means}")
+        lines.append(f"{one_line(source)[:27]:28s}{rows:9,d}{means}")
     return lines
 
 
 def excerpt(text: str, characters: int = 320) -> str:
     """The text on wrapped, indented lines, cut in the middle where long; control characters shown as spaces."""
-    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    flat = one_line(text)
     if len(flat) > characters:
         flat = f"{flat[: characters * 2 // 3]} [...] {flat[-characters // 3 :]}"
     return textwrap.fill(flat, 112, initial_indent="    ", subsequent_indent="    ") or "    (empty)"
@@ -53,7 +53,7 @@ def example_lines(table, scores: dict[str, np.ndarray], positions) -> list[str]:
     for position in positions:
         row = table.slice(position, 1).to_pylist()[0]
         numbers = "  ".join(f"{key} {scores[key][position]:.3f}" for key in SCORE_KEYS)
-        lines += [f"  {numbers}  [{row['source']}, id {row['id']}]"]
+        lines += [f"  {numbers}  [{one_line(row['source'])}, id {one_line(row['id'])}]"]
         lines += [excerpt(row["instruction"]), "    ->", excerpt(row["response"]), ""]
     return lines
 

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from common import one_line
 from report_figures import DIMENSION_COLORS, STYLE, short_count
 from report_tables import NONE
 from scorecard import HISTOGRAM_BINS, SCORE_COLUMNS
@@ -166,7 +167,7 @@ def source_label(entry: dict) -> str:
     """A source's name on one line; what would be no name on paper, said so."""
     if entry["source"] is None:
         return f"{entry['sources']:,} others"
-    return " ".join("".join(char if char.isprintable() else " " for char in entry["source"]).split()) or "(no name)"
+    return one_line(entry["source"]) or "(no name)"
 
 
 def source_panel(card: dict, key: str) -> dict:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import read_json
+from common import one_line, read_json
 from report_figures import PAGE_WIDTH, STYLE, save
 from training_configs import SUBSETS
 
@@ -18,6 +18,7 @@ HEADINGS = (
     f"{'subset':19}{'rule':15}{'rows':>9}{'prompts':>9}{'score':>7}{'range':>12}{'words':>7}{'p5-p95':>11}  most from"
 )
 SHOWN_SOURCES = 7  # the rest of them is "other"
+LABEL_CHARACTERS = 32  # of a source's name
 # Okabe and Ito's colours, each with a hatch of its own and the hatch's colour: apart in grey too.
 SOURCE_STYLES = [
     ("#0072B2", "", "white"), ("#F0E442", "////", "#666666"), ("#D55E00", "", "white"), ("#56B4E9", "....", "#333333"),
@@ -68,7 +69,8 @@ def subset_line(subset: dict) -> str:
         return line
     spread = f"{score['min']:.3f}-{score['max']:.3f}"
     lengths = f"{words['p5']:.0f}-{words['p95']:.0f}"
-    shares = [f"{source[:24]} {rows / subset['rows']:.0%}" for source, rows in list(subset["source_mix"].items())[:2]]
+    largest = list(subset["source_mix"].items())[:2]
+    shares = [f"{one_line(source)[:24]} {rows / subset['rows']:.0%}" for source, rows in largest]
     sources = shares[0] if len(", ".join(shares)) > 29 else ", ".join(shares)
     return f"{line}{score['mean']:7.3f}{spread:>12}{words['mean']:7.0f}{lengths:>11}  {sources}"
 
@@ -143,7 +145,9 @@ def draw_subsets(results: Path, scores: dict) -> None:
         marks = "bar: 5th to 95th percentile, line: median, dot: mean"
         title = f"{scores['pool_rows']:,} rows to choose from · scale {scores['scale_label']} · {marks}"
         figure.suptitle(title, fontsize=8, color="#444444")
-        figure.legend(loc="outside lower center", ncols=4, frameon=False)
+        legend = figure.legend(loc="outside lower center", ncols=4, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a dollar in a source's name is no formula
         save(figure, folder, "subsets", "", "", "")
 
 
@@ -177,7 +181,9 @@ def draw_sources(axis, subsets: list[dict], places: np.ndarray) -> None:
             continue
         shares = [sum(subset["source_mix"].get(name, 0) for name in names) / subset["rows"] for subset in subsets]
         look = {"color": color, "edgecolor": "white", "linewidth": 0.4, "hatch": hatch, "hatchcolor": hatch_color}
-        axis.barh(places, shares, 0.8, left, label=name, **look)
+        axis.barh(
+            places, shares, 0.8, left, label=f" {one_line(name)[:LABEL_CHARACTERS]}", **look
+        )  # a name that begins with _ would be left out
         left += shares
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of rows by source")

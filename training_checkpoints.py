@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +77,21 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
     run.accelerator.wait_for_everyone()
 
 
+def read_checkpoint(path: Path) -> dict:
+    """What `save_checkpoint` wrote. Raises UserError where it is damaged: torch itself checks no sums."""
+    import torch
+
+    try:
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+        state = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        damaged = str(error).splitlines()[0]
+    if damaged:
+        raise UserError(f"{path} is damaged ({damaged}); put a whole copy there, or remove it to train from the start")
+    return state
+
+
 def load_checkpoint(path: Path, run) -> dict | None:
     """Put the checkpoint's state into `run` and return its log; None where there is none of this very run."""
     import torch
@@ -84,7 +101,7 @@ def load_checkpoint(path: Path, run) -> dict | None:
         path.with_suffix(".tmp").unlink(missing_ok=True)
     if not path.exists():
         return None
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(path)
     if state["identity"] != run.identity:
         print(f"{path} belongs to another configuration or other data: starting anew")
         return None

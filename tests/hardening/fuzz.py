@@ -1,0 +1,484 @@
+"""Damage every kind of input and look for a traceback, a crash of the process or a hang; only a UserError may come.
+
+    python tests/hardening/fuzz.py --minutes 30
+    python tests/hardening/fuzz.py --minutes 2 --target stages
+
+Hypothesis draws valid files and damages them: bytes are flipped, cut, doubled and put in, nodes of JSON replaced and
+removed. Each target runs in a process of its own, whose last input is kept, so that a crash is a finding as well. What
+was found is printed once for each place in the code; the inputs lie under --work.
+
+Targets: readers (instruction data in every format), stages (the files of a finished study, and each command on them),
+checkpoints, checkers (of the verifiable suite), scorer. `tests/test_fuzz.py` runs some seconds of each but stages.
+"""
+
+import argparse
+import contextlib
+import gzip
+import io
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from common import UserError  # noqa: E402
+from training_configs import ConfigError  # noqa: E402
+
+HANG_SECONDS = 30
+MEMORY_BYTES = 8 * 2**30
+BATCH = 10  # examples between two looks at the clock
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Damage
+
+NASTY = [b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"\\", b"\n", b"\\ud800", b"1e999", b"-1", b"{", b"[" * 3_000,
+         b"9" * 5_000, b",", b"<|endoftext|>", b"\xe2\x80\xae", b"PAR1", b"ARROW1"]  # fmt: skip
+BYTE_DAMAGE = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "insert", "nasty", "delete", "double", "cut", "swap"]),
+        st.floats(0, 1, exclude_max=True),
+        st.integers(0, 2**16),
+    ),
+    min_size=1,
+    max_size=4,
+)
+TEXT = st.text(max_size=30) | st.sampled_from(
+    ["<|endoftext|>", "<script>alert(1)</script>", "../../etc/passwd", "a\0b", "=HYPERLINK(1)", "\ud800", "\u202eabc",
+     "", " ", "### Response:\n", "x" * 3_000]
+)  # fmt: skip
+LEAF = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+VALUE = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
+
+
+def damage_bytes(content: bytes, steps: list[tuple]) -> bytes:
+    """The content after each (kind, place as a fraction, number)."""
+    content = bytearray(content)
+    for kind, where, number in steps:
+        at, size = int(where * (len(content) + 1)), 1 + number % 200
+        if kind == "flip" and at < len(content):
+            content[at] ^= 1 + number % 255
+        elif kind == "insert":
+            content[at:at] = random.Random(number).randbytes(1 + size % 9)
+        elif kind == "nasty":
+            content[at:at] = NASTY[number % len(NASTY)]
+        elif kind == "delete":
+            del content[at : at + size]
+        elif kind == "double":
+            content[at:at] = content[at : at + size]
+        elif kind == "cut":
+            del content[at:]
+        elif kind == "swap":
+            other = number * 7919 % (len(content) + 1)
+            content[at : at + size] = content[other : other + size]
+    return bytes(content)
+
+
+def damage_json(content, number: int, value):
+    """Plain values with one node replaced by `value`; or removed, where `value` is "remove"."""
+    nodes = [(holder, key) for holder, key in _nodes({"root": content})]
+    holder, key = nodes[number % len(nodes)]
+    if value == "remove" and len(nodes) > 1 and (holder, key) != nodes[0]:
+        del holder[key]
+        return content
+    if (holder, key) == nodes[0]:
+        return value
+    holder[key] = value
+    return content
+
+
+def _nodes(holder):
+    for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+        yield holder, key
+        if isinstance(value, dict | list):
+            yield from _nodes(value)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Readers
+
+NAMES = ["instruction", "input", "output", "response", "prompt", "completion", "messages", "conversations", "system",
+         "id", "source", "chosen", "rejected", "question", "answer", "context", "Instruction", "other"]  # fmt: skip
+TURN = st.dictionaries(st.sampled_from(["role", "from", "content", "value", "tool_calls"]), VALUE, max_size=3)
+GOOD = [{"id": f"r{n}", "instruction": f"Add {n} and 2.", "response": f"It is {n + 2}.<|im_end|>"} for n in range(6)]
+TALK = [
+    {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"Hello {n}"}]} for n in range(6)
+]
+RECORD = st.sampled_from(GOOD + TALK) | st.dictionaries(
+    st.sampled_from(NAMES), VALUE | st.lists(TURN, max_size=3), min_size=1, max_size=5
+)
+ROWS = st.lists(RECORD, max_size=12)
+SUFFIXES = [".json", ".jsonl", ".csv", ".json.gz", ".jsonl.gz", ".jsonl.zst", ".csv.gz", ".parquet", ".arrow", "/", ""]
+
+
+def file_of(rows: list, suffix: str, folder: Path) -> Path:
+    """A valid file, or folder of `datasets.save_to_disk`, of these rows; tables drop what has no type in common."""
+    import pyarrow
+
+    path = folder / f"data{suffix}"
+    kind = suffix.split(".")[1] if "." in suffix else ""
+    if kind in ("parquet", "arrow", ""):
+        return table_file(table_of(rows), suffix, folder)
+    if kind == "csv":
+        text = io.StringIO()
+        names = sorted({name for row in rows for name in row})
+        writer = __import__("csv").DictWriter(text, names, escapechar="\\")
+        writer.writeheader()
+        writer.writerows({name: str(value) for name, value in row.items()} for row in rows)
+        content = text.getvalue()
+    else:
+        content = json.dumps(rows) if kind == "json" else "\n".join(map(json.dumps, rows))
+    content = content.encode("utf-8", "surrogatepass")
+    if suffix.endswith(".gz"):
+        content = gzip.compress(content)
+    if suffix.endswith(".zst"):
+        content = pyarrow.compress(content, "zstd", asbytes=True)
+    path.write_bytes(content)
+    return path
+
+
+def table_of(rows: list):
+    import pyarrow
+
+    columns = {}
+    for name in sorted({name for row in rows for name in row}):
+        with contextlib.suppress(pyarrow.ArrowException, ValueError, TypeError, OverflowError):
+            columns[name] = pyarrow.array([row.get(name) for row in rows])
+    return pyarrow.table(columns)
+
+
+def table_file(table, suffix: str, folder: Path) -> Path:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    path = folder / f"data{suffix or '_dir'}"
+    try:
+        if suffix == ".parquet":
+            parquet.write_table(table, path)
+            return path
+        file = path
+        if suffix in ("/", ""):
+            path.mkdir()
+            file = path / "data-00000-of-00001.arrow"
+            (path / "state.json").write_text(json.dumps({"_data_files": [{"filename": file.name}]}))
+        with pyarrow.OSFile(str(file), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    except (pyarrow.ArrowException, UnicodeEncodeError):
+        hypothesis.reject()
+    return path
+
+
+READER_CASE = st.tuples(ROWS, st.sampled_from(SUFFIXES), st.none() | BYTE_DAMAGE, st.integers(0, 7))
+
+
+def attack_readers(case, folder: Path) -> None:
+    from dataset_readers import read_benchmark, read_rows
+
+    rows, suffix, damage, how = case
+    path = file_of(rows, suffix, folder)
+    if damage:
+        victims = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        victim = victims[how % len(victims)]
+        victim.write_bytes(damage_bytes(victim.read_bytes(), damage))
+    if how == 7:
+        read_benchmark(str(path))
+        return
+    columns = {"instruction": "prompt", "response": "messages.content"} if how == 6 else None
+    table, ledger = read_rows(
+        [str(path)], 3 if how % 2 else None, 0, columns=columns, turns=["first", "all"][how // 2 % 2]
+    )
+    for name in table.column_names:
+        table[name].to_pylist()
+    dropped = sum(sum(count.values()) for count in ledger["dropped"].values())
+    assert ledger["rows_read"] + ledger["rows_added"] == table.num_rows + dropped, ledger
+    json.dumps(ledger, allow_nan=False).encode()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Checkers, scorer, checkpoints
+
+ANSWER_PIECES = st.lists(
+    TEXT | st.sampled_from(["42", "The answer is", "```", "1. ", "{", "}", '"a": 1', "|", "---", ",", " or ", "-",
+                            "٣", "NaN", "[" * 5_000, "9" * 6_000, "a" * 9_000, " " * 9_000, "12 March", "because"]),
+    max_size=12,
+)  # fmt: skip
+CHECKER_CASE = st.tuples(st.integers(0, 10**6), ANSWER_PIECES, BYTE_DAMAGE)
+
+
+def attack_checkers(case, _folder: Path) -> None:
+    import verifiable_tasks
+
+    number, pieces, damage = case
+    tasks = suite_of_all()
+    task = tasks[number % len(tasks)]
+    damaged = damage_bytes(str(task["reference"]).encode(), damage).decode("utf-8", "replace")
+    for answer in ("".join(pieces), damaged, "".join([*pieces, str(task["reference"])])):
+        assert verifiable_tasks.check(task, answer) in (True, False)
+        assert verifiable_tasks.check_loose(task, answer) in (True, False)
+
+
+def suite_of_all(cache=[]) -> list[dict]:  # noqa: B006
+    import verifiable_tasks
+
+    if not cache:
+        cache += [task for name in verifiable_tasks.SUITES for task in verifiable_tasks.make_suite(name, 300, 0)]
+    return cache
+
+
+LONG_TEXT = st.lists(
+    TEXT | st.sampled_from(["word ", "? ", "```\n", "- item\n", "🙂", "汉字", "e\u0301", "\u200b" * 50]), max_size=60
+)
+SCORER_CASE = st.tuples(st.lists(st.tuples(LONG_TEXT, LONG_TEXT), min_size=1, max_size=4), st.integers(0, 10**6), VALUE)
+
+
+def attack_scorer(case, folder: Path) -> None:
+    import numpy as np
+
+    from quality_scorer import QualityScorer
+
+    pairs, number, value = case
+    instructions, responses = (["".join(pair[side]) for pair in pairs] for side in (0, 1))
+    scorer = QualityScorer().fit([(instructions, responses)])
+    for name, scores in scorer.score_batch(instructions, responses).items():
+        assert np.all(np.isfinite(scores)) and np.all((scores >= 0) & (scores <= 1)), (name, scores)
+    counts = folder / "counts.json"
+    counts.write_text(json.dumps(damage_json(json.loads(json.dumps(scorer.to_dict())), number, value)))
+    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, GOOD)))
+    command("quality_scorer", str(folder / "data.jsonl"), "--fit", str(counts))
+
+
+def attack_checkpoints(damage, folder: Path) -> None:
+    import copy
+
+    from training_loop import fit
+
+    model, examples, config, whole = small_run()
+    checkpoint = folder / "checkpoint.pt"
+    checkpoint.write_bytes(damage_bytes(whole, damage))
+    fit(copy.deepcopy(model), examples, config, 1, checkpoint, 1e9)
+
+
+def small_run(cache=[]):  # noqa: B006
+    """A tiny model, its rows and settings, and the bytes of a checkpoint of it."""
+    if not cache:
+        import copy
+
+        import torch
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        from language_model import Example
+        from training_configs import TRAINING
+        from training_loop import fit
+
+        shape = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=2, num_key_value_heads=2))
+        from array import array
+
+        examples = [Example(array("i", range(2, 12)), 4, False, False) for _ in range(4)]
+        config = {**TRAINING, "tokens_per_step": 32, "block_tokens": 16, "max_tokens": 16}
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Path(folder) / "checkpoint.pt"
+            fit(copy.deepcopy(model), examples, config, 1, checkpoint, -1)
+            cache += [model, examples, config, checkpoint.read_bytes()]
+    return cache
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Stages: any file of a finished study damaged, then any command
+
+STUDY = ROOT / "results" / "fuzz_study"
+SMALL = ["epochs=1", "suite_prompts=12", "generation_prompts=4", "suite_max_new_tokens=4",
+         "generation_max_new_tokens=4", "heldout_rows=10", "tokens_per_step=512"]  # fmt: skip
+COMMANDS = ["filter", "export", "train", "train_new", "evaluate", "generate", "analyse", "compare"]
+STAGE_CASE = st.tuples(
+    st.integers(0, 10**6), st.sampled_from(COMMANDS), BYTE_DAMAGE, st.booleans(), st.integers(0, 10**6),
+    VALUE | st.just("remove"),
+)  # fmt: skip
+
+
+def make_study() -> None:
+    """A finished study of three runs, once."""
+    if (STUDY / "analysis" / "verdict.json").exists():
+        return
+    for arguments in (
+        ["filter_datasets.py", "--dataset", "demo", "--max_samples", "1500", "--results_dir", str(STUDY)],
+        *(["train_quality_comparison.py", f"{arm}_demo", "--results_dir", str(STUDY), "--set", *SMALL]
+          for arm in ("random_1k", "ultra_10k", "medium_1M")),
+        ["analyze_results.py", str(STUDY)],
+    ):  # fmt: skip
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+def attack_stages(case, folder: Path) -> None:
+    which, name, damage, structural, number, value = case
+    study = folder / "study"
+    shutil.copytree(STUDY, study, ignore=shutil.ignore_patterns("figures", "tables", "checkpoint.pt"))
+    files = sorted(path for path in study.rglob("*") if path.is_file() and path.parent.name != "analysis")
+    if which % 3:  # Arrow files are the most, the fewest kinds: two of three times a JSON
+        files = [path for path in files if path.suffix == ".json"]
+    victim = files[which % len(files)]
+    if victim.suffix == ".json" and structural:
+        content = damage_json(json.loads(victim.read_text()), number, value)
+        victim.write_text(json.dumps(content))
+    else:
+        victim.write_bytes(damage_bytes(victim.read_bytes(), damage))
+    run = str(study / "ultra_10k_demo")
+    force = ["--force"] if number % 2 else []
+    where = ["--results_dir", str(study)]
+    arguments = {
+        "filter": ["filter_datasets", "--dataset", "demo", "--max_samples", "1500", *where],
+        "export": ["filter_datasets", "--export", "alpaca", *where],
+        "train": ["train_quality_comparison", "ultra_10k_demo", *where, *force, "--set", *SMALL],
+        "train_new": ["train_quality_comparison", "random_10k_demo", *where, "--set", *SMALL],
+        "evaluate": ["evaluate_quality_tradeoff", run, *force],
+        "generate": ["generation_analysis", run, *force],
+        "analyse": ["analyze_results", str(study)],
+        "compare": ["analyze_results", str(study), "--compare", "ultra_10k_demo", "medium_1M_demo"],
+    }[name]
+    command(*arguments)
+
+
+def command(module: str, *arguments: str) -> None:
+    """A script's `main` in this process, its output kept away."""
+    import importlib
+
+    before = sys.argv
+    sys.argv = [f"{module}.py", *arguments]
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            importlib.import_module(module).main()
+    finally:
+        sys.argv = before
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Running
+
+TARGETS = {
+    "readers": (READER_CASE, attack_readers),
+    "checkers": (CHECKER_CASE, attack_checkers),
+    "scorer": (SCORER_CASE, attack_scorer),
+    "checkpoints": (BYTE_DAMAGE, attack_checkpoints),
+    "stages": (STAGE_CASE, attack_stages),
+}
+
+
+class Hang(BaseException):
+    """An input that took more than HANG_SECONDS."""
+
+
+def verdict_on(target, case, last: Path | None = None) -> tuple[str, str] | None:
+    """(where in the code, traceback) of what should not have come; None where all is well."""
+    if last:
+        last.write_text(repr(case)[:200_000], errors="backslashreplace")
+
+    def alarm(_number, _frame):
+        raise Hang(f"more than {HANG_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, alarm)
+    signal.alarm(HANG_SECONDS if last else 0)
+    try:
+        with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
+            target(case, Path(folder))
+    except (UserError, ConfigError, hypothesis.errors.UnsatisfiedAssumption) as error:
+        if "\n" in str(error):
+            return f"{type(error).__name__} of several lines", str(error)
+    except SystemExit as end:
+        if end.code not in (0, 1, 2, None):
+            return f"exit {end.code}", traceback.format_exc()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever it is, it is the finding
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(ROOT) in frame.filename]
+        place = next((frame for frame in reversed(frames) if "/.venv/" not in frame.filename), frames[-1])
+        return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}", traceback.format_exc()
+    finally:
+        signal.alarm(0)
+    return None
+
+
+def attack(name: str, examples: int, seed: int, found: dict, last: Path | None = None) -> int:
+    """Run a target on so many drawn inputs; what is found goes into `found` {place: (traceback, input)}."""
+    strategy, target = TARGETS[name]
+    done = [0]
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=HealthCheck
+    )
+    @given(strategy)
+    def one(case):
+        kept = repr(case)
+        problem = verdict_on(target, case, last)
+        done[0] += 1
+        if problem:
+            found.setdefault(problem[0], (problem[1], kept))
+
+    one()
+    return done[0]
+
+
+def campaign(name: str, seconds: float, seed: int, work: Path) -> None:
+    """In a process of its own: batches until the time is over, then the findings and the count as JSON."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    attack(name, 1, seed, {})  # what takes long is what is imported
+    found, total, end = {}, 0, time.time() + seconds
+    while time.time() < end:
+        total += attack(name, BATCH, seed + total, found, work / f"{name}.last")
+        report = {"examples": total, "found": found, "next_seed": seed + total}
+        (work / f"{name}_{seed}.json").write_text(json.dumps(report, indent=1), errors="backslashreplace")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30, help="for all targets together")
+    parser.add_argument("--target", choices=TARGETS, nargs="+", default=list(TARGETS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, default=ROOT / "results" / "fuzz", help="for what is found")
+    parser.add_argument("--campaign", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    seconds = 60 * args.minutes / len(args.target)
+    if args.campaign:
+        return campaign(args.target[0], seconds, args.seed, args.work)
+    if "stages" in args.target:
+        make_study()
+    problems = [problem for name in args.target for problem in survey(name, seconds, args.seed, args.work)]
+    sys.exit(1 if problems else 0)
+
+
+def survey(name: str, seconds: float, seed: int, work: Path) -> list[str]:
+    """Run a target's campaign, again after each crash, and print what came of it."""
+    end, problems, examples = time.time() + seconds, {}, 0
+    while (left := end - time.time()) > 1:
+        own = ["--campaign", "--target", name, "--seed", str(seed), "--minutes", str(left / 60), "--work", str(work)]
+        done = subprocess.run([sys.executable, "-X", "faulthandler", __file__, *own], capture_output=True, text=True)
+        path = work / f"{name}_{seed}.json"
+        report = json.loads(path.read_text()) if path.exists() else {"examples": 0, "found": {}}
+        problems |= report["found"]
+        examples += report["examples"]
+        if done.returncode:
+            shutil.copy(work / f"{name}.last", work / f"{name}.crash_{seed}")
+            problems[f"the process ended with {done.returncode}"] = done.stderr[-3000:], f"{name}.crash_{seed}"
+        seed += report["examples"] + 1_000_003
+    print(f"{name}: {examples} inputs in {seconds:.0f} s, {len(problems)} problems", flush=True)
+    for place, (text, case) in problems.items():
+        print(f"--- {place}\n{text[-1500:]}\n    input: {case[:300]}", flush=True)
+    return list(problems)
+
+
+if __name__ == "__main__":
+    main()
