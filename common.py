@@ -6,6 +6,7 @@ removed before a rewrite, written last. So a stage killed at any instant leaves 
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -26,6 +27,10 @@ from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
 HUB_TIMEOUT_SECONDS = 5
+DISK_ERRORS = [  # that say all by themselves, wherever they come up: full, read-only, forbidden, broken, no folder
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ENAMETOOLONG,
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -50,6 +55,12 @@ def run_main(main) -> None:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {one_line(f'{where}{error.strerror}')}; mend that and run the same command", file=sys.stderr)
+        sys.exit(2)
 
 
 def one_line(text: str) -> str:
@@ -117,7 +128,7 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise UserError(
-            f"not enough disk for {what}: {needed_bytes / 2**20:,.0f} MiB needed, {free / 2**20:,.0f} MiB free under "
+            f"not enough disk for {what}: {needed_bytes / 2**20:,.1f} MiB needed, {free / 2**20:,.1f} MiB free under "
             f"{folder}; free some, or choose another disk with --results_dir"
         )
 
@@ -263,6 +274,19 @@ def file_lock(path, wait: bool = False):
             yield False
             return
         yield True
+
+
+@contextmanager
+def sole_use(run):
+    """Within it, no other command works on this run. Raises UserError at once where one does."""
+    run = Path(run)
+    if not run.is_dir():  # what is amiss with that is for the stage to say
+        yield
+        return
+    with file_lock(run / ".lock") as held:
+        if not held:
+            raise UserError(f"{run} is in use by another command; wait for it")
+        yield
 
 
 class quiet_progress_bars:

@@ -34,6 +34,7 @@ from common import (
     read_arrow,
     read_json,
     run_main,
+    sole_use,
     write_arrow,
     write_json,
 )
@@ -58,7 +59,8 @@ def main() -> None:
     )
     parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
     args = parser.parse_args()
-    evaluate_run(Path(args.run), args.force, args.eval_dataset, args.lm_eval)
+    with sole_use(args.run):
+        evaluate_run(Path(args.run), args.force, args.eval_dataset, args.lm_eval)
 
 
 def evaluate_run(run: Path, force: bool = False, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:

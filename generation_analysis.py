@@ -26,6 +26,7 @@ from common import (
     read_arrow,
     read_json,
     run_main,
+    sole_use,
     write_arrow,
     write_json,
 )
@@ -45,7 +46,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.num_samples is not None and args.num_samples < 0:
         raise UserError("--num_samples must be 0 or more")
-    analyse_run(Path(args.run), args.force, args.num_samples)
+    with sole_use(args.run):
+        analyse_run(Path(args.run), args.force, args.num_samples)
 
 
 def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) -> dict:

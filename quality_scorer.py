@@ -20,8 +20,6 @@ and the evidence to <results>/scorer/validation.json and corruptions.json:
 
 import argparse
 import math
-import os
-import sys
 import time
 from collections import Counter
 from functools import partial
@@ -474,12 +472,7 @@ def main() -> None:
     parser.add_argument(
         "--fit", metavar="PATH", help="corpus counts: used if PATH is there, else made of FILE, and kept"
     )
-    arguments = parser.parse_args()
-    try:
-        report(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    report(parser.parse_args())
 
 
 def take_ifd_options(arguments) -> None:
