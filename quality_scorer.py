@@ -62,6 +62,18 @@ def check_weights(weights: dict | None) -> dict[str, float]:
     return merged
 
 
+def require_counts(state: dict) -> None:
+    """Raises ValueError where a scorer's state as JSON held it has no counts, or no weights, where they should be."""
+    counts = [state["template_counts"], state["document_counts"]]
+    if not all(isinstance(part, dict) for part in [*counts, state["weights"]]):
+        raise ValueError("counts and weights are no objects")
+    whole = [state["rows"], state.get("unlisted", 0), *(count for part in counts for count in part.values())]
+    if not all(type(count) is int and 0 <= count < 2**53 for count in whole):
+        raise ValueError("a count is no whole number")
+    if not all(isinstance(weight, int | float) for weight in state["weights"].values()):
+        raise ValueError("a weight is no number")
+
+
 class QualityScorer:
     """Scores of instruction-response pairs, each in [0, 1].
 
@@ -111,6 +123,7 @@ class QualityScorer:
         """A scorer from `to_dict`'s value. Raises ValueError where another version of the scorer made it."""
         if state["scorer_version"] != SCORER_VERSION:
             raise ValueError(f"fitted by scorer version {state['scorer_version']}, this is {SCORER_VERSION}: fit again")
+        require_counts(state)
         scorer = cls(state["weights"])
         scorer.rows = state["rows"]
         scorer.template_counts = Counter(state["template_counts"])

@@ -1,0 +1,122 @@
+"""Damage and malice that a stage must survive in one line: own files of another version, hostile names, closed pipes.
+
+`tests/hardening/` holds the long versions, and a few seconds of its fuzzer run here.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hardening import fuzz
+
+import common
+from common import UserError
+
+ROOT = Path(__file__).parent.parent
+HOSTILE_NAMES = ["$\\frac{1}{$", "_hidden", "\x1b[31mred\nline\u202e", "n" * 500, "=1+1|<b>", "汉字 🙂"]
+
+
+def test_a_key_that_another_version_did_not_write_is_named_with_its_file(tmp_path):
+    (tmp_path / "scores.json").write_text('{"config": {"seed": 0}, "rows": [{"id": 1}]}')
+    found = common.read_json(tmp_path / "scores.json")
+    assert found["config"] == {"seed": 0} and found.get("scale") is None
+    for ask in (lambda: found["scale"], lambda: found["config"]["split"], lambda: found["rows"][0]["name"]):
+        with pytest.raises(UserError, match="scores.json lacks '(scale|split|name)'.*--force"):
+            ask()
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", '"text"', "[" * 100_000, "\xff", '{"a": 1e999'])
+def test_what_is_no_json_object_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content, encoding="latin-1")
+    with pytest.raises(UserError, match="a.json (is damaged|holds no JSON object)"):
+        common.read_json(tmp_path / "a.json")
+
+
+def test_a_marker_with_odd_parts_is_no_traceback(tmp_path):
+    for content in ({}, {"config": [], "provenance": 3}, {"config": {"a": 1}, "provenance": {"inputs": None}}):
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        with pytest.raises(UserError, match="not recorded"):
+            common.is_done(tmp_path / "a.json", {"a": 1}, {"rows": "x"})
+
+
+def test_an_arrow_offset_that_leads_out_of_its_buffer_is_no_crash(tmp_path):
+    import pyarrow
+
+    common.write_arrow(tmp_path / "rows", pyarrow.table({"id": ["abcd"] * 50}))
+    file = next((tmp_path / "rows").glob("*.arrow"))
+    offsets = b"".join(number.to_bytes(4, "little") for number in (4, 8, 12))
+    whole = file.read_bytes()
+    assert offsets in whole
+    file.write_bytes(whole.replace(offsets, b"\xff\xff\xff\x7f" * 3, 1))
+    with pytest.raises(UserError, match="rows is damaged"):
+        common.read_arrow(tmp_path / "rows")
+
+
+@pytest.mark.parametrize(
+    "raised, status, said",
+    [
+        ("UserError('two\\nlines \\x1b[31m')", 2, "error: two lines [31m\n"),
+        ("OSError(30, 'Read-only file system', 'here/a.json')", 2, "error: here/a.json: Read-only file system; "),
+        ("BrokenPipeError(32, 'Broken pipe')", 141, ""),
+        ("OSError(99, 'a bug')", 1, "Traceback"),
+    ],
+)
+def test_how_a_command_ends(raised, status, said):
+    code = f"from common import *\ndef main(): raise {raised}\nrun_main(main)"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == status and answer.stderr.startswith(said)
+    assert status == 1 or answer.stderr.count("\n") == bool(said)
+
+
+def test_one_run_is_used_by_one_command(tmp_path):
+    with common.sole_use(tmp_path):
+        with pytest.raises(UserError, match="in use by another command"), common.sole_use(tmp_path):
+            pass
+    with common.sole_use(tmp_path), common.sole_use(tmp_path / "nowhere"):
+        pass
+
+
+def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
+    from training_checkpoints import read_checkpoint
+
+    *_, whole = fuzz.small_run()
+    middle = len(whole) // 2
+    (tmp_path / "checkpoint.pt").write_bytes(whole)
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["log"]["losses"]
+    for damaged in (whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], whole[:middle], b""):
+        (tmp_path / "checkpoint.pt").write_bytes(damaged)
+        with pytest.raises(UserError, match="checkpoint.pt is damaged .*remove it to train from the start"):
+            read_checkpoint(tmp_path / "checkpoint.pt")
+
+
+def test_hostile_names_of_sources_reach_neither_terminal_nor_formulas(tmp_path):
+    words = "river stone light green paper table house small large quick".split()
+    rows = [
+        {"id": "../../etc/passwd", "source": HOSTILE_NAMES[n % len(HOSTILE_NAMES)],
+         "instruction": f"Say {n} words about {words[n % 10]} {n}?",
+         "response": f"The {words[n // 10 % 10]} is {n}. " * 4}
+        for n in range(240)
+    ]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, [*rows, {**rows[2], "response": ""}])))
+    command = [
+        sys.executable,
+        "filter_datasets.py",
+        "--dataset",
+        tmp_path / "rows.jsonl",
+        "--results_dir",
+        tmp_path / "r",
+    ]
+    answer = subprocess.run([*map(str, command), "--num_proc", "1"], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    said = answer.stdout + answer.stderr
+    assert "empty_response ([31mred line 1)" in said and "Traceback" not in said and "missing from font" not in said
+    assert not [char for char in said if not char.isprintable() and char not in "\n\r"]
+
+
+@pytest.mark.parametrize("target, examples", [("readers", 60), ("checkers", 30), ("scorer", 5), ("checkpoints", 5)])
+def test_some_seconds_of_the_fuzzer(target, examples):
+    found = {}
+    assert fuzz.attack(target, examples, 0, found) >= examples // 2
+    assert found == {}
