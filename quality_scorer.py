@@ -326,7 +326,7 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
     path = Path(arguments.fit) if arguments.fit else None
     if path and path.exists():
         try:
-            scorer = QualityScorer.from_dict(read_json(path))
+            scorer = QualityScorer.from_dict(dict(read_json(path)))
         except (ValueError, KeyError) as error:
             raise UserError(
                 f"{path} holds no fit statistics of this scorer ({error}); remove it to fit anew"

@@ -27,7 +27,8 @@ SMALL = ["epochs=1", "suite_prompts=24", "generation_prompts=8", "suite_max_new_
 # Seconds, speeds, what was done in which life, and the commit, which moves where one works on the code meanwhile.
 CLOCKS = {"started", "seconds", "cpu_seconds", "train_seconds", "tokens_per_second", "tasks",
           "git_commit", "git_dirty", "argv"}  # fmt: skip
-LONGEST_LIFE = 0.6  # of the CPU time of an undisturbed run of the command
+# Of the CPU time of an undisturbed run of each command; what does not go on from where it was must outlive that once.
+LONGEST_LIFE = {"filter": 1.3, "train": 0.6, "analyze": 1.3}
 STEPS = {"evaluation/heldout_loss.json": "held-out loss", "evaluation/task_completion.json": "task completion",
          "generation_analysis/generation_analysis.json": "generation"}  # fmt: skip
 
@@ -115,8 +116,10 @@ def cpu_seconds(pid: int) -> float:
 def disturbed_round(results: Path, seconds: list[float], chance: random.Random) -> Counter:
     """All commands, each killed and started again until it ends; the kills by the stage that they hit."""
     kills, log = Counter(), results.parent / "log.txt"
+    shutil.rmtree(results, ignore_errors=True)
     for command, limit in zip(commands(results), seconds, strict=True):
-        while wait(start(command, log), chance.uniform(0.1, LONGEST_LIFE * limit), command, log) is None:
+        longest = LONGEST_LIFE[command[0].split("_")[0]] * limit
+        while wait(start(command, log), chance.uniform(0.1, longest), command, log) is None:
             kills[stage_of(command[0], log.read_text(), results)] += 1
     return kills
 
