@@ -43,9 +43,12 @@ class UserError(Exception):
 
 def run_main(main) -> None:
     """Run a stage's `main()`: a user's mistake becomes one line on stderr and exit status 2."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed from the start
+        stream.reconfigure(errors="backslashreplace")  # what a terminal has no letter for does not end a run
     try:
         main()
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except (UserError, ConfigError) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)

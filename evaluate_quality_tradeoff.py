@@ -66,6 +66,8 @@ def main() -> None:
 def evaluate_run(run: Path, force: bool = False, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
     """Evaluate a finished run, or what of it is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
+    for entry in eval_datasets:
+        hash_input(entry)  # what cannot be had shows at once, and the hub is looked for before its library is imported
     run_model = RunModel(run / "model", config["precision"])
     heldout = evaluate_heldout(run, config, inputs, run_model, force)
     for entry in eval_datasets:
