@@ -352,9 +352,10 @@ def hash_path(path) -> str:
 
 def provenance(started: float, inputs: dict[str, str]) -> dict:
     """How a result came to be. `started`: time.time() at the start; `inputs`: the hash of each input by its name."""
+    seconds = time.time() - started
     return {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - started, 3),
+        "seconds": round(seconds, 3) if seconds >= 0 else None,  # None: the clock was set back meanwhile
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git_commit": _git("rev-parse", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),

@@ -191,27 +191,27 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
     """
     from tqdm import tqdm
 
-    saved, done, main = time.time(), len(log["losses"]), run.accelerator.is_main_process
+    saved, done, main = time.monotonic(), len(log["losses"]), run.accelerator.is_main_process
     bar = tqdm(total=len(run.steps), initial=done, desc="train", unit="step", leave=False, disable=not main)
     with bar, noted_signals() as signals:
         for step in range(done, len(run.steps)):
-            began = time.time()
+            began = time.perf_counter()
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate_at(step, len(run.steps), run.config)
             tokens, response_tokens = run.block_tokens(run.steps[step])
             loss = train_step(run, run.steps[step], response_tokens)
-            loss, late, stop = over_processes(run, loss, time.time() - saved > checkpoint_seconds, signals)
+            loss, late, stop = over_processes(run, loss, time.monotonic() - saved > checkpoint_seconds, signals)
             if not np.isfinite(loss):
                 raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
                                      "learning_rate (--set learning_rate=...)")  # fmt: skip
             log["losses"].append(loss)
             log["tokens"] += tokens
             log["response_tokens"] += response_tokens
-            log["seconds"] += time.time() - began
+            log["seconds"] += time.perf_counter() - began
             show_progress(run, bar, log)
             if late or stop:
                 save_checkpoint(checkpoint, run, log)
-                saved = time.time()
+                saved = time.monotonic()
             if stop:
                 raise TrainingStopped(f"stopped by {stop.name} after step {step + 1} of {len(run.steps)}, with a "
                                       "checkpoint; run the same command to go on", stop.value)  # fmt: skip

@@ -87,7 +87,7 @@ def times_table(study: Path) -> str:
     ]  # fmt: skip
     lines = [f"| stage | script | reads | writes | demo, {len(runs)} models |", "|---|---|---|---|---:|"]
     for stage, script, reads, writes, files in rows:
-        seconds = sum(read_json(file)["provenance"]["seconds"] for file in files)
+        seconds = sum(read_json(file)["provenance"]["seconds"] or 0 for file in files)
         took = f"{seconds:,.0f} s" if files else "seconds"
         lines.append(f"| {stage} | {script} | {reads} | {writes} | {took} |")
     return "\n".join([*lines, "", f"Measured on {hardware['cores']} cores ({hardware['cpu']}), no GPU."])
