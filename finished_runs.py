@@ -2,9 +2,8 @@
 
 Reads  <results>/*/train_results.json and what stands beside it, <results>/subsets/; `study_analysis.py` calls it.
 
-A run is left out, by name and with the reason, where it failed, is unfinished or damaged, was evaluated on another
-model
-than it now holds, or differs from the rest in its starting model, its scale, its test set or the settings of its test.
+A run is left out, by name and with the reason, where it failed, is unfinished or damaged, was evaluated on a model that
+is no longer there, or differs from the rest in its starting model, its scale, its test set or the settings of its test.
 """
 
 import re
@@ -63,8 +62,9 @@ def load_runs(results: Path) -> tuple[list[dict], list[dict]]:
     for item in left_out:  # paths as seen from beside the results folder, wherever that lies
         item["reason"] = item["reason"].replace(f"{results}/", f"{results.name}/")
     if not runs:
+        first = f" ({left_out[0]['experiment']}: {left_out[0]['reason']})" if left_out else ""
         raise UserError(
-            f"no finished run under {results}; make some: python train_quality_comparison.py all "
+            f"no finished run under {results}{first}; make some: python train_quality_comparison.py all "
             "(or demo, after python filter_datasets.py --dataset demo)"
         )
     return sorted(runs.values(), key=run_order), left_out

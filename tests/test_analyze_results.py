@@ -92,7 +92,7 @@ def test_help_imports_no_plotting():
     [
         (lambda folder: None, "no folder"),
         (lambda folder: folder.mkdir(), "train_quality_comparison.py"),
-        (lambda folder: write_json(folder / "a_500M" / "train_results.json", {"config": {}}), "no finished run"),
+        (lambda folder: write_json(folder / "a_500M/train_results.json", {"config": {}}), "json lacks 'experiment'"),
     ],
 )
 def test_errors_are_one_line(tmp_path, prepare, words):

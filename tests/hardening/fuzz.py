@@ -8,7 +8,7 @@ removed. Each target runs in a process of its own, whose last input is kept, so 
 was found is printed once for each place in the code; the inputs lie under --work.
 
 Targets: readers (instruction data in every format), stages (the files of a finished study, and each command on them),
-checkpoints, checkers (of the verifiable suite), scorer. `tests/test_fuzz.py` runs some seconds of each but stages.
+checkpoints, checkers (of the verifiable suite), scorer; `tests/test_hostile_input.py` runs some seconds of each.
 """
 
 import argparse
