@@ -18,6 +18,7 @@ from word_facts import WORD_CLASS, stem
 DISTINCT_WORDS = 1_000  # distinct-n falls with length, so it is taken over a fixed number of words
 SELF_BLEU_WORDS = 100  # of each answer
 LOOP_REPEATS = 3
+LOOP_MARKS = 40  # marks with no word between them: a ruled line that closes an answer is shorter
 BOOTSTRAP_DRAWS = 2_000
 WORD = re.compile(r"\w+|[^\w\s]")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -38,7 +39,7 @@ def measure_answer(row: dict, answer: dict, sample: int = 0) -> dict:
     """One generation with its measures, each a number, a flag or null. `sample` 0 is the greedy answer.
 
     rep_4: share of the answer's word 4-grams that it has said before (seq-rep-4, Welleck et al. 2020).
-    looped: the answer ends on one phrase LOOP_REPEATS times over (the loops of Holtzman et al. 2020).
+    looped: the answer ends on one phrase over and over (the loops of Holtzman et al. 2020; `ends_in_loop`).
     copy_fraction: share of the answer's word 4-grams that stand in the instruction; null under 4 words.
     length_ratio: words of the answer to words of the reference; length_fits: between a half and two.
     coherence, refused, language_drifted, constraints: see the functions below.
@@ -77,10 +78,14 @@ def word_ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
 
 
 def ends_in_loop(words: list[str]) -> bool:
-    """Whether the text closes on the same phrase of 1 to 32 words, LOOP_REPEATS times in a row or more."""
+    """Whether the text closes on the same phrase of 1 to 32 words, LOOP_REPEATS times in a row or more.
+
+    A phrase without a letter or digit has to go on for LOOP_MARKS words."""
     for size in range(1, min(32, len(words) // LOOP_REPEATS) + 1):
-        tail = words[-size * LOOP_REPEATS :]
-        if tail == tail[-size:] * LOOP_REPEATS and any(word.isalnum() for word in tail):
+        phrase = words[-size:]
+        spoken = any(character.isalnum() for word in phrase for character in word)
+        repeats = LOOP_REPEATS if spoken else max(LOOP_REPEATS, -(-LOOP_MARKS // size))
+        if words[-size * repeats :] == phrase * repeats:
             return True
     return False
 

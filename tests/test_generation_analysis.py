@@ -34,6 +34,10 @@ def test_an_empty_answer_is_measured_not_invented():
         ("go go", False),
         ("a b c a b d a b e", False),
         ("- - - - -", False),  # a ruled line, not a loop
+        ("Done.\n" + "-" * 30, False),
+        ("," * 128, True),
+        ("a list: " + ", . " * 40, True),
+        ("my_name my_name my_name", True),
         ("", False),
     ],
 )
