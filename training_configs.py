@@ -148,7 +148,7 @@ MAY_BE_ZERO = [  # other numbers may not
 
 EVALUATION = {
     "suite": "general",
-    "suite_prompts": 1_000,
+    "suite_prompts": 3_000,
     "suite_seed": 0,
     "suite_max_new_tokens": 128,
     "heldout_rows": None,  # null: all of them

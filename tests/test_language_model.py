@@ -70,6 +70,7 @@ def test_response_losses_match_a_row_at_a_time(tiny_models, tokenizer):
 
 def test_length_batches_cover_all_within_the_budget():
     lengths = np.random.default_rng(0).integers(1, 300, 500).tolist()
+    assert max(map(len, lm.length_batches(lengths, 1_000, 3))) == 3
     batches = lm.length_batches(lengths, 1_000)
     assert sorted(index for batch in batches for index in batch) == list(range(500))
     assert all(len(batch) * max(lengths[index] for index in batch) <= 1_000 for batch in batches)
@@ -92,6 +93,8 @@ def test_greedy_answers_do_not_depend_on_the_batch(tiny_models, tokenizer, name)
         == answers_of(tiny_models[name], tokenizer, PROMPTS, 2)
     )
     assert all(answer["tokens"] <= 12 for answer in alone)
+    how = {"device": "cpu", "precision": "fp32", "batch_size": 5, "batch_tokens": 150}  # bounds the batch as well
+    assert lm.generate_responses(tiny_models[name], tokenizer, PROMPTS, 100, 12, **how) == alone
 
 
 @pytest.mark.parametrize("name", ["scratch", "pythia", "qwen2.5"])
