@@ -139,6 +139,7 @@ def run_record(run: dict) -> dict:
         "metrics": {},
         "perplexity": perplexity,
         "generation": {key: value for key, value in (run["generation"] or {}).items() if is_measure(key, value)},
+        "generation_intervals": (run["generation"] or {}).get("intervals") or {},
         "by_family": run["metrics"].get("task_completion", {}).get("summary", {}).get("by_family", {}),
         "subset_facts": {key: value for key, value in (run["subset_facts"] or {}).items() if key in SUBSET_FACTS},
         "inputs": train.get("provenance", {}).get("inputs", {}),
@@ -239,7 +240,7 @@ def estimate(scores: dict, column: int, metric: str, claim: dict) -> dict:
 def arm_estimates(scores: dict, metric: str, claim: dict) -> dict:
     """{arm: the mean of its seeds with its interval, n, seeds and method}: what the claim and the figures speak of.
 
-    Of passes the interval is at least Wilson's: a bootstrap of no pass at all has no width.
+    Of passes the interval is at least Wilson's, since a bootstrap of no pass at all has no width, and ends at 0 and 1.
     """
     sign, records = METRICS[metric]["sign"], {}
     for column, (arm, group) in enumerate(zip(scores["arms"], scores["groups"], strict=True)):
@@ -249,6 +250,7 @@ def arm_estimates(scores: dict, metric: str, claim: dict) -> dict:
         if metric == "task_completion":
             passed = round(value * scores["examples"])
             ends += statistics.wilson_interval(passed, scores["examples"], claim["confidence"])
+            ends = [min(max(end, 0.0), 1.0) for end in ends]
             method += ", or Wilson score interval over prompts where that is wider"
         runs = [scores["runs"][place]["experiment"] for place in group]
         records[arm] = {
@@ -392,7 +394,7 @@ def adjust_p_values(sizes: dict) -> None:
 
 def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
     """Each series of arms of one number of rows in the order of their scores, with its linear trend."""
-    records, sign = [], METRICS[metric]["sign"]
+    records, estimates = [], arm_estimates(scores, metric, claim)
     for name, arms in planning.planned_doses(scores["facts"]).items():
         columns = [scores["arms"].index(arm) for arm in arms]
         weights = np.zeros((1, len(scores["arms"])))
@@ -401,13 +403,10 @@ def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
         result = test_contrasts(scores, plan, weights, claim)[0]
         spread = float((scores["draws"] @ weights[0]).std(ddof=1))
         values = []
-        for arm, column in zip(arms, columns, strict=True):
-            draws = sign * scores["draws"][:, column]
-            low, high = statistics.percentile_interval(draws, claim["confidence"], scores["units"])
-            value = float(sign * scores["points"][column])
-            facts = scores["facts"][arm]
-            mean = (facts["scores"] or {}).get("quality")
-            values.append({"arm": arm, "value": value, "low": low, "high": high, "rows": facts["rows"], "score": mean})
+        for arm in arms:
+            mean = (scores["facts"][arm]["scores"] or {}).get("quality")
+            shown = {key: estimates[arm][key] for key in ("value", "low", "high", "rows")}
+            values.append({"arm": arm, **shown, "score": mean})
         statistic = result["difference"] / spread if spread else None
         trend = {"statistic": statistic, "slope": result["difference"], "interval": result["interval"]}
         trend |= {"p": result["p"], "test": result["test"], "oriented": "positive: better with a higher score"}

@@ -85,11 +85,15 @@ def dose_table(analysis: dict) -> dict:
 def exchange_rows(metric: str, summary: dict) -> list[tuple[str, str, dict]]:
     """(quantity, value in words, its record) for one metric of one size: fitted, then interpolated."""
     content, rows = summary["tradeoff"][metric], []
-    found = {"κ: random rows that one ultra row is worth": (content["kappa"], show_number)}
-    if content["epochs_differ"] and content["kappa"].get("rows_counted_once"):
-        found["κ where more passes count as nothing"] = (content["kappa"]["rows_counted_once"], show_number)
+    kappa = {**content["kappa"], "remark": exponent_remark(content)}
+    found = {"κ: random rows that one ultra row is worth": (kappa, show_number)}
+    if content["epochs_differ"] and kappa.get("rows_counted_once"):
+        found["κ where more passes count as nothing"] = (kappa["rows_counted_once"], show_number)
+    if kappa.get("rows_counted_by_own_R_star"):
+        found["κ where passes count by the R* of these runs"] = (kappa["rows_counted_by_own_R_star"], show_number)
     found |= {f"rows of {tier} that reach the claim": (part, show_rows) for tier, part in content["n80"].items()}
-    found["R*: passes until repeating wears off"] = (summary["repetition"][metric], show_number)
+    worth = {**summary["repetition"][metric], "remark": repetition_remark(summary["repetition"][metric], content)}
+    found["R*: passes until repeating wears off"] = (worth, show_number)
     for quantity, (part, words) in found.items():
         shown = words(part["value"], part["interval"]) if part["identified"] else "not identified"
         rows.append((quantity, shown, part))
@@ -99,6 +103,24 @@ def exchange_rows(metric: str, summary: dict) -> list[tuple[str, str, dict]]:
     for tier, part in plain["n80"].items():
         rows.append((f"rows of {tier} that reach the claim, interpolated", censored_words(part, show_rows), part))
     return rows
+
+
+def exponent_remark(content: dict) -> str | None:
+    """Said beside kappa where one number cannot hold it."""
+    p = content["shared_exponent_test"]["p"]
+    if p is None or p >= 0.05 or not content["kappa"]["identified"]:
+        return None
+    shown = show_p(p)
+    shown = shown if shown.startswith("<") else f"= {shown}"
+    return f"one exponent for both tiers is rejected (p {shown}): it differs with the rows, see the interpolated ones"
+
+
+def repetition_remark(worth: dict, content: dict) -> str | None:
+    """Said beside R* where the runs do not agree with the one that rows are counted by."""
+    low, high = worth["interval"]
+    if not (worth["identified"] and content["epochs_differ"]) or low <= content["R_star"] <= high:
+        return None
+    return f"the {content['R_star']:g} that rows are counted by lies outside"
 
 
 def censored_words(part: dict, words) -> str:
@@ -125,7 +147,7 @@ def exchange_table(analysis: dict) -> dict:
         for metric in METRIC_NAMES:
             for quantity, shown, part in exchange_rows(metric, summary):
                 add = part.get("runs_to_add") or []
-                why = "; ".join(filter(None, [part.get("why"), add and settle_words(add)])) or NONE
+                why = "; ".join(filter(None, [part.get("why"), part.get("remark"), add and settle_words(add)])) or NONE
                 record = {"metric": metric, "quantity": quantity, "value": part["value"], **ends_of(part["interval"])}
                 record |= {"identified": part.get("identified"), "why": part.get("why"), "runs_to_add": " ".join(add)}
                 rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, shown, why], record))
