@@ -18,6 +18,7 @@ over seeds where there are several. Runs are compared only where they share mode
 
 verdict.json holds, for each size under `sizes` (an end of an interval that the data do not bound is null):
   retention[metric][anchor]  verdict, T, R, gain with intervals; unit and clusters of the bootstrap; seeds per arm
+  retention_by_source        [{source, n, ultra, medium, anchor (bits per byte), gain, R with intervals}]
   contrasts          [{name, family, a, b (lists of arms), metric, difference, interval, p, p_holm, test, n, clusters,
                      minimum_detectable, missing}]; families in contrast_statistics.py; p null where runs miss
   dose_response      [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
@@ -30,7 +31,8 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
   rank_correlation[metric]   quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
   cost               one per arm, means of its seeds [{run, arm, seeds, device, gpu_hours (training),
                      scoring_cpu_hours, total_hours, tokens, rows, <metric>, gain {metric}, per_gpu_hour {metric},
-                     per_million_tokens, per_thousand_rows, on_frontier [metric]}]
+                     per_million_tokens, per_thousand_rows, on_frontier [metric],
+                     tokens_per_second}]
   cost_frontier[metric]      [{from_hours, run, value}]: the best run from each budget on
   score_usefulness   bands [{arm, metric, score, gain, interval}], dimensions {name: {rank_correlation {metric},
                      test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]

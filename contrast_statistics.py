@@ -4,8 +4,7 @@ Reads and writes nothing; `study_analysis.py` calls it. Contrasts come in famili
 corrected by Holm within a family:
 
     controls       ultra against as many rows picked otherwise: at random (one draw, the mean of the draws), the
-    longest,
-                   of the same sources, of the same lengths
+                   longest, of the same sources, of the same lengths
     dose_response  high, random and low at one number of rows
     bands          the best against the worst of disjoint score bands
     tokens         the same rows for more epochs; the tokens of a larger tier from fewer rows

@@ -62,14 +62,12 @@ def generation_table(analysis: dict) -> dict:
     measured = [run for run in analysis["runs"] if run["generation"]]
     shown = shown_runs(analysis, measured)
     keys = list(dict.fromkeys(key for run in measured for key in run["generation"] if key != "prompts"))
-    cells = [[key.replace("_", " "), *[show_measure(run["generation"].get(key)) for run in shown]] for key in keys]
-    records = [
-        {"experiment": run["experiment"], **run["generation"], "scale": scale_of(analysis, run)} for run in measured
-    ]
+    cells = [[key.replace("_", " "), *[measure_cell(run, key) for run in shown]] for key in keys]
+    records = [generation_record(analysis, run, keys) for run in measured]
     note = (
-        "Greedy and sampled answers to held-out prompts, first seeds. These describe form and need no judge; they do "
-        "not enter the verdict. rep 4: share of repeated 4-word runs; self-BLEU: how alike sampled answers are. All "
-        "runs stand in the CSV file"
+        "Greedy answers to held-out prompts, first seeds, with 95% intervals over prompts. These describe form and "
+        "need no judge; they do not enter the verdict. rep 4: share of repeated 4-word runs; self BLEU: how alike the "
+        "sampled answers to a prompt are. All runs stand in the CSV file"
     )
     return {
         "name": "generation", "title": "What the models write", "note": table_note(analysis, note),
@@ -77,10 +75,25 @@ def generation_table(analysis: dict) -> dict:
     }  # fmt: skip
 
 
+def measure_cell(run: dict, key: str) -> str:
+    value, interval = run["generation"].get(key), run["generation_intervals"].get(key)
+    ends = f" [{show_measure(interval['low'])}, {show_measure(interval['high'])}]" if interval else ""
+    return f"{show_measure(value)}{ends}"
+
+
+def generation_record(analysis: dict, run: dict, keys: list[str]) -> dict:
+    record = {"experiment": run["experiment"], "prompts": run["generation"].get("prompts")}
+    for key in keys:
+        interval = run["generation_intervals"].get(key) or {}
+        record[key] = run["generation"].get(key)
+        record |= {f"{key}_{end}": interval[end] for end in ("low", "high") if end in interval}
+    return record | {"scale": scale_of(analysis, run)}
+
+
 def show_measure(value: float | None) -> str:
     if value is None:
         return NONE
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def family_table(analysis: dict) -> dict:

@@ -41,10 +41,7 @@ RULES = {
     "bottom": {"color": "#CC79A7", "marker": "v", "line": "", "label": "worst-scored rows"},
     None: {"color": "#555555", "marker": "P", "line": "", "label": "other subsets"},
 }
-DODGE = {  # equal rows stand side by side
-    "top": 1.0, "random": 1.2, "longest": 0.83, "bottom": 0.83, "length_matched": 0.69, "band": 0.58,
-    "source_matched": 1.73, "diverse": 2.07, None: 2.5,
-}  # fmt: skip
+LADDER = {"top": 1.0, "random": 1.08, "bottom": 0.93}  # kinds of several numbers of rows; equal ones side by side
 ANCHORS = {CLAIM["anchor"]: ("#000000", (0, (5, 2))), CLAIM["base"]: ("#777777", (0, (1, 1.5)))}
 METRIC_LABELS = {
     "bits_per_byte": "Held-out loss, bits per byte (lower is better)",
@@ -121,9 +118,10 @@ def rule_of(run: dict) -> str | None:
 
 
 def draw_performance(records: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:
-    """Each metric against training rows, one panel per metric, every arm with its interval; `bars` says over what."""
+    """Each metric against training rows, one panel per metric, arms with their intervals; `bars` says over what."""
     import matplotlib.pyplot as plt
 
+    records = [run for run in records if on_ladder(run) or run["arm"] in ANCHORS]
     metrics = [metric for metric in METRIC_LABELS if any(metric in run["metrics"] and run["rows"] for run in records)]
     if not metrics:
         return None
@@ -140,17 +138,17 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
     put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
-        f"{note}. Lines join arms of as many passes over their rows; points of an equal number of rows stand side by "
-        f"side. Bars: {bars}. An open mark reads the same rows in more passes. Across: the anchor and the untouched "
-        "model, with their intervals; an arrow says that it lies off the panel.",
+        f"{note}. Lines join arms of as many passes over their rows. Bars: {bars}. An open mark reads the same rows in "
+        "more passes. Across: the anchor and the untouched model, with their intervals; an arrow says that it lies off "
+        "the panel.",
         "; ".join(describe_performance(run) for run in records),
     )  # fmt: skip
 
 
 def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
     factor = 100 if metric == "task_completion" else 1
-    for rule, style in RULES.items():
-        points = [run for run in records if run["rows"] and rule_of(run) == rule]
+    for rule in LADDER:
+        style, points = RULES[rule], [run for run in records if run["rows"] and rule_of(run) == rule]
         for repeated, epochs in sorted({(is_repeated(run), run["epochs"]) for run in points}):
             chosen = [run for run in points if (is_repeated(run), run["epochs"]) == (repeated, epochs)]
             draw_points(axis, chosen, metric, factor, rule, style, repeated)
@@ -181,7 +179,7 @@ def draw_anchor(axis, run: dict, metric: str, factor: float) -> None:
 
 def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style: dict, repeated: bool) -> None:
     runs = sorted(runs, key=lambda run: run["rows"])
-    x = np.array([run["rows"] * within_rule(run) for run in runs]) * DODGE[rule] * (1.44 if repeated else 1)
+    x = np.array([run["rows"] for run in runs]) * LADDER[rule] * (1.16 if repeated else 1)
     values, low, high = (
         np.array([run["metrics"][metric][key] for run in runs]) * factor for key in ("value", "low", "high")
     )
@@ -193,10 +191,9 @@ def draw_points(axis, runs: list[dict], metric: str, factor: float, rule, style:
     )  # fmt: skip
 
 
-def within_rule(run: dict) -> float:
-    """What sets bands of one size, and draws of one size, side by side."""
-    subset = SUBSETS.get(run["subset"], {})
-    return 0.92 ** (subset.get("band", 1) - 1) * 1.08 ** subset.get("draw", 0)
+def on_ladder(run: dict) -> bool:
+    """Whether an arm is of a kind that is compared over its number of rows; of several draws the first."""
+    return rule_of(run) in LADDER and not SUBSETS.get(run["subset"], {}).get("draw", 0)
 
 
 def is_repeated(run: dict) -> bool:
@@ -392,9 +389,8 @@ def draw_loss_curves(runs: list[dict], size: str, note: str, folder: Path) -> di
     ends = "; ".join(f"{run['arm']} {run['train']['loss_curve'][-1]['loss']:.2f}" for run in trained)
     return save(
         figure, folder, f"loss_curves_{size}", f"Training loss, {size}",
-        f"{note}. Each line is a run's loss on its own training rows: heights compare only within a subset. Of one "
-        "kind, "
-        "more rows are darker; of several seeds the first is drawn.",
+        f"{note}. Each line is a run's loss on its own training rows: heights compare only within a subset. "
+        "Smoothed over twentieths of a decade. Of one kind, more rows are darker; of several seeds the first is drawn.",
         f"Last training loss in nats per token: {ends}",
     )  # fmt: skip
 
@@ -407,11 +403,18 @@ def draw_loss_curve(axis, run: dict, style: dict, strength: float, label: str | 
 
     curve = run["train"]["loss_curve"]
     color = 1 - strength * (1 - np.array(to_rgb(style["color"])))
-    x, y = [point["step"] for point in curve], [point["loss"] for point in curve]
+    x, y = smoothed([point["step"] for point in curve], [point["loss"] for point in curve])
     axis.plot(x, y, color=color, linestyle=style["line"] or "-", linewidth=0.9)
     axis.plot(
         x[-1], y[-1], color=color, marker=style["marker"], markersize=4, linestyle=style["line"] or "-", label=label
     )
+
+
+def smoothed(steps: list[int], losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Means over a twentieth of a decade of steps: single batches differ by more than the runs do."""
+    bins = np.unique(np.round(np.log10(steps) * 20), return_inverse=True)[1]
+    counts = np.bincount(bins)
+    return np.bincount(bins, steps) / counts, np.bincount(bins, losses) / counts
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def wordy_columns(table: dict) -> list[int]:
 # Each section with the names that its figures and tables start with.
 SECTIONS = {
     "How much of the gain is kept": ["retention", "performance"],
-    "Is it quality, or only luck, length or more passes?": ["contrasts", "dose_response"],
+    "Is it quality, or only luck, length or more passes?": ["equal_rows", "contrasts", "dose_response"],
     "The trade of quality against quantity": ["tradeoff", "exchange_rate", "curves", "rank_correlation"],
     "What it costs": ["pareto", "budget", "cost", "efficiency"],
     "Does the score predict which rows are useful?": ["score_bands", "score_dimensions", "quality_bands"],

@@ -3,7 +3,18 @@
 Reads  the analysis (verdict.json's content); `report_pages.py` calls it.
 """
 
-from report_tables import DEMO_NOTE, METRIC_NAMES, join_words, model_words, reading_of, show_count, show_share
+from finished_runs import SIZES
+from report_tables import (
+    DEMO_NOTE,
+    METRIC_NAMES,
+    join_words,
+    model_words,
+    reading_of,
+    show_count,
+    show_p,
+    show_share,
+    speed_words,
+)
 from training_configs import ALL_EXPERIMENTS
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -51,7 +62,8 @@ def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
     words = join_words([retained_phrase(result, METRIC_NAMES[metric]) for metric, result in results.items()])
     if not alone:
         return f"at {size} {words}"
-    return words if summary["demo"] else f"{words}, at size {size} ({model_words(summary)})"
+    stands_in = "" if size in SIZES else f", a stand-in for {join_words(SIZES)}"
+    return words if summary["demo"] else f"{words}, at size {size} ({model_words(summary)}{stands_in})"
 
 
 def retained_phrase(result: dict, metric: str) -> str:
@@ -95,7 +107,18 @@ def control_sentence(sizes: dict, claim: dict) -> str:
     parts = [words for size, summary in sizes.items() if (words := controls_words(size, summary, len(sizes) > 1))]
     if not parts:
         return "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
-    return f"Against as many rows picked otherwise, {claim['ultra']} is {'; '.join(parts)}."
+    return f"Against as many rows picked otherwise, {claim['ultra']} is {'; '.join(parts)}{taken_words(sizes)}."
+
+
+def taken_words(sizes: dict) -> str:
+    """The controls that differ by a test alone, but not after the correction for all tests of the question."""
+    taken = [
+        f"{reading_of(contrast, 'p')} than {control_words(contrast)} in {METRIC_NAMES[contrast['metric']]} "
+        f"(p {show_p(contrast['p'])}, corrected {show_p(contrast['p_holm'])})"
+        for summary in sizes.values() for contrast in control_contrasts(summary)
+        if reading_of(contrast) != reading_of(contrast, "p")
+    ]  # fmt: skip
+    return f"; by a single test alone it would be {join_words(taken)}" if taken else ""
 
 
 def controls_words(size: str, summary: dict, named: bool) -> str | None:
@@ -204,15 +227,13 @@ def limits(analysis: dict) -> list[str]:
     points += seed_limits(analysis)
     points += [
         "Held-out rows are drawn from the whole pool, as medium's rows nearly are and ultra's are not: part of "
-        "medium's "
-        "advantage in bits per byte is that it has seen more text of the test's kind. Task completion does not share "
-        "this.",
+        "medium's advantage in bits per byte is that it has seen more text of the test's kind (the table by source "
+        "shows where). Task completion does not share this.",
         "The tiers are nested selections from one pool: number of rows, quality, length and mix of sources change "
         "together. Only the comparisons at an equal number of rows separate quality from quantity, and no control is "
         "matched on source and length at once.",
         "Every arm has one recipe, tuned for none of them, and its last checkpoint counts. Few rows get more passes, "
-        "so "
-        "that arms differ in training tokens as well; the comparison at equal tokens stands among the tables.",
+        "so that arms differ in training tokens as well; the comparison at equal tokens stands among the tables.",
         "The score reads text only: it cannot see that a fluent answer is wrong. Another score might pick better rows.",
         "Task completion covers what a program can check, not how good an answer is to read.",
         "Resampling speaks of other examples from the same sources and task families, or of other sources and families "
@@ -237,17 +258,15 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
     """What a stand-in model, a small scale and a medium that is most of the pool mean."""
     points, claim = [], analysis["config"]["claim"]
     runs = {run["base_arm"]: run for run in analysis["runs"] if run["size"] == size}
-    if size not in ("500M", "1B"):
+    if size not in SIZES:
         points.append(
-            f"Size {size} ({model_words(summary)}) stands in for the sizes that the question is about, 500M and 1B, "
-            "of which "
-            "there is no run here."
+            f"Size {size} ({model_words(summary)}) stands in for the sizes that the question is about, "
+            f"{join_words(SIZES)}, of which there is no run here."
         )
     if summary["model"] == "scratch":
         points.append(
             f"The {size} model starts from random weights: it learns language and tasks from these rows alone, which "
-            "asks "
-            "for many of them. A pretrained model may need far fewer, so this is a hard case for the claim."
+            "asks for many of them. A pretrained model may need far fewer, so this is a hard case for the claim."
         )
     tasks = [item["value"] for item in summary["arms"]["task_completion"].values()]
     if tasks and max(tasks) < FLOOR:
@@ -264,6 +283,8 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
     read = [f"{arm} {show_count(runs[arm]['tokens'])}" for arm in (claim["ultra"], *claim["controls"]) if arm in runs]
     if len(read) > 1:
         points.append(f"{size}: as many rows are not as many tokens: {', '.join(read)}, passes counted.")
+    if words := speed_words(summary):
+        points.append(f"{size}: {words}. Costs in time compare loads of the machine as well; costs in tokens do not.")
     fraction = ((medium or {}).get("subset_facts") or {}).get("pool_fraction")
     if fraction and fraction > 0.5:
         points.append(
@@ -284,9 +305,8 @@ def seed_limits(analysis: dict) -> list[str]:
     )  # fmt: skip
     return [
         f"Arms with several training seeds: {named}. Their spread, taken to be the same for all arms of a size, "
-        "stands in "
-        "the intervals of the others too; from so few runs it is known roughly, for which the intervals are widened. A "
-        "size without repeats has no such part in its intervals.",
+        "stands in the intervals of the others too; from so few runs it is known roughly, for which the intervals are "
+        "widened. A size without repeats has no such part in its intervals.",
         "Other draws of the rows of one rule are arms of their own and not in the intervals.",
     ]
 

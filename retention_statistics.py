@@ -170,8 +170,7 @@ def retention(
     `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
     only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds.
-    `units`:
-    how many units the draws resampled, where they are few.
+    `units`: how many units the draws resampled, where they are few.
     """
     weights = np.array([1.0, -share, -(1.0 - share)])
     contrast = draws @ weights
@@ -284,8 +283,7 @@ def sign_flip_p_values(differences: np.ndarray, draws: int, seed: int) -> list[f
     """Two-sided permutation p of each sum of paired differences: under no effect each unit's sign is a coin's toss.
 
     `differences` (contrasts, units); all contrasts share the draws, so that many cost little more than one. The
-    observed
-    signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
+    observed signs count as one draw, so p is never 0 (Phipson and Smyth 2010).
     """
     rng = np.random.default_rng(seed)
     contrasts, units = differences.shape

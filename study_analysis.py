@@ -78,6 +78,7 @@ def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float)
         "parameters": trained.get("parameters"),
         "scale_label": scale_words(trained),
         "retention": retention,
+        "retention_by_source": retention_by_source(scored["bits_per_byte"], claim),
         "contrasts": contrasts,
         "recipe_differences": recipe_differences(runs),
         "missing": [name for name in ALL_EXPERIMENTS if name.endswith(f"_{size}") and name not in records],
@@ -295,6 +296,41 @@ def retention_of(scores: dict, size: str, claim: dict) -> dict:
         }
     return results
 
+
+def retention_by_source(scores: dict, claim: dict) -> list[dict]:
+    """What is kept of medium's gain within each source of the held-out rows, and over sources that count alike.
+
+    A description: no verdict, intervals over test examples alone. [{"source", "n", "ultra", "medium", "anchor", "gain",
+    "gain_interval", "R", "R_interval"}], metrics as written; R as in `statistics.retention`.
+    """
+    arms = [claim["ultra"], claim["medium"], claim["anchor"]]
+    if any(arm not in scores["arms"] for arm in arms):
+        return []
+    sign, sources = METRICS[scores["metric"]]["sign"], scores["runs"][0]["metrics"][scores["metric"]]["family"]
+    numerators, denominators = (
+        np.stack([scores["by_example"][arm][key] for arm in arms]) for key in ("numerators", "denominators")
+    )
+    parts = {}
+    for number, source in enumerate(sorted(set(sources))):
+        own = sources == source
+        sums = numerators[:, own], denominators[:, own]
+        draws = statistics.bootstrap_ratios(*sums, SOURCE_DRAWS, number)
+        parts[source] = (int(own.sum()), statistics.ratio_of_sums(*sums), draws)
+    if len(parts) > 1:
+        counts, points, draws = zip(*parts.values(), strict=True)
+        parts["all, sources counted alike"] = (sum(counts), np.mean(points, axis=0), np.mean(draws, axis=0))
+    records = []
+    for source, (n, points, draws) in parts.items():
+        kept = statistics.retention(points, draws, n, claim["retention"], claim["confidence"])
+        values = dict(zip(("ultra", "medium", "anchor"), map(float, sign * points), strict=True))
+        if n < statistics.MIN_EXAMPLES:
+            kept |= {"R": None, "R_interval": None}
+        shown = ("gain", "gain_interval", "R", "R_interval")
+        records.append({"source": source, "n": n, **values, **{key: kept[key] for key in shown}})
+    return records
+
+
+SOURCE_DRAWS = 1_000
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Contrasts

@@ -275,7 +275,11 @@ def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_
              "train_seconds": None if None in seconds else float(np.mean(seconds))}  # fmt: skip
     gpus = first["train"].get("provenance", {}).get("hardware", {}).get("gpus") or []
     device = gpus[0] if gpus else "CPU"
-    return {**cost_record(facts, gains, scoring_hours), "arm": arm, "seeds": len(group), "device": device}
+    tokens, seconds = facts["tokens"], facts["train_seconds"]
+    return {
+        **cost_record(facts, gains, scoring_hours), "arm": arm, "seeds": len(group), "device": device,
+        "tokens_per_second": tokens / seconds if tokens and seconds else None,
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------

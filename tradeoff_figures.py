@@ -36,6 +36,7 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
         for size, summary in analysis["sizes"].items():
             note, bars = scale_note(analysis, size), interval_words(analysis)
             records = {run["arm"]: run for run in arm_records(analysis, size)}
+            figures.append(draw_equal_rows(records, analysis["config"]["claim"]["ultra"], size, note, bars, folder))
             for name in SERIES:
                 series = [part for part in summary["dose_response"] if part["name"] == name]
                 figures.append(draw_doses(name, series, size, note, bars, folder))
@@ -54,6 +55,54 @@ def panels(count: int, height: float = 1.9, **settings):
 
 def factor_of(metric: str) -> int:
     return 100 if metric == "task_completion" else 1
+
+
+def draw_equal_rows(records: dict, ultra: str, size: str, note: str, bars: str, folder: Path) -> dict | None:
+    """Every arm with ultra's number of rows, an arm a line, the metrics side by side, ultra's value marked through."""
+    import matplotlib.pyplot as plt
+
+    rows = records[ultra]["rows"] if ultra in records else None
+    runs = [run for run in records.values() if run["rows"] and run["rows"] == rows]
+    metrics = [metric for metric in METRIC_LABELS if metric in records.get(ultra, {"metrics": {}})["metrics"]]
+    if len(runs) < 2 or not metrics:
+        return None
+    runs.sort(key=lambda run: (run["arm"] != ultra, list(RULES).index(run["rule"] if run["rule"] in RULES else None)))
+    height = 0.75 + 0.17 * len(runs)
+    figure, axes = plt.subplots(1, len(metrics), figsize=(COLUMN_WIDTH, height), squeeze=False, sharey=True)
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        draw_equal_panel(axis, runs, metric)
+    axes[0][0].set_yticks(range(len(runs)), [run["arm"] for run in runs], fontsize=6.5)
+    axes[0][0].set_ylim(len(runs) - 0.5, -0.5)
+    put_note(figure, note)
+    alt = "; ".join(
+        f"{METRIC_NAMES[metric]}: "
+        + ", ".join(f"{run['arm']} {run['metrics'][metric]['value'] * factor_of(metric):.3g}" for run in runs
+                    if metric in run["metrics"]) for metric in metrics
+    )  # fmt: skip
+    return save(
+        figure, folder, f"equal_rows_{size}", f"As many rows as {ultra}, picked otherwise, {size}",
+        f"{note}. Arms of {rows:,} rows; the line through marks {ultra}. Bars: {bars}; of two bars that overlap the "
+        "arms may still differ, since both took the same test: the table has the paired differences.", alt,
+    )  # fmt: skip
+
+
+SHORT_LABELS = {
+    "bits_per_byte": "bits per byte\n(lower is better)",
+    "task_completion": "task completion, %\n(higher is better)",
+}
+
+
+def draw_equal_panel(axis, runs: list[dict], metric: str) -> None:
+    for place, run in enumerate(runs):
+        if metric not in run["metrics"]:
+            continue
+        style = RULES[run["rule"] if run["rule"] in RULES else None]
+        value, low, high = (run["metrics"][metric][key] * factor_of(metric) for key in ("value", "low", "high"))
+        if place == 0:
+            axis.axvline(value, color=style["color"], linewidth=0.8, linestyle=(0, (4, 2)))
+        axis.errorbar(value, place, xerr=np.maximum(0, [[value - low], [high - value]]), color=style["color"],
+                      marker=style["marker"], markersize=4, capsize=1.5, elinewidth=0.9)  # fmt: skip
+    axis.set_xlabel(SHORT_LABELS[metric], fontsize=7)
 
 
 def draw_doses(name: str, series: list[dict], size: str, note: str, bars: str, folder: Path) -> dict | None:

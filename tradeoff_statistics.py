@@ -6,10 +6,9 @@ Reads and writes nothing; `study_analysis.py` calls it. A tier's loss falls with
 
 with E and alpha shared (2402.17193 has this form for tuning), so that one row of tier q is worth
 kappa = (A_random / A_q)^(1/alpha) random rows at equal loss. Given alpha and kappa the rest is linear: both are
-searched on
-a grid and no optimiser can stop early. Intervals are profile likelihood over the runs, calibrated by F with the few
-degrees of freedom there are: all values whose residual sum of squares stays under RSS_min (1 + F / df). Where that set
-has no end inside the grid the data cannot tell, and `identified` is false.
+searched on a grid and no optimiser can stop early. Intervals are profile likelihood over the runs, calibrated by F with
+the few degrees of freedom there are: all values whose residual sum of squares stays under RSS_min (1 + F / df). Where
+that set has no end inside the grid the data cannot tell, and `identified` is false.
 """
 
 import numpy as np

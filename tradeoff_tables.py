@@ -13,6 +13,7 @@ from report_tables import (
     show_interval,
     show_p,
     show_seconds,
+    speed_words,
     table_note,
 )
 from training_configs import ALL_EXPERIMENTS, split_seed
@@ -193,10 +194,8 @@ def curve_table(analysis: dict) -> dict:
             rows.append((size, cells, record))
     note = (
         "The curves of ultra and random rows. E: the loss that no number of rows gets under; alpha: how fast rows "
-        "tell; "
-        "scatter: standard deviation of the runs around their curve; p: of one alpha for both tiers against one each "
-        "(F "
-        "test). Best form: by AICc among one exponent, one per tier, one curve for all rows alike, and a constant"
+        "tell; scatter: standard deviation of the runs around their curve; p: of one alpha for both tiers against one "
+        "each (F test). Best form: by AICc among one exponent, one per tier, one curve for all rows alike, a constant"
     )
     headings = ["", "runs", "E", "alpha", "scatter", "p of one alpha", "best form"]
     return table(analysis, "curves", "The curves behind it", note, headings, rows)
@@ -213,10 +212,8 @@ def correlation_table(analysis: dict) -> dict:
             rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", value, f"{part['n']}", remark], record))
     note = (
         "Spearman's rank correlation of a tier's mean score with the rows that it needs for one and the same loss, "
-        "read "
-        "off the curves: negative where quality saves rows. n: tiers it rests on; they share rows and one curve, so "
-        "the "
-        "interval is a rough one"
+        "read off the curves: negative where quality saves rows. n: tiers it rests on; they share rows and one curve, "
+        "so the interval is a rough one"
     )
     title = "Do better tiers need fewer rows?"
     return table(analysis, "rank_correlation", title, note, ["", "ρ", "n", "remark"], rows)
@@ -255,9 +252,10 @@ def cost_table(analysis: dict) -> dict:
             )
     note = (
         "Time of training on the device, and of filtering the whole pool (reading, deduplicating, scoring) on a CPU "
-        "for "
-        "arms that need a score. Best for its cost: no cheaper arm does as well in that metric"
+        "for arms that need a score. Best for its cost: no cheaper arm does as well in that metric"
     )
+    uneven = [f"{size}: {words}" for size, summary in analysis["sizes"].items() if (words := speed_words(summary))]
+    note += f". Other jobs shared the machine, it seems: {'; '.join(uneven)}" if uneven else ""
     headings = ["arm", "device", "time", "of it filtering", "tokens", "rows", "bits per byte ↓", "tasks ↑"]
     return table(analysis, "cost", "What it costs", note, [*headings, "best for its cost"], rows)
 
@@ -334,8 +332,7 @@ def dimension_table(analysis: dict) -> dict:
                for part in summary["score_usefulness"]["dimensions"].values() if part["test_bands"]), None)  # fmt: skip
     note = (
         "ρ: rank correlation, over arms of ultra's number of rows and passes, of their rows' mean score with their "
-        "result; "
-        "n: those arms, few and overlapping. "
+        "result; n: those arms, few and overlapping. "
         + (f"Test rows: advantage of {of[0]} over {of[1]} in bits per byte on the fifth of held-out rows that scores "
            "lowest and highest. " if of else "")
         + "Dropped: how much better ultra is than rows picked without that part of the score, where such an arm was run"

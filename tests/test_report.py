@@ -44,11 +44,27 @@ def study(tmp_path_factory):
 def test_every_question_has_its_table_and_figure(study):
     _, tables, page, figures, _ = study
     by_name = {table["name"]: table for table in tables}
-    drawn = {"retention", "performance_500M", "dose_response_tiers_100k_500M", "pareto_500M", "tradeoff_500M"}
+    drawn = {
+        "retention",
+        "performance_500M",
+        "dose_response_tiers_100k_500M",
+        "pareto_500M",
+        "tradeoff_500M",
+        "equal_rows_500M",
+    }
     assert drawn | {"quality_bands_500M", "loss_curves_500M", "score_distributions"} <= {
         item["name"] for item in figures
     }
-    asked = {"contrasts", "contrasts_dose_response", "exchange_rate", "curves", "rank_correlation", "budget", "cost"}
+    asked = {
+        "retention_by_source",
+        "contrasts",
+        "contrasts_dose_response",
+        "exchange_rate",
+        "curves",
+        "rank_correlation",
+        "budget",
+        "cost",
+    }
     assert asked | {"efficiency", "retention", "runs", "score_dimensions"} <= set(by_name)
     for table in tables:
         assert {len(row) for row in table["cells"]} == {len(table["headings"])}, table["name"]
@@ -109,6 +125,29 @@ def test_controls_are_named_in_words_and_draws_only_by_their_mean():
         "Against as many rows picked otherwise, ultra_10k is better in bits per byte and not detectably other in task "
         "completion than random rows (mean of their draws) and the longest rows."
     )
+
+
+def test_a_correction_that_takes_a_finding_away_is_said_and_so_is_a_form_that_does_not_fit():
+    contrast = {"p": 0.008, "p_holm": 0.114, "difference": -0.2}
+    assert report_tables.shown_reading(contrast) == "not distinguishable (worse uncorrected)"
+    assert report_tables.shown_reading({**contrast, "p": 0.3}) == "not distinguishable"
+    assert report_tables.shown_reading({**contrast, "p_holm": 0.01}) == "worse"
+    content = {
+        "shared_exponent_test": {"p": 0.003},
+        "kappa": {"identified": True},
+        "epochs_differ": True,
+        "R_star": 15.4,
+    }
+    assert "rejected (p = 0.003)" in tradeoff_tables.exponent_remark(content)
+    assert tradeoff_tables.exponent_remark({**content, "shared_exponent_test": {"p": None}}) is None
+    assert "15.4" in tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 5.2]}, content)
+    assert tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 52]}, content) is None
+
+
+def test_arms_whose_times_are_no_costs_are_told():
+    speeds = [{"tokens_per_second": speed} for speed in (1_200, None, 5_100)]
+    assert report_tables.speed_words({"cost": speeds}) == "arms trained at 1,200 to 5,100 tokens per second"
+    assert report_tables.speed_words({"cost": speeds[1:]}) is None
 
 
 def test_headings_never_skip_a_level(study):

@@ -12,7 +12,7 @@ import retention_statistics as statistics
 import tradeoff_statistics as curves
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
-from study_analysis import compare_pair
+from study_analysis import compare_pair, retention_by_source
 from training_configs import CLAIM
 
 QUICK = {**CLAIM, "bootstrap_draws": 300}
@@ -169,8 +169,42 @@ def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
     assert not found["kappa"]["identified"] and found["alpha"] is None and found["nonparametric"]["kappa"] == []
     assert "not clear of zero" in found["n80"]["ultra"]["why"] and found["kappa"]["runs_to_add"] == []
     assert all(point["interval"][1] > 0.01 for point in found["tiers"]["ultra"]["points"])  # none passed is not 0 +- 0
+    worth = analysis["repetition"]["task_completion"]
+    assert worth["value"] is None and "not clear of zero" in worth["why"] and worth["runs_to_add"] == []
     assert analysis["rank_correlation"]["task_completion"]["value"] is None
     assert analysis["retention"]["task_completion"]["random_1k"]["verdict"] == "inconclusive"
+
+
+def test_the_interval_of_a_share_ends_at_none_and_all(tmp_path):
+    """Seeds that pass none, one and none of the prompts: their spread alone would reach below zero."""
+    fake = FakeStudy(tmp_path, prompts=100, heldout_rows=100)
+    for seed in (2, 1, 0):
+        folder = fake.write_run("ultra_10k", "500M", seed=seed)
+        fake.write_tasks(folder, "general", "suite-1", 0.05 if seed == 1 else 1e-9)
+        folder.rename(tmp_path / f"ultra_10k_500M{f'_s{seed}' if seed else ''}")
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["500M"]
+    arm = analysis["arms"]["task_completion"]["ultra_10k"]
+    assert arm["seeds"] == 3 and arm["low"] == 0 < arm["value"] < arm["high"] < 1
+
+
+def test_what_is_kept_within_a_source_by_hand():
+    """Two sources of 40 rows: in the first ultra keeps a half of a gain of 2, in the second medium gains nothing."""
+    rng, labels = np.random.default_rng(0), np.array(["a", "b"] * 40)
+    levels = {"ultra_10k": (-3.0, -2.0), "medium_1M": (-2.0, -2.0), "random_1k": (-4.0, -2.0)}
+    noise = rng.normal(0, 0.01, 80)
+    by_example = {
+        arm: {"numerators": np.where(labels == "a", *level) + noise * (arm == "medium_1M"), "denominators": np.ones(80)}
+        for arm, level in levels.items()
+    }
+    scores = {"arms": list(levels), "metric": "bits_per_byte", "by_example": by_example,
+              "runs": [{"metrics": {"bits_per_byte": {"family": labels}}}]}  # fmt: skip
+    first, second, both = retention_by_source(scores, CLAIM)
+    assert (first["source"], first["n"], first["anchor"]) == ("a", 40, 4) and first["R"] == pytest.approx(0.5, abs=0.01)
+    assert second["R"] is None and second["gain"] == pytest.approx(0, abs=0.01)
+    assert (
+        both["n"] == 80 and both["medium"] == pytest.approx(2, abs=0.01) and both["R"] == pytest.approx(0.5, abs=0.01)
+    )
+    assert retention_by_source({**scores, "arms": ["ultra_10k"]}, CLAIM) == []
 
 
 def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
