@@ -5,6 +5,7 @@ logits would otherwise be the largest thing in memory. Both give the plain loss:
 """
 
 from language_model import IGNORED_LABEL, autocast, split_head
+from packed_attention import ROW_WISE
 
 # fp32 logits of one micro-batch; with their softmax and gradients they take about four times that.
 CHUNK_LOGITS_ABOVE_BYTES = 2**30
@@ -12,8 +13,8 @@ CHUNK_BYTES = 2**28
 
 
 def new_packed_loss(model, precision: str):
-    """A torch module over `model`: forward(input_ids, position_ids, labels), each (blocks, block_tokens), gives the
-    summed negative log-likelihood of the response tokens, in nats, as a scalar."""
+    """A torch module over `model`: forward(input_ids, position_ids, labels, row_starts), of `packing.collate_blocks`,
+    gives the summed negative log-likelihood of the response tokens, in nats, as a scalar."""
     import torch
 
     body, head = split_head(model)
@@ -25,11 +26,13 @@ def new_packed_loss(model, precision: str):
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids, position_ids, labels):
+        def forward(self, input_ids, position_ids, labels, row_starts):
             # No attention mask and no cache: only then does the model keep the rows of a block apart.
             inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
-            if model.config._attn_implementation.startswith("flash"):  # its packed form takes one long row
-                inputs = {**inputs, "input_ids": input_ids.view(1, -1), "position_ids": position_ids.view(1, -1)}
+            if model.config._attn_implementation in ROW_WISE:  # these take all blocks as one, and its rows' starts
+                inputs |= {"input_ids": input_ids.view(1, -1), "position_ids": position_ids.view(1, -1)}
+                inputs |= {"cu_seq_lens_q": row_starts, "cu_seq_lens_k": row_starts}
+                inputs |= {"max_length_q": input_ids.shape[1], "max_length_k": input_ids.shape[1]}
                 labels = labels.view(1, -1)  # a block begins with a prompt, so no label looks across its edge
             wanted = labels[:, 1:] != IGNORED_LABEL
             with autocast(input_ids.device.type, precision):
@@ -66,16 +69,3 @@ def logit_width(head, hidden) -> int:
     """The number of logits per token: the rows of the head's last weight, or what `hidden` has where it is logits."""
     linear = list(head)[-1] if hasattr(head, "__iter__") else None
     return linear.out_features if linear is not None else hidden.shape[-1]
-
-
-def pick_attention(model, device: str, precision: str) -> str:
-    """Switch to FlashAttention's packed form where it is installed and the model and device know it; its name.
-
-    Otherwise the model keeps SDPA, which takes the rows of a block apart by a mask.
-    """
-    from transformers.utils import is_flash_attn_2_available
-
-    half = device == "cuda" and precision in ("bf16", "fp16")
-    if half and getattr(model, "_supports_flash_attn", False) and is_flash_attn_2_available():
-        model.set_attn_implementation("flash_attention_2")
-    return model.config._attn_implementation

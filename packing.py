@@ -43,10 +43,10 @@ def plan_steps(blocks: int, blocks_per_step: int, epochs: int, seed: int) -> lis
 
 
 def collate_blocks(examples: list[Example], blocks: list[list[int]], block_tokens: int, pad_id: int) -> dict:
-    """int64 arrays (blocks, block_tokens): input_ids, position_ids, labels.
+    """int64 arrays (blocks, block_tokens): input_ids, position_ids, labels; and row_starts, int32 (rows + 1,).
 
     Positions restart at 0 with each row; the padding at a block's end counts as a row of its own. Labels are the
-    response tokens, IGNORED_LABEL elsewhere.
+    response tokens, IGNORED_LABEL elsewhere. Row starts count through all blocks; the last is the end.
     """
     ids = np.full((len(blocks), block_tokens), pad_id, dtype=np.int64)
     positions = np.zeros_like(ids)
@@ -60,4 +60,5 @@ def collate_blocks(examples: list[Example], blocks: list[list[int]], block_token
             labels[row, start + example.prompt_tokens : end] = example.ids[example.prompt_tokens :]
             start = end
         positions[row, start:] = np.arange(block_tokens - start)
-    return {"input_ids": ids, "position_ids": positions, "labels": labels}
+    starts = np.append(np.flatnonzero(positions == 0), positions.size).astype(np.int32)
+    return {"input_ids": ids, "position_ids": positions, "labels": labels, "row_starts": starts}

@@ -61,7 +61,8 @@ def train_bare(model, examples, _tokenizer, _folder) -> dict:
 
     def train():
         for batch in batches:
-            model(**batch, use_cache=False).loss.backward()
+            inputs = {name: batch[name] for name in ("input_ids", "position_ids", "labels")}
+            model(**inputs, use_cache=False).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

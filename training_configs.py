@@ -133,12 +133,14 @@ TRAINING = {
     "max_grad_norm": 1.0,
     "precision": "auto",  # auto: bf16 where the device has it, else fp32; or bf16, fp16, fp32
     "gradient_checkpointing": "auto",  # auto: only where the GPU's memory asks for it; or on, off
+    "compile": "auto",  # torch.compile of each layer; auto: on one GPU, where training is long enough to pay for it
     "seed": 0,
 }
 
 CHOICES = {
     "precision": ["auto", "bf16", "fp16", "fp32"],
     "gradient_checkpointing": ["auto", "on", "off"],
+    "compile": ["auto", "on", "off"],
     "suite": ["general", "demo"],
 }
 MAY_BE_ZERO = [  # other numbers may not

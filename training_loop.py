@@ -15,7 +15,8 @@ import numpy as np
 
 from common import UserError, hash_json
 from language_model import Example, pick_device, pick_precision
-from packed_loss import new_packed_loss, pick_attention
+from packed_attention import pick_attention
+from packed_loss import new_packed_loss
 from packing import collate_blocks, pack_rows, plan_steps
 from training_checkpoints import CHECKPOINT_FORMAT, TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
 from training_memory import (
@@ -27,6 +28,8 @@ from training_memory import (
 )
 
 LOSS_CURVE_POINTS = 200
+# Compiling takes about half a minute; by what it saves per step that is won back in about two.
+COMPILE_PAYS_FROM_SECONDS, ASSUMED_MFU = 120, 0.4
 FEW_STEPS = 50
 # While the main process evaluates or writes, the others wait this long for it before they give it up.
 PROCESS_TIMEOUT = timedelta(hours=6)
@@ -88,9 +91,10 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         torch.cuda.reset_peak_memory_stats()
     model.to(accelerator.device).train()
     attention_before = model.config._attn_implementation
-    pick_attention(model, device, precision)
     checkpointing = turn_on_checkpointing(model, config, device, precision)
     run = PackedRun(model, examples, config, pad_id, accelerator, precision, how.get("micro_batch_tokens"))
+    pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
+    run.compiled = compile_layers(run, checkpointing)
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
     print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} packed blocks")
     if len(run.steps) < FEW_STEPS:
@@ -101,10 +105,12 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     run_steps(run, log, checkpoint, checkpoint_seconds)
     if how.get("report_to"):
         accelerator.end_training()
-    facts = {"precision": precision, "attention": model.config._attn_implementation,
+    facts = {"precision": precision, "attention": model.config._attn_implementation, "compiled": run.compiled,
              "gradient_checkpointing": checkpointing, "processes": accelerator.num_processes}  # fmt: skip
     if checkpointing:
         model.gradient_checkpointing_disable()
+    for layer in layers_of(model) if run.compiled else []:
+        layer._compiled_call_impl = None  # evaluation meets shapes of all kinds
     if model.config._attn_implementation != attention_before:
         model.set_attn_implementation(attention_before)  # what is saved does not depend on what is installed here
     return {**summarise_log(log, run, config), **speed(log, model, device, accelerator.num_processes), **facts}
@@ -136,6 +142,27 @@ def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> b
     return wanted
 
 
+def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
+    """torch.compile of each layer, all by one compilation, where the setting says so, or "auto" and it pays."""
+    import torch
+
+    wanted, peak = run.config["compile"] == "on", None
+    if run.config["compile"] == "auto" and run.device == "cuda" and run.accelerator.num_processes == 1:
+        peak = peak_flops(torch.cuda.get_device_name())
+    if peak and not checkpointing:
+        parameters = sum(parameter.numel() for parameter in run.model.parameters())
+        tokens = run.config["epochs"] * sum(len(example.ids) for example in run.examples)
+        wanted = 6 * parameters * tokens / (ASSUMED_MFU * peak) > COMPILE_PAYS_FROM_SECONDS
+    for layer in layers_of(run.model) if wanted else []:
+        layer.compile()
+    return wanted
+
+
+def layers_of(model) -> list:
+    """The repeated layers of a transformers model."""
+    return [module for module in model.modules() if type(module).__name__ in (model._no_split_modules or ())]
+
+
 class PackedRun:
     """What a run consists of once its rows are packed: blocks, the steps' plan, optimiser and loss scaler."""
 
@@ -143,10 +170,11 @@ class PackedRun:
         import torch
 
         self.model, self.examples, self.config, self.pad_id = model, examples, config, pad_id
+        self.compiled = False
         self.accelerator, self.precision, self.device = accelerator, precision, accelerator.device.type
         self.blocks = pack_rows([len(example.ids) for example in examples], config["block_tokens"])
-        blocks_per_step = max(1, config["tokens_per_step"] // config["block_tokens"])
-        self.steps = plan_steps(len(self.blocks), blocks_per_step, config["epochs"], config["seed"])
+        self.blocks_per_step = max(1, config["tokens_per_step"] // config["block_tokens"])
+        self.steps = plan_steps(len(self.blocks), self.blocks_per_step, config["epochs"], config["seed"])
         self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // config["block_tokens"])
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
@@ -311,8 +339,16 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
     import torch
 
     blocks = [run.blocks[number] for number in numbers] or [[]]
+    if run.compiled:  # for one shape, which the last step does not fill
+        blocks += [[]] * (min(run.micro_batch, run.blocks_per_step) - len(blocks))
     arrays = collate_blocks(run.examples, blocks, run.config["block_tokens"], run.pad_id)
-    batch = {name: torch.from_numpy(array).to(run.accelerator.device) for name, array in arrays.items()}
+    batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    if run.device == "cuda":  # from pinned memory, so that the next micro-batch is prepared while this one runs
+        batch = {
+            name: tensor.pin_memory().to(run.accelerator.device, non_blocking=True) for name, tensor in batch.items()
+        }
+    if run.compiled:
+        torch._dynamo.maybe_mark_dynamic(batch["row_starts"], 0)
     loss = run.loss(**batch) / response_tokens
     # The processes' gradients are averaged, where the step's mean over all response tokens wants their sum.
     run.scaler.scale(loss * run.accelerator.num_processes).backward()

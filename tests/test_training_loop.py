@@ -133,3 +133,18 @@ def test_peaks_are_found_by_whole_words():
     ]
     peaks = [training_loop.peak_flops(name) for name in names]
     assert peaks == [989e12, 756e12, 362e12, 121e12, None, 312e12]
+
+
+def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_path, monkeypatch):
+    import torch
+
+    plain = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: plain(self, backend="eager"))
+    other = copy.deepcopy(model)
+    facts = [
+        fit(some, examples, {**CONFIG, "compile": choice}, 0, tmp_path / f"{choice}.pt", 1e9)
+        for some, choice in ((model, "on"), (other, "off"))
+    ]
+    assert [found["compiled"] for found in facts] == [True, False]
+    assert facts[0]["final_loss"] == pytest.approx(facts[1]["final_loss"], rel=1e-5)
+    assert all(layer._compiled_call_impl is None for layer in model.model.layers)

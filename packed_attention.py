@@ -1,0 +1,61 @@
+"""Attention that sees the rows of packed blocks one by one: FlashAttention over rows of any length, as PyTorch has it.
+
+SDPA keeps rows apart by a mask of block by block, and computes what the mask then hides. This one is told where each
+row starts and never looks across. For CUDA in bf16 or fp16; registered with transformers under PACKED_ROWS.
+"""
+
+import inspect
+from importlib.util import find_spec
+
+PACKED_ROWS = "packed_rows"
+ROW_WISE = (PACKED_ROWS, "flash_attention_2")
+MAX_HEAD_WIDTH = 256  # of FlashAttention's kernels
+
+
+def pick_attention(model, device: str, precision: str) -> str:
+    """Switch `model` to the best attention for packed rows that is at hand, and give its name.
+
+    The package flash-attn where it is installed, else PyTorch's own kernels (from 2.10 on); otherwise, and for models
+    that cap or bias their attention scores, the model keeps what it has, which is SDPA.
+    """
+    from transformers.utils import is_flash_attn_2_available
+
+    if device == "cuda" and precision in ("bf16", "fp16") and getattr(model, "_supports_flash_attn", False):
+        if is_flash_attn_2_available():
+            model.set_attn_implementation("flash_attention_2")
+        elif find_spec("torch.nn.attention.varlen") and is_plain(model.config):
+            register()
+            model.set_attn_implementation(PACKED_ROWS)
+    return model.config._attn_implementation
+
+
+def is_plain(config) -> bool:
+    """Whether attention is softmax over scaled products alone, with heads that the kernels take."""
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return not getattr(config, "attn_logit_softcapping", None) and width % 8 == 0 and width <= MAX_HEAD_WIDTH
+
+
+def register() -> None:
+    """Make PACKED_ROWS known to transformers. It gets no mask function, so models make no mask."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(PACKED_ROWS, attend)
+
+
+def attend(_module, query, key, value, _mask, scaling=None, sliding_window=None, cu_seq_lens_q=None, **kwargs):
+    """transformers' attention function: query (1, heads, tokens, width), key and value with as many heads or fewer.
+
+    cu_seq_lens_q: int32 (rows + 1,), where each row starts, and the end. max_length_q: at least the longest row.
+    sliding_window: how many tokens back a token sees, itself counted. Gives (1, tokens, heads, width) and None.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = (states[0].transpose(0, 1) for states in (query, key, value))
+    window = (-1 if sliding_window is None else sliding_window - 1, 0)
+    longest = kwargs["max_length_q"]
+    fewer_heads = key.shape[1] != query.shape[1] and "enable_gqa" in inspect.signature(varlen_attn).parameters
+    grouped = {"enable_gqa": True} if fewer_heads else {}  # PyTorch before 2.12 takes fewer heads without asking
+    attended = varlen_attn(
+        query, key, value, cu_seq_lens_q, cu_seq_lens_q, longest, longest, scale=scaling, window_size=window, **grouped
+    )
+    return attended[None], None
