@@ -4,7 +4,8 @@ Rows per second depend on the machine and on what else it does; what to compare 
 contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
 
 Reads  --data (default: the embedded corpus)
-Writes <results>/benchmark/scorer.json, filter.json, train.json, evaluate.json, analysis.json
+Writes <results>/benchmark/scorer.json, filter.json, train.json (on a GPU train_gpu.json), evaluate.json,
+       analysis.json
 
     python benchmark.py scorer
     python benchmark.py scorer --data my_rows.jsonl --rounds 5
@@ -26,7 +27,9 @@ from common import UserError, add_results_dir, argument_parser, provenance, requ
 from dataset_readers import read_rows
 from evaluation_benchmark import benchmark_evaluation, evaluation_table
 from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
+from language_model import pick_device
 from quality_scorer import SCORER_VERSION, QualityScorer
+from training_configs import MODEL_FAMILIES, TRAINING
 
 DEMO_SAMPLES = 20_000
 TRAIN_SAMPLES = 600
@@ -282,10 +285,16 @@ def report_scorer(arguments, folder: Path) -> None:
 
 
 def report_training(arguments, folder: Path) -> None:
-    """Training beside transformers' and trl's trainers and a bare loop."""
+    """Training beside transformers' and trl's trainers and a bare loop; on a GPU, how much of it is used."""
+    from gpu_benchmark import SIZES, STEPS, benchmark_gpu, gpu_table
     from train_benchmark import CONFIG, benchmark_training, training_table
 
     started, load = time.time(), os.getloadavg()[0]
+    if pick_device() == "cuda":
+        facts = benchmark_gpu({size: MODEL_FAMILIES["scratch"][size] for size in SIZES}, TRAINING, STEPS)
+        write_json(folder / "train_gpu.json", {"config": TRAINING, "provenance": provenance(started, {}), **facts})
+        print("\n".join([*gpu_table(facts), "", f"written: {folder / 'train_gpu.json'}"]))
+        return
     facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
     config = {"data": arguments.data, "rounds": arguments.rounds, **CONFIG}
     provenances = {"provenance": provenance(started, {}), "load_average_before": load}

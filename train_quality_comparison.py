@@ -5,7 +5,8 @@
     python train_quality_comparison.py all --dry_run --mfu 0.4
     torchrun --nproc_per_node 8 train_quality_comparison.py medium_1M_1B
 
-Groups: all (the six main runs), ablations, controls, bands, curve, everything; small and demo for a CPU.
+Groups: all (the six main runs), ablations, controls, bands, curve, everything; small and demo for a CPU; 270M and 135M
+(Gemma 3, SmolLM2) for minutes of a GPU.
 
 Reads  subsets/<subset>/ and subsets/heldout/, which filter_datasets.py writes.
 Writes <experiment>/experiment_config.json, train_results.json, model/ (safetensors and tokenizer),
@@ -110,7 +111,7 @@ def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
     parser.add_argument("experiment", help="an experiment or a group, such as ultra_10k_500M or all")
-    parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, scratch")
+    parser.add_argument("--family", help="model family: ettin (default), pythia, qwen2.5, gemma3, smollm2, scratch")
     parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
     add_settings(parser, "epochs=2")
     seeds = parser.add_mutually_exclusive_group()

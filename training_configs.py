@@ -71,6 +71,8 @@ MODEL_FAMILIES = {
         "500M": {"model": "Qwen/Qwen2.5-0.5B"},
         "1B": {"model": "Qwen/Qwen2.5-1.5B"},
     },
+    "gemma3": {"270M": {"model": "google/gemma-3-270m"}},
+    "smollm2": {"135M": {"model": "HuggingFaceTB/SmolLM2-135M"}},
     "scratch": {
         "500M": {  # 506M parameters
             "vocab_size": 32_768,
@@ -254,6 +256,23 @@ SMALL_CONFIGS = {
     **_arms_at("small", [f"band{band}_10k" for band in (1, 2, 3, 4, 5)], **SMALL_SETTINGS, epochs=6),
 }
 
+# The same arms on small pretrained models, which one GPU trains in minutes: for a pool of a hundredth of the study's
+# tokens, so in steps of an eighth of its tokens.
+PRETRAINED_SETTINGS = {
+    "tokens_per_step": 4_096,
+    "block_tokens": 512,
+    "generation_prompts": 100,
+    "generation_max_new_tokens": 128,
+    "generation_num_samples": 2,
+}
+PRETRAINED_ARMS = [  # the longest first, for several processes that share them out
+    "medium_1M", "random_100k", "high_100k", "low_100k", "ultra_10k_x10", "random_30k", "base", "random_1k",
+    "ultra_10k", "random_10k", "longest_10k", "source_matched_10k", "length_matched_10k", "diverse_10k", "random_10k_d1",
+    "random_10k_d2", "ultra_3k", "random_3k",
+]  # fmt: skip
+GEMMA_CONFIGS = _arms_at("270M", PRETRAINED_ARMS, family="gemma3", **PRETRAINED_SETTINGS)
+SMOLLM_CONFIGS = _arms_at("135M", PRETRAINED_ARMS, family="smollm2", **PRETRAINED_SETTINGS)
+
 GROUPS = {
     "all": EXPERIMENTS,
     "ablations": ABLATION_CONFIGS,
@@ -262,9 +281,11 @@ GROUPS = {
     "curve": CURVE_CONFIGS,
     "demo": DEMO_CONFIGS,
     "small": SMALL_CONFIGS,
+    "270M": GEMMA_CONFIGS,
+    "135M": SMOLLM_CONFIGS,
     "everything": {**CONTROL_CONFIGS, **EXPERIMENTS, **ABLATION_CONFIGS, **BAND_CONFIGS, **CURVE_CONFIGS},
 }
-ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS, **SMALL_CONFIGS}
+ALL_EXPERIMENTS = {**GROUPS["everything"], **DEMO_CONFIGS, **SMALL_CONFIGS, **GEMMA_CONFIGS, **SMOLLM_CONFIGS}
 
 # What the analysis compares (the design's definitions): u, M and the anchors, and the controls of u.
 CLAIM = {
