@@ -256,8 +256,8 @@ SMALL_CONFIGS = {
     **_arms_at("small", [f"band{band}_10k" for band in (1, 2, 3, 4, 5)], **SMALL_SETTINGS, epochs=6),
 }
 
-# The same arms on small pretrained models, which one GPU trains in minutes: for a pool of a hundredth of the study's
-# tokens, so in steps of an eighth of its tokens.
+# The same arms on small pretrained models, which one GPU trains in minutes. For a pool of a hundredth of the study's
+# tokens, so the steps are small too.
 PRETRAINED_SETTINGS = {
     "tokens_per_step": 4_096,
     "block_tokens": 512,
@@ -267,8 +267,8 @@ PRETRAINED_SETTINGS = {
 }
 PRETRAINED_ARMS = [  # the longest first, for several processes that share them out
     "medium_1M", "random_100k", "high_100k", "low_100k", "ultra_10k_x10", "random_30k", "base", "random_1k",
-    "ultra_10k", "random_10k", "longest_10k", "source_matched_10k", "length_matched_10k", "diverse_10k", "random_10k_d1",
-    "random_10k_d2", "ultra_3k", "random_3k",
+    "ultra_10k", "random_10k", "longest_10k", "source_matched_10k", "length_matched_10k", "diverse_10k",
+    "random_10k_d1", "random_10k_d2", "ultra_3k", "random_3k",
 ]  # fmt: skip
 GEMMA_CONFIGS = _arms_at("270M", PRETRAINED_ARMS, family="gemma3", **PRETRAINED_SETTINGS)
 SMOLLM_CONFIGS = _arms_at("135M", PRETRAINED_ARMS, family="smollm2", **PRETRAINED_SETTINGS)
