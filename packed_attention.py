@@ -50,7 +50,8 @@ def attend(_module, query, key, value, _mask, scaling=None, sliding_window=None,
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    query, key, value = (states[0].transpose(0, 1) for states in (query, key, value))
+    # Rotary positions make fp32 of what autocast had in half precision; the values are as they were.
+    query, key, value = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
     longest = kwargs["max_length_q"]
     fewer_heads = key.shape[1] != query.shape[1] and "enable_gqa" in inspect.signature(varlen_attn).parameters
