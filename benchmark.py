@@ -291,9 +291,12 @@ def report_training(arguments, folder: Path) -> None:
 
     started, load = time.time(), os.getloadavg()[0]
     if pick_device() == "cuda":
-        facts = benchmark_gpu({size: MODEL_FAMILIES["scratch"][size] for size in SIZES}, TRAINING, STEPS)
-        write_json(folder / "train_gpu.json", {"config": TRAINING, "provenance": provenance(started, {}), **facts})
-        print("\n".join([*gpu_table(facts), "", f"written: {folder / 'train_gpu.json'}"]))
+        about = {"config": {**TRAINING, "steps": STEPS}, "provenance": provenance(started, {})}
+        specs = {size: MODEL_FAMILIES["scratch"][size] for size in SIZES}
+        facts = benchmark_gpu(
+            specs, TRAINING, STEPS, lambda facts: write_json(folder / "train_gpu.json", about | facts)
+        )
+        print("\n".join([*gpu_table(facts), "", f"written: {file}"]))
         return
     facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
     config = {"data": arguments.data, "rounds": arguments.rounds, **CONFIG}

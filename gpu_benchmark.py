@@ -27,29 +27,32 @@ VARIANTS = {
     "plain layers": {"compile": "off", "gradient_checkpointing": "off"},
     "gradient checkpointing": {"compile": "off", "gradient_checkpointing": "on"},
 }
-SFT = {  # how trl packs: where each row starts at position 0 again, or one row behind the other
-    "trl SFTTrainer, packing bfd": "bfd",
+SFT = {  # how trl packs: one row behind the other, each seeing those before it; or rows apart, by a mask of all tokens
     "trl SFTTrainer, packing wrapped": "wrapped",
+    "trl SFTTrainer, packing bfd": "bfd",
 }
 BARS = {"mfu": 0.45, "peak_memory_gib": {"500M": 20 * 1e9 / 2**30, "1B": 35 * 1e9 / 2**30}, "six_runs_hours": 3.5,
         "times_trl": 1.2}  # fmt: skip
 
 
-def benchmark_gpu(specs: dict[str, dict], config: dict, steps: int) -> dict:
-    """Facts for train_gpu.json. specs: {size: {"vocab_size", "llama"}}; the first size also trains by trl."""
+def benchmark_gpu(specs: dict[str, dict], config: dict, steps: int, write) -> dict:
+    """Facts for train_gpu.json, given to `write` after every contender: the slowest may outlast one's patience.
+
+    specs: {size: {"vocab_size", "llama"}}; trl comes last, and trains the first size only.
+    """
     quiet_transformers()
-    sizes = {}
-    for size, spec in specs.items():
-        examples = random_rows(spec["vocab_size"], steps * config["tokens_per_step"], config["max_tokens"])
-        contenders = {name: (train_ours, settings) for name, settings in VARIANTS.items()}
-        if size == next(iter(specs)) and find_spec("trl"):
-            contenders |= {name: (train_sft, {"packing_strategy": strategy}) for name, strategy in SFT.items()}
-        sizes[size] = {}
-        for name, (train, settings) in contenders.items():
-            sizes[size][name] = measure(train, spec, examples, {**config, **settings})
-            print(f"{size} {name}: {sizes[size][name]}", flush=True)
-    return {"sizes": sizes, "six_runs_hours": six_runs_hours(sizes), "bars": BARS,
-            "missing": {} if find_spec("trl") else {name: "not installed (trl)" for name in SFT}}  # fmt: skip
+    sizes = {size: {} for size in specs}
+    contenders = [(size, name, train_ours, settings) for size in specs for name, settings in VARIANTS.items()]
+    if find_spec("trl"):
+        first = next(iter(specs))
+        contenders += [(first, name, train_sft, {"packing_strategy": strategy}) for name, strategy in SFT.items()]
+    for size, name, train, settings in contenders:
+        rows = random_rows(specs[size]["vocab_size"], steps * config["tokens_per_step"], config["max_tokens"])
+        sizes[size][name] = measure(train, specs[size], rows, {**config, **settings})
+        facts = {"sizes": sizes, "six_runs_hours": six_runs_hours(sizes), "bars": BARS,
+                 "missing": {} if find_spec("trl") else {name: "not installed (trl)" for name in SFT}}  # fmt: skip
+        write(facts)
+    return facts
 
 
 def random_rows(vocabulary: int, tokens: int, max_tokens: int) -> list[Example]:
@@ -162,7 +165,7 @@ def gpu_table(facts: dict) -> list[str]:
     """Every contender's tokens per second, MFU and memory, and how many times as fast ours is as trl."""
     lines = [f"{'':44s}{'tokens/s':>10s}{'MFU':>7s}{'GiB':>7s}{'ours / it':>11s}"]
     for size, found in facts["sizes"].items():
-        best = max(item["tokens_per_second"] for name, item in found.items() if name in VARIANTS)
+        best = max(item.get("tokens_per_second", 0) for name, item in found.items() if name in VARIANTS)
         for name, item in found.items():
             if "failed" in item:
                 lines.append(f"{size + ' ' + name:44s}{item['failed']}")

@@ -13,8 +13,8 @@ CHUNK_BYTES = 2**28
 
 
 def new_packed_loss(model, precision: str):
-    """A torch module over `model`: forward(input_ids, position_ids, labels, row_starts), of `packing.collate_blocks`,
-    gives the summed negative log-likelihood of the response tokens, in nats, as a scalar."""
+    """A torch module over `model`, whose forward gives the summed negative log-likelihood of the response tokens, in
+    nats, as a scalar. It takes the arrays of `packing.collate_blocks`, and a length that no row exceeds."""
     import torch
 
     body, head = split_head(model)
@@ -26,13 +26,13 @@ def new_packed_loss(model, precision: str):
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids, position_ids, labels, row_starts):
+        def forward(self, input_ids, position_ids, labels, row_starts, longest_row):
             # No attention mask and no cache: only then does the model keep the rows of a block apart.
             inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
             if model.config._attn_implementation in ROW_WISE:  # these take all blocks as one, and its rows' starts
                 inputs |= {"input_ids": input_ids.view(1, -1), "position_ids": position_ids.view(1, -1)}
                 inputs |= {"cu_seq_lens_q": row_starts, "cu_seq_lens_k": row_starts}
-                inputs |= {"max_length_q": input_ids.shape[1], "max_length_k": input_ids.shape[1]}
+                inputs |= {"max_length_q": longest_row, "max_length_k": longest_row}
                 labels = labels.view(1, -1)  # a block begins with a prompt, so no label looks across its edge
             wanted = labels[:, 1:] != IGNORED_LABEL
             with autocast(input_ids.device.type, precision):

@@ -10,7 +10,9 @@ import numpy as np
 from test_quality_scorer import PAIRS
 
 import filter_benchmark
+import gpu_benchmark
 from benchmark import CONTENDERS, available, benchmark_scorer, table_lines
+from training_configs import TRAINING
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -88,3 +90,23 @@ def test_the_filter_stage_is_measured(tmp_path):
     assert facts["runs"][1]["content_hash"] == facts["runs"][2]["content_hash"]
     assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in facts["runs"])
     assert not (tmp_path / "benchmark" / "work").exists()
+
+
+def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    specs = {size: {"vocab_size": 300, "llama": {**shape, "num_key_value_heads": 2}} for size in ("500M", "1B")}
+    config = {**TRAINING, "tokens_per_step": 2_048, "block_tokens": 512}
+    monkeypatch.setattr(gpu_benchmark, "VARIANTS", {"plain layers": gpu_benchmark.VARIANTS["plain layers"]})
+    monkeypatch.setattr(gpu_benchmark, "find_spec", lambda _name: None)
+    written = []
+    facts = gpu_benchmark.benchmark_gpu(specs, config, 2, lambda facts: written.append(json.dumps(facts)))
+    assert len(written) == 2 and json.loads(written[1]) == json.loads(json.dumps(facts))
+    assert json.loads(written[0])["sizes"]["1B"] == {} and len(facts["missing"]) == 2
+    for found, rate in zip(facts["sizes"].values(), (140_000, 70_000), strict=True):
+        assert found["plain layers"]["tokens_per_second"] > 0
+        found["plain layers"]["tokens_per_second"] = rate
+    rows = 3 * 10_000 + 100_000 + 1_000_000
+    hours = rows * 300 * (1 / 140_000 + 1 / 70_000) / 3600
+    assert abs(gpu_benchmark.six_runs_hours(facts["sizes"]) - hours) < 1e-9
+    facts["sizes"]["1B"]["gradient checkpointing"] = {"failed": "out of memory"}
+    assert "out of memory" in "\n".join(gpu_benchmark.gpu_table(facts))

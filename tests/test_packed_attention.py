@@ -44,7 +44,8 @@ def packed_and_alone(model, tokenizer, device: str, precision: str):
         loss = torch.zeros((), device=device)
         for block in blocks:
             arrays = collate_blocks(examples, block, 160, tokenizer.pad_token_id)
-            loss = loss + packed_loss(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+            batch = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+            loss = loss + packed_loss(**batch, longest_row=int(np.diff(arrays["row_starts"]).max()))
         loss.backward()
         return loss.item(), {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
 
@@ -96,4 +97,5 @@ def test_models_that_cap_their_scores_keep_sdpa(tiny_models):
 
 def test_without_a_gpu_the_model_keeps_its_attention(tiny_models):
     for device, precision in (("cpu", "bf16"), ("cuda", "fp32")):
+        tiny_models["scratch"].set_attn_implementation("sdpa")
         assert packed_attention.pick_attention(tiny_models["scratch"], device, precision) == "sdpa"

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
-    "contrast_statistics cost_statistics near_duplicates reference_distributions task_checkers task_phrasings "
-    "training_configs word_facts",
+    "contrast_statistics cost_statistics near_duplicates packed_attention reference_distributions task_checkers "
+    "task_phrasings training_configs word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
     "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families language_model "
     "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
@@ -22,8 +22,8 @@ FLOORS = [
     "dataset_files report_pages scorecard_figures study_analysis subset_report tradeoff_figures training_memory",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
-    "scorecard_page subset_comparison train_benchmark",
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "
+    "learning_rate_sweep scorecard_page subset_comparison train_benchmark",
     "analyze_results evaluation_benchmark quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
