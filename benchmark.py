@@ -293,9 +293,8 @@ def report_training(arguments, folder: Path) -> None:
     if pick_device() == "cuda":
         about = {"config": {**TRAINING, "steps": STEPS}, "provenance": provenance(started, {})}
         specs = {size: MODEL_FAMILIES["scratch"][size] for size in SIZES}
-        facts = benchmark_gpu(
-            specs, TRAINING, STEPS, lambda facts: write_json(folder / "train_gpu.json", about | facts)
-        )
+        file = folder / "train_gpu.json"
+        facts = benchmark_gpu(specs, TRAINING, STEPS, lambda facts: write_json(file, about | facts))
         print("\n".join([*gpu_table(facts), "", f"written: {file}"]))
         return
     facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
