@@ -59,7 +59,7 @@ CHOICE_PHRASES = (
     "(a)", "a)", "a. ", "options:", "yes or no", "yes/no", "true or false", "true/false", "or negative", "which of the",
     "or not.", "odd one out", "how many", "how much", "fill in", "one word", "multiple choice", "- yes", "or incorrect",
 )  # fmt: skip
-WORD_LIMIT = re.compile(r"(\d{2,4})[- ]words?\b")
+WORD_LIMIT = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+|\d{2,9})[- ]words?\b")  # 1,000 words are not 000
 HEAD_TOKENS, TAIL_TOKENS = 40, 70  # of a long instruction the ask stands at the head or the foot
 
 
@@ -81,7 +81,7 @@ def expected_content(text: str, bits: int, tokens: int) -> float:
     lowered = asked_text(text)
     limit = WORD_LIMIT.search(lowered) if "word" in lowered else None
     if limit:
-        return min(150.0, float(limit.group(1)) / 6)
+        return min(150.0, max(CHOICE, float(limit.group(1).replace(",", "")) / 6))
     if bits & CHOICE_BIT or any([phrase in lowered for phrase in CHOICE_PHRASES]):
         return CHOICE
     if bits & CODE_ASK_BIT:
@@ -176,6 +176,11 @@ BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
+# What a web page has around its text, in an answer that is to be no code.
+WEB_REMAINS = (
+    "</html>", "</div>", "</body>", "cookie policy", "privacy policy", "terms of use", "all rights reserved",
+    "skip to main content",
+)  # fmt: skip
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
 
 
@@ -202,6 +207,16 @@ def looped_fraction(text: str) -> float:
 
 LOOP_TAIL = 8  # characters; shorter tails recur by chance
 LOOP_CHARACTERS = 2_500
+
+
+def echoed_fraction(ask: str, text: str) -> float:
+    """Share of an answer that is its whole ask said again before it, and no less than LEAST_ECHO; 0 where it is not."""
+    ask = ask.strip()
+    echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask)
+    return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
+
+
+ECHO_CHARACTERS, LEAST_ECHO = 20, 0.15
 
 
 def looped_or_repeated(text: str) -> float:
@@ -232,13 +247,14 @@ NO_ITEM_MARKS = dict.fromkeys(map(ord, "-*•+123456789"))
 
 
 def layout(text: str) -> float:
-    """Lists, headings, paragraphs, tables and code blocks, counted."""
+    """Lists, headings, paragraphs, tables and code blocks, counted; a paragraph ends in one blank line."""
     lines = text.split("\n")
     starts = "".join([line.lstrip()[:1] for line in lines])
     items = len(starts) - len(starts.translate(NO_ITEM_MARKS))
     blocks = starts.count("|") + (text.count("```") if "`" in text else 0)
     bold = text.count("**") / 2 if "*" in text else 0.0
-    return items + 2 * starts.count("#") + bold + 1.5 * lines.count("") + blocks
+    blank = min(lines.count(""), len(lines) // 2)
+    return items + 2 * starts.count("#") + bold + 1.5 * blank + blocks
 
 
 FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
@@ -266,14 +282,16 @@ def completeness(text: str, words: float, ends_open: bool, expected: float, engl
 # The answer
 
 
-def no_padding(answers: Texts, edge_texts: list[str]) -> np.ndarray:
-    """1 less the share of words in sentences that name next to nothing specific, and of hedges and boilerplate.
+def no_padding(answers: Texts, edge_texts: list[str], code_asked: np.ndarray) -> np.ndarray:
+    """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks.
 
     Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
+    boilerplate += np.array([sum([phrase in text for phrase in WEB_REMAINS]) for text in edge_texts]) * ~code_asked
     padding = fraction(vacuous_words(answers) + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
     prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
-    return abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8))
+    blank = np.array([3 * text.count("\n\n\n") / max(1, len(text)) for text in answers.texts])
+    return abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8)) * (1.0 - blank)
 
 
 def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
@@ -405,8 +423,9 @@ def answer_parts(
     doubtful = spelled * fraction(answers.unknown_words, specific)
     fit = fits_closed(asks, answers)
     expected = np.where((fit > 0) & says_yes_or_no(answers), CHOICE, expected)
-    plain = np.minimum(answers.words - specific, 3) * np.where(fit > 0, 1.0, 0.3)
+    plain = np.clip(answers.words - specific, 0, 3) * np.where(fit > 0, 1.0, 0.3)
     edge_texts = [edges(text) for text in answers.texts]
+    echoes = np.array([echoed_fraction(*texts) for texts in zip(asks.texts, answers.texts, strict=True)])
     lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
     parts = {
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
@@ -418,9 +437,9 @@ def answer_parts(
         "word_order": word_order(answers),
         "spelling": spelling(answers, spelled),
         "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
-        "no_loops": 1.0 - np.array([looped_or_repeated(text) for text in answers.texts]),
+        "no_loops": 1.0 - np.maximum([looped_or_repeated(text) for text in answers.texts], echoes * ~answers.code),
         "no_refusal": no_refusal(answers, edge_texts),
-        "no_padding": no_padding(answers, edge_texts),
+        "no_padding": no_padding(answers, edge_texts, bits & CODE_ASK_BIT > 0),
         "vocabulary": vocabulary(answers),
     }
     return {name: values * (answers.words > 0) for name, values in parts.items()}

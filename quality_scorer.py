@@ -44,7 +44,7 @@ from text_features import Texts, clamp, fraction, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 4  # raise it whenever a score may change
+SCORER_VERSION = 5  # raise it whenever a score may change
 
 
 # ---------------------------------------------------------------------------------------------------------------------
