@@ -36,8 +36,8 @@ from score_output import (
     example_lines,
     explanation,
     ledger_line,
+    rows_lines,
     scored_rows_path,
-    source_table,
     write_scored_rows,
 )
 from text_features import Texts, clamp, fraction, read_texts, spaced
@@ -144,6 +144,13 @@ class QualityScorer:
     def explain(self, instruction: str, response: str) -> dict[str, float]:
         """The five scores and every sub-score behind them, by name."""
         return {name: float(values[0]) for name, values in self.sub_scores([(instruction, response)]).items()}
+
+    def losses(self, explained: dict[str, float]) -> dict[str, float]:
+        """What each sub-score takes from the total, by name: how much more it would be with full marks in that one."""
+        parts = {name: np.array([value]) for name, value in explained.items() if name not in SCORE_KEYS}
+        has_words = parts["completeness"] > 0
+        full = {name: self.totals(parts | {name: np.ones(1)}, has_words)["quality"] for name in parts}
+        return {name: float(total[0]) - explained["quality"] for name, total in full.items()}
 
     def sub_scores(self, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
         """The five scores and every sub-score of some pairs, an array each."""
@@ -288,37 +295,37 @@ def batches_of(instructions, responses):
 
 
 def report_file(arguments) -> None:
-    """Score a file and print what came out; with --output and --scorecard, write the rows and a page."""
+    """Score a file, write the rows and a page where --output and --scorecard say, then print what came out.
+
+    In this order: a reader such as head may close the pipe at the first line."""
     from dataset_readers import read_rows
 
     page, rows_path = start_page(arguments), scored_rows_path(arguments.output)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
-    print(ledger_line(ledger))
     if not table.num_rows:
-        raise UserError(f"no row of {arguments.file} can be scored; see the ledger above")
+        raise UserError(f"no row of {arguments.file} can be scored: {ledger_line(ledger)}")
     started = time.perf_counter()
     scorer, origin = fitted_scorer(arguments, table)
     fit_seconds = time.perf_counter() - started
     scores = score_rows(scorer, table["instruction"], table["response"], arguments.num_proc)
     seconds = time.perf_counter() - started
-    print(
+    lines = [
+        ledger_line(ledger),
         f"scored {table.num_rows:,} rows in {seconds:.1f} s ({table.num_rows / seconds:,.0f} rows/s; of it fit "
-        f"{fit_seconds:.1f} s, {origin}; {arguments.num_proc} processes; scorer version {SCORER_VERSION})\n"
-    )
+        f"{fit_seconds:.1f} s, {origin}; {arguments.num_proc} process{'es' * (arguments.num_proc > 1)}; "
+        f"scorer version {SCORER_VERSION})",
+    ]
     difficulty, hardest_easiest = report_difficulty(arguments, table, scores)
-    print("\n".join(distribution_table(scores) + difficulty))
-    sources = table["source"].to_pylist()
-    if len(set(sources)) > 1:
-        print("\n" + "\n".join(source_table(sources, scores)))
-    order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
-    print("\nbest\n" + "\n".join(example_lines(table, scores, order[:5])))
-    print("worst\n" + "\n".join(example_lines(table, scores, order[::-1][:5]) + hardest_easiest))
+    scored = table
     for key, values in scores.items():
-        table = table.append_column(key, [values])
+        scored = scored.append_column(key, [values])
     if rows_path:
-        write_scored_rows(rows_path, table)
+        lines.append(write_scored_rows(rows_path, scored))
     if page:
-        write_page(page, arguments, table)
+        lines.append(write_page(page, arguments, scored))
+    print(
+        "\n".join([*lines, "", *distribution_table(scores), *difficulty, *rows_lines(table, scores), *hardest_easiest])
+    )
 
 
 def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
@@ -346,15 +353,15 @@ def start_page(arguments) -> Path | None:
     return page_path(arguments.scorecard) if arguments.scorecard else None
 
 
-def write_page(page: Path, arguments, table) -> None:
-    """Write the scorecard of a scored file, with the evidence that --results_dir holds."""
+def write_page(page: Path, arguments, table) -> str:
+    """Write the scorecard of a scored file, with the evidence that --results_dir holds; says where."""
     from scorecard_page import read_evidence, write_scorecard
 
     config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
     config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
     inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
     write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
-    print(f"scorecard: {page}")
+    return f"scorecard: {page}"
 
 
 def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
@@ -365,9 +372,9 @@ def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[
 
     responses = table["response"].to_pylist()
     ifd, facts = difficulty.measure_rows(arguments.ifd, table["instruction"].to_pylist(), responses)
-    print(f"{difficulty.facts_line(facts)}; model {arguments.ifd_identity}\n")
     words = np.log1p([len(response.split()) for response in responses])
-    lines = [difficulty.distribution_line(ifd), "", difficulty.correlation_line(ifd, {**scores, "log words": words})]
+    lines = [difficulty.distribution_line(ifd), "", f"{difficulty.facts_line(facts)}; model {arguments.ifd_identity}"]
+    lines += [difficulty.correlation_line(ifd, {**scores, "log words": words})]
     if weight := arguments.weights_ifd:
         weights = sum(check_weights(arguments.weights).values())
         scores["quality"] = difficulty.weighted_total(scores["quality"], weights, ifd, weight)
@@ -428,7 +435,8 @@ def report_pair(arguments) -> None:
     if arguments.instruction is None or arguments.response is None:
         raise UserError("--explain needs both --instruction TEXT and --response TEXT")
     scorer = QualityScorer(arguments.weights)
-    print("\n".join(explanation(scorer.explain(arguments.instruction, arguments.response), scorer.weights)))
+    scores = scorer.explain(arguments.instruction, arguments.response)
+    print("\n".join(explanation(scores, scorer.weights, scorer.losses(scores))))
 
 
 def parse_weights(text: str) -> dict[str, float]:

@@ -58,6 +58,15 @@ def example_lines(table, scores: dict[str, np.ndarray], positions) -> list[str]:
     return lines
 
 
+def rows_lines(table, scores: dict[str, np.ndarray]) -> list[str]:
+    """Means by source where there are several, then the best and the worst rows."""
+    sources = table["source"].to_pylist()
+    by_source = ["", *source_table(sources, scores)] if len(set(sources)) > 1 else []
+    order = np.lexsort((np.arange(table.num_rows), -scores["quality"]))
+    best, worst = (example_lines(table, scores, positions[:5]) for positions in (order, order[::-1]))
+    return [*by_source, "", "best", *best, "worst", *worst]
+
+
 def ledger_line(ledger: dict) -> str:
     """What became of the rows read, in one line."""
     dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
@@ -67,13 +76,47 @@ def ledger_line(ledger: dict) -> str:
     return "; ".join(parts + ([f"changed: {', '.join(changed)}"] if changed else []))
 
 
-def explanation(scores: dict[str, float], weights: dict[str, float]) -> list[str]:
-    """One pair's scores with bars, then each sub-score; `scores` as QualityScorer.explain gives them."""
-    lines = []
-    for name, value in scores.items():
-        weight = f"weight {weights[name]:.2f}" if name in DIMENSIONS else ""
-        indent = "" if name in SCORE_KEYS else "  "
-        lines.append(f"{indent + name:20s} {value:6.3f}  {'#' * round(30 * value):30s}  {weight}".rstrip())
+SUB_SCORES = {
+    "content": "names as much as was asked for",
+    "density": "specific words among all",
+    "structure": "lists, paragraphs, blocks where it is long",
+    "coherence": "opens on the topic, parts in order",
+    "completeness": "ends as finished text does",
+    "relevance": "takes up what the instruction names",
+    "word_order": "words in an English order",
+    "spelling": "words that a dictionary has",
+    "casing": "sentences begin with capitals",
+    "no_loops": "nothing over and over, nor the instruction again",
+    "no_refusal": "does not decline",
+    "no_padding": "no filler, boilerplate or blanks",
+    "vocabulary": "varied words",
+    "asks": "the instruction asks for something",
+    "specificity": "the instruction gives names, numbers, conditions",
+    "well_formed": "the instruction is sound English",
+    "constraints": "the instruction sets conditions",
+    "ask_readability": "the instruction reads plainly",
+    "answer_readability": "the response reads plainly",
+    "reasoning": "connectives, equations",
+    "technical": "terms, numbers, code",
+    "knowledge": "names, points",
+    "template": "the instruction's pattern is rare in the corpus",
+    "topic": "the instruction's words are rare in the corpus",
+}
+SHOWN_LOSSES, LEAST_LOSS = 3, 0.005
+
+
+def explanation(scores: dict[str, float], weights: dict[str, float], losses: dict[str, float]) -> list[str]:
+    """One pair's scores with bars, what holds the total back most, then each sub-score and what full marks in it would
+    add to the total; `scores` and `losses` as QualityScorer.explain and .losses give them."""
+    bar = lambda value: f"{value:6.3f}  {'#' * round(20 * value):20s}"  # noqa: E731
+    lines = [f"{'quality':18s} {bar(scores['quality'])}".rstrip()]
+    lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in DIMENSIONS]
+    largest = sorted(losses, key=losses.get, reverse=True)[:SHOWN_LOSSES]
+    lost = [f"{name} (-{losses[name]:.3f}): {SUB_SCORES[name]}" for name in largest if losses[name] >= LEAST_LOSS]
+    lines += ["", "the total is held back most by"] + [f"  {line}" for line in lost or ["nothing much"]]
+    lines += ["", f"{'':49s}full marks add"]
+    for name, loss in losses.items():
+        lines.append(f"  {name:18s} {bar(scores[name])}  {loss:+10.3f}      {SUB_SCORES[name]}")
     return lines
 
 
@@ -87,8 +130,8 @@ def scored_rows_path(output: str | None) -> Path | None:
     return path
 
 
-def write_scored_rows(path: Path, table) -> None:
-    """Write rows and scores as JSON lines or Parquet, whole or not at all."""
+def write_scored_rows(path: Path, table) -> str:
+    """Write rows and scores as JSON lines or Parquet, whole or not at all; says where."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.suffix == ".parquet":
@@ -104,4 +147,4 @@ def write_scored_rows(path: Path, table) -> None:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    print(f"scored rows: {path}")
+    return f"scored rows: {path}"

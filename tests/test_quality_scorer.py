@@ -325,8 +325,20 @@ def test_fit_in_batches_is_fit_at_once():
 
 
 def test_explanation_names_every_dimension():
-    lines = explanation(QualityScorer().explain(*PAIRS[0]), QualityScorer().weights)
+    scorer = QualityScorer()
+    scores = scorer.explain(PAIRS[0][0], PAIRS[0][1][:-30])
+    lines = explanation(scores, scorer.weights, scorer.losses(scores))
     assert all(any(line.startswith(key) for line in lines) for key in SCORE_KEYS)
+    assert {line.split()[0] for line in lines if line.startswith("  ")} >= set(scores) - set(SCORE_KEYS)
+
+
+def test_what_a_sub_score_takes_is_what_the_total_lacks():
+    scorer = QualityScorer()
+    whole, cut = (scorer.explain(PAIRS[0][0], answer) for answer in (PAIRS[0][1], PAIRS[0][1][:-30]))
+    losses = scorer.losses(cut)
+    assert max(losses, key=losses.get) in ("completeness", "content") and losses["completeness"] > 0.05
+    assert scorer.losses(whole)["completeness"] == 0.0
+    assert min(losses.values()) >= 0 and max(scorer.losses(scorer.explain("Name a tree.", "")).values()) < 0.4
 
 
 def test_command_line_reports_mistakes_in_one_line():
