@@ -315,14 +315,14 @@ def report_file(arguments) -> None:
         f"{fit_seconds:.1f} s, {origin}; {arguments.num_proc} process{'es' * (arguments.num_proc > 1)}; "
         f"scorer version {SCORER_VERSION})",
     ]
-    difficulty, hardest_easiest = report_difficulty(arguments, table, scores)
+    ifd, difficulty, hardest_easiest = report_difficulty(arguments, table, scores)
     scored = table
-    for key, values in scores.items():
+    for key, values in (scores | ifd).items():
         scored = scored.append_column(key, [values])
     if rows_path:
         lines.append(write_scored_rows(rows_path, scored))
     if page:
-        lines.append(write_page(page, arguments, scored))
+        lines += write_page(page, arguments, scored)
     print(
         "\n".join([*lines, "", *distribution_table(scores), *difficulty, *rows_lines(table, scores), *hardest_easiest])
     )
@@ -353,21 +353,26 @@ def start_page(arguments) -> Path | None:
     return page_path(arguments.scorecard) if arguments.scorecard else None
 
 
-def write_page(page: Path, arguments, table) -> str:
-    """Write the scorecard of a scored file, with the evidence that --results_dir holds; says where."""
+def write_page(page: Path, arguments, table) -> list[str]:
+    """Write the scorecard of a scored file, with the evidence that --results_dir holds; says where, and how far the
+    best rows hang on the weights."""
     from scorecard_page import read_evidence, write_scorecard
+    from scorecard_tables import weight_lines
 
     config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
     config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
     inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
-    write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
-    return f"scorecard: {page}"
+    card = write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
+    return [f"scorecard: {page}", "", *weight_lines(card)]
 
 
-def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[list[str], list[str]]:
-    """With --ifd, lines on its distribution and on its highest and lowest rows; a weight for it moves the total."""
+def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[dict, list[str], list[str]]:
+    """With --ifd, its column, lines on its distribution and on its highest and lowest rows; a weight for it moves the
+    total."""
     if arguments.ifd is None:
-        return [], []
+        return {}, [], []
+    import pyarrow
+
     import instruction_difficulty as difficulty
 
     responses = table["response"].to_pylist()
@@ -384,7 +389,7 @@ def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[
         examples.append(f"{title} ifd")
         for position in positions:
             examples += [f"  ifd {ifd[position]:.3f}", *example_lines(table, scores, [position])]
-    return lines, examples
+    return {"ifd": pyarrow.array(ifd, mask=~np.isfinite(ifd))}, lines, examples
 
 
 def scoring(arguments):

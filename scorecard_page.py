@@ -71,8 +71,9 @@ def read_evidence(results) -> dict[str, dict | None]:
     return evidence
 
 
-def write_scorecard(path: Path, table, evidence: dict, config: dict, inputs: dict[str, str]) -> None:
-    """Write PATH.html and PATH.json of a scored table. `config` holds data, scorer_version and weights at least."""
+def write_scorecard(path: Path, table, evidence: dict, config: dict, inputs: dict[str, str]) -> dict:
+    """Write PATH.html and PATH.json of a scored table, and return what the JSON holds. `config` holds data,
+    scorer_version and weights at least."""
     started = time.time()
     marker = path.with_suffix(".json")
     clear(marker, path)
@@ -80,6 +81,7 @@ def write_scorecard(path: Path, table, evidence: dict, config: dict, inputs: dic
     card = {"config": config, "provenance": provenance(started, inputs)} | card
     write_text(path, scorecard_html(card))
     write_json(marker, card)
+    return card
 
 
 def refresh_scorecard(results: Path, scores: dict) -> str:

@@ -155,6 +155,14 @@ def weight_table(card: dict) -> dict:
     return {"title": "Overlap with the default's best rows", "headings": headings, "cells": cells, "note": note}
 
 
+def weight_lines(card: dict) -> list[str]:
+    """The same for a terminal."""
+    table = weight_table(card)
+    rows = [[part["text"] if isinstance(part, dict) else part for part in row] for row in table["cells"]]
+    lines = [table["title"], f"{'':32s}{'best 1%':>10s}{'best 10%':>10s}"]
+    return lines + [f"{name:32s}{one:>10s}{ten:>10s}" for name, one, ten, _ in rows]
+
+
 def evidence_tables(card: dict) -> list[dict]:
     """One entry a kind of evidence: heading, table or None, the command that makes it."""
     makers = {"validation": preference_table, "corruptions": corruptions_table, "benchmark": speed_table}

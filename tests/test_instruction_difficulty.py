@@ -290,11 +290,14 @@ def pairs_file(tmp_path):
 
 
 def test_the_scorer_prints_it_beside_the_dimensions(folder, pairs_file, capsys, tiny_models, tokenizer):
-    command(quality_scorer, pairs_file, "--ifd", folder)
+    kept = pairs_file.parent / "kept.jsonl"
+    command(quality_scorer, pairs_file, "--ifd", folder, "--output", kept)
+    column = [json.loads(line)["ifd"] for line in kept.read_text().splitlines()]
     out = capsys.readouterr().out
     ifd, _ = difficulty.measure(tiny_models["scratch"], tokenizer, INSTRUCTIONS, RESPONSES)
     line = next(line for line in out.splitlines() if line.startswith("ifd  "))
     assert float(line.split()[1]) == pytest.approx(ifd.mean(), abs=6e-4)
+    assert column[-1] is None and column[:-1] == pytest.approx(ifd.tolist(), rel=1e-4)
     assert "ifd of 5 of 6 rows" in out and "null: one token response 1" in out
     assert "log words" in out and "holds ifd" not in out
     highest = out.split("highest ifd\n")[1].split()

@@ -62,6 +62,14 @@ def test_counts_are_kept_and_used_again(data, tmp_path):
     assert row["quality"] == scorer.score(row["instruction"], row["response"])["quality"]
 
 
+def test_files_are_whole_though_the_reader_closes_the_pipe_at_the_first_line(data, tmp_path):
+    command = [sys.executable, "-u", "quality_scorer.py", data, "--output", tmp_path / "a.jsonl"]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY)
+    process.stdout.close()
+    assert process.stderr.read().decode().count("Traceback") == 0 and process.wait() == 0
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == len(ROWS)
+
+
 def test_counts_of_another_version_are_refused(data, tmp_path):
     counts = tmp_path / "counts.json"
     counts.write_text(json.dumps(QualityScorer().to_dict() | {"scorer_version": 1}))

@@ -30,6 +30,7 @@ from scorecard import (
 )
 from scorecard_figures import shorten
 from scorecard_page import page_path, read_evidence, refresh_scorecard, scorecard_html, write_scorecard
+from scorecard_tables import weight_lines
 from training_configs import SCORE_WEIGHTS
 
 ROOT = Path(__file__).parent.parent
@@ -488,7 +489,8 @@ def test_the_commands_make_it(tmp_path, monkeypatch):
 
 def test_write_scorecard_agrees_with_make_scorecard(tmp_path, without_figures):
     config = {"data": "rows.jsonl", "scorer_version": 8, "weights": SCORE_WEIGHTS}
-    write_scorecard(tmp_path / "page.html", make_table(20), NO_EVIDENCE, config, {})
+    card = write_scorecard(tmp_path / "page.html", make_table(20), NO_EVIDENCE, config, {})
+    assert "without clarity" in "\n".join(weight_lines(card)) and card == read_json(tmp_path / "page.json")
     assert {**read_json(tmp_path / "page.json"), "config": 0, "provenance": 0} == {
         **make_scorecard(make_table(20), SCORE_WEIGHTS, NO_EVIDENCE), "config": 0, "provenance": 0
     }  # fmt: skip
