@@ -289,8 +289,8 @@ def pairs_file(tmp_path):
     return write_input(tmp_path, rows)
 
 
-def test_the_scorer_prints_it_beside_the_dimensions(folder, pairs_file, capsys, tiny_models, tokenizer):
-    kept = pairs_file.parent / "kept.jsonl"
+def test_the_scorer_prints_it_beside_the_dimensions(folder, pairs_file, tmp_path, capsys, tiny_models, tokenizer):
+    kept = tmp_path / "kept.jsonl"
     command(quality_scorer, pairs_file, "--ifd", folder, "--output", kept)
     column = [json.loads(line)["ifd"] for line in kept.read_text().splitlines()]
     out = capsys.readouterr().out
