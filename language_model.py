@@ -184,7 +184,9 @@ def load_tokenizer(name_or_path: str):
         raise UserError(f"the model folder {name_or_path} has no tokenizer (tokenizer.json); put the model's own there")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError | ValueError) and type(error) is not Exception:  # the last is tokenizers' own
+            raise
         raise _cannot_load(name_or_path, error) from error
     end_token_id(tokenizer)
     return tokenizer
@@ -237,19 +239,20 @@ def model_outline(spec: dict, tokenizer):
 
 
 def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
-    """The folder of the tokenizer learnt from the pool's rows; learns it where that is not done."""
+    """The folder of the tokenizer learnt from the pool's rows; learns it where that is not done, or damaged."""
     started = time.time()
     folder = results_dir / f"tokenizer_{vocab_size}"
     marker = folder.with_suffix(".json")
     config = {"vocab_size": vocab_size, "sample_rows": TOKENIZER_SAMPLE_ROWS}
     inputs = {"scores": read_json(results_dir / "scores.json")["content_hash"]}
-    if is_done(marker, config, inputs):
+    if is_done(marker, config, inputs) and read_json(marker).get("content_hash") == hash_path(folder):
         return folder
     clear(marker, folder)
     rows = read_arrow(results_dir / "scores", ["instruction", "response"]).slice(0, TOKENIZER_SAMPLE_ROWS).to_pylist()
     tokenizer = learn_bpe([format_prompt(row["instruction"]) + row["response"] for row in rows], vocab_size)
     tokenizer.save_pretrained(folder)
-    write_json(marker, {"config": config, "provenance": provenance(started, inputs), "tokens": len(tokenizer)})
+    facts = {"tokens": len(tokenizer), "content_hash": hash_path(folder)}
+    write_json(marker, {"config": config, "provenance": provenance(started, inputs), **facts})
     return folder
 
 

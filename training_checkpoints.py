@@ -79,13 +79,18 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
 
 def read_checkpoint(path: Path) -> dict:
     """What `save_checkpoint` wrote. Raises UserError where it is damaged: torch itself checks no sums."""
+    import pickle
+
     import torch
 
     try:
         with zipfile.ZipFile(path) as file:
             damaged = file.testzip()
         state = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error,
+        pickle.UnpicklingError,
+    ) as error:  # fmt: skip
         damaged = str(error).splitlines()[0]
     if damaged:
         raise UserError(f"{path} is damaged ({damaged}); put a whole copy there, or remove it to train from the start")

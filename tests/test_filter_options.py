@@ -1,29 +1,21 @@
 """The filter stage's options on what is read and what may not stay: columns, turns, benchmarks, held-out responses."""
 
 import json
-import sys
 
 import numpy as np
 import pyarrow
 import pytest
+from test_filter_datasets import run
 
 import dataset_files
-import filter_datasets
 import filter_steps
-from common import UserError, read_arrow, read_json
+from common import UserError, read_arrow
 from corpus_shards import Job, ShardedRows, write_table
 from decontamination_steps import EVALUATION_SUITES, holds_heldout_response
 from filter_ledger import Ledger
 from filter_steps import REASONS, cleaning_reasons, read_corpus
 from training_configs import ConfigError, cleaning_config
 from verifiable_tasks import make_suite
-
-
-def run(folder, *options):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
-        filter_datasets.main()
-    return read_json(folder / "scores.json")
 
 
 def write_lines(path, rows):

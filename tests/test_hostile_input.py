@@ -85,10 +85,28 @@ def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
     middle = len(whole) // 2
     (tmp_path / "checkpoint.pt").write_bytes(whole)
     assert read_checkpoint(tmp_path / "checkpoint.pt")["log"]["losses"]
-    for damaged in (whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], whole[:middle], b""):
+    one_bit = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    for damaged in (one_bit, whole[:middle], b"", whole[:1] + whole):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
         with pytest.raises(UserError, match="checkpoint.pt is damaged .*remove it to train from the start"):
             read_checkpoint(tmp_path / "checkpoint.pt")
+
+
+def test_a_damaged_tokenizer_is_learnt_again_or_named(tmp_path):
+    import pyarrow
+    from conftest import TEXTS
+
+    from language_model import learn_tokenizer, load_tokenizer
+
+    common.write_arrow(tmp_path / "scores", pyarrow.table({"instruction": TEXTS, "response": TEXTS}))
+    common.write_json(tmp_path / "scores.json", {"content_hash": "x"})
+    file = learn_tokenizer(tmp_path, 300) / "tokenizer.json"
+    whole = file.read_text()
+    file.write_text(whole.replace('"e":', '"z":', 1))  # another vocabulary, which tokenizers raises an Exception for
+    with pytest.raises(UserError, match="cannot load the model .*out of vocabulary"):
+        load_tokenizer(str(file.parent))
+    learn_tokenizer(tmp_path, 300)
+    assert file.read_text() == whole
 
 
 def test_hostile_names_of_sources_reach_neither_terminal_nor_formulas(tmp_path):
@@ -100,14 +118,7 @@ def test_hostile_names_of_sources_reach_neither_terminal_nor_formulas(tmp_path):
         for n in range(240)
     ]  # fmt: skip
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, [*rows, {**rows[2], "response": ""}])))
-    command = [
-        sys.executable,
-        "filter_datasets.py",
-        "--dataset",
-        tmp_path / "rows.jsonl",
-        "--results_dir",
-        tmp_path / "r",
-    ]
+    command = [sys.executable, "filter_datasets.py", "--dataset", tmp_path / "rows.jsonl", "--results_dir", tmp_path]
     answer = subprocess.run([*map(str, command), "--num_proc", "1"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     said = answer.stdout + answer.stderr
