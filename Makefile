@@ -24,7 +24,7 @@ demo: .venv/.installed
 	$(BIN)/python analyze_results.py $(DEMO)
 
 test: .venv/.installed-extra
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/.installed-extra
 	$(BIN)/ruff check .

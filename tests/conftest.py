@@ -1,10 +1,11 @@
-"""Shared by all tests: no network, and the smallest tokenizer and models of each architecture, random weights."""
+"""Shared by all tests: no network, one thread, the smallest tokenizer and models of each architecture, not trained."""
 
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["OMP_NUM_THREADS"] = "1"  # models this small gain nothing from more, and tests run beside each other
 
 import pytest
 

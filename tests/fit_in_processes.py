@@ -1,7 +1,6 @@
-"""Not a test: a training run that tests start in one process, or in two by torchrun. Writes its facts as JSON.
+"""Not a test: a small training run for tests, here or in the processes of torchrun, and what became of it as files.
 
-Arguments: the folder to write to, a step after which the run is stopped by SIGTERM (0: never), and "fsdp" where the
-processes are to shard the model.
+By torchrun, with a folder as the argument: three steps by DDP, stopped by SIGTERM, then three more by FSDP2.
 """
 
 import json
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from conftest import TEXTS
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -39,10 +39,8 @@ def sharding_accelerator(*how):
     return accelerator
 
 
-def main() -> None:
-    folder, stop_after = Path(sys.argv[1]), int(sys.argv[2])
-    if sys.argv[3:] == ["fsdp"]:
-        training_loop.new_accelerator = sharding_accelerator
+def fit(folder: Path, name: str, stop_after: int = 0) -> None:
+    """Train, or go on from the folder's checkpoint; stop after so many steps (0: never), and save under the name."""
     tokenizer = learn_bpe(TEXTS, 300)
     numbers = np.random.default_rng(0).integers(0, 50, (50, 2)).tolist()
     asks, replies = [f"Add {a} and {b}." for a, b in numbers], [f"It is {a + b}." for a, b in numbers]
@@ -58,17 +56,20 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(*arguments)
 
-    training_loop.train_step = stopping_step
-    try:
-        facts = training_loop.fit(model, examples, CONFIG, 1, folder / "checkpoint.pt", 1e9, micro_batch_tokens=64)
-    except TrainingStopped as stopped:
-        facts = {"stopped": str(stopped), "signal": stopped.signal, "losses": []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_loop, "train_step", stopping_step)
+        patch.setattr(training_loop, "new_accelerator", sharding_accelerator if name == "fsdp" else plain_accelerator)
+        try:
+            facts = training_loop.fit(model, examples, CONFIG, 1, folder / "checkpoint.pt", 1e9, micro_batch_tokens=64)
+        except TrainingStopped as stopped:
+            facts = {"stopped": str(stopped), "signal": stopped.signal}
     facts["sharded"] = any(type(parameter).__name__ == "DTensor" for parameter in model.parameters())
     weights = whole_weights(model)
     if rank == 0:
-        save_model(model, weights, tokenizer, folder / "model")
-        (folder / "facts.json").write_text(json.dumps(facts))
+        save_model(model, weights, tokenizer, folder / name)
+        (folder / name / "facts.json").write_text(json.dumps(facts))
 
 
 if __name__ == "__main__":
-    main()
+    for name in ("ddp", "fsdp"):
+        fit(Path(sys.argv[1]), name, stop_after=3)

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_filter_datasets import make_rows, write_input
+from test_filter_datasets import make_rows, run, write_input
 
-import filter_datasets
 import filter_steps
 import instruction_difficulty as difficulty
 import language_model as lm
@@ -352,8 +351,8 @@ def test_the_filter_writes_a_nullable_column(folder, tmp_path, tiny_models, toke
     rows[7] |= {"response": "y"}  # one token, and shorter than cleaning allows
     rows[8] |= {"instruction": "Is it so?", "response": "stone"}
     path, results = write_input(tmp_path, rows), tmp_path / "results"
-    options = ["--dataset", path, "--results_dir", results, "--num_proc", "1"]
-    command(filter_datasets, *options, "--ifd", folder)
+    options = [results, "--dataset", path]
+    run(*options, "--ifd", folder)
     scores, table = read_json(results / "scores.json"), read_arrow(results / "scores")
     texts = table["instruction"].to_pylist(), table["response"].to_pylist()
     expected, facts = difficulty.measure(tiny_models["scratch"], tokenizer, *texts)
@@ -368,7 +367,7 @@ def test_the_filter_writes_a_nullable_column(folder, tmp_path, tiny_models, toke
     assert heldout["ifd"].to_pylist() == [column[table["id"].to_pylist().index(i)] for i in heldout["id"].to_pylist()]
 
     capsys.readouterr()
-    command(filter_datasets, *options, "--ifd", folder)
+    run(*options, "--ifd", folder)
     assert "is already done" in capsys.readouterr().out
 
 
@@ -383,30 +382,30 @@ def test_a_killed_measurement_goes_on_with_the_parts_that_are_there(folder, tmp_
         return measure(*arguments, **options)
 
     monkeypatch.setattr(difficulty, "measure", measured)
-    options = ["--dataset", path, "--results_dir", tmp_path / "results", "--num_proc", "1", "--ifd", folder]
+    options = [tmp_path / "results", "--dataset", path, "--ifd", folder]
     with pytest.raises(KeyboardInterrupt):
-        command(filter_datasets, *options)
-    command(filter_datasets, *options)
+        run(*options)
+    run(*options)
     assert calls == [10, 10, 10, 10, 10] and read_json(tmp_path / "results" / "scores.json")["ifd"]["rows"] == 40
     assert read_arrow(tmp_path / "results" / "subsets" / "high_100k").column_names[-1] == "ifd"
 
 
 def test_another_model_is_not_done(folder, tmp_path, tiny_models, tokenizer):
     path, results = write_input(tmp_path, make_rows(40)), tmp_path / "results"
-    options = ["--dataset", path, "--results_dir", results, "--num_proc", "1"]
-    command(filter_datasets, *options)
+    options = [results, "--dataset", path]
+    run(*options)
     assert "ifd" not in read_arrow(results / "scores").column_names
     assert "ifd" not in read_json(results / "scores.json")["config"]
     other = tmp_path / "other"
     tiny_models["qwen2.5"].save_pretrained(other)
     tokenizer.save_pretrained(other)
     with pytest.raises(UserError, match="ifd: null there"):
-        command(filter_datasets, *options, "--ifd", folder)
-    command(filter_datasets, *options, "--ifd", folder, "--force")
+        run(*options, "--ifd", folder)
+    run(*options, "--ifd", folder, "--force")
     with pytest.raises(UserError, match="ifd.model"):
-        command(filter_datasets, *options, "--ifd", other)
+        run(*options, "--ifd", str(other))
     with pytest.raises(UserError, match="null now"):
-        command(filter_datasets, *options)
+        run(*options)
 
 
 def test_identity_is_the_content_of_a_folder_or_the_commit_of_a_hub_id(folder, tmp_path, monkeypatch):

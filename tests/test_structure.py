@@ -1,9 +1,9 @@
 """The house stays as it is: imports run one way, --help answers at once, nothing happens at import."""
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,7 @@ def test_heavy_packages_are_imported_where_they_are_used(module):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_answers_at_once(script):
-    started = time.time()
+    before = os.times()
     answer = subprocess.run([sys.executable, f"{script}.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0 and "usage:" in answer.stdout
-    assert time.time() - started < 3  # a second on an idle machine
+    assert os.times().children_user - before.children_user < 2  # torch alone would take longer

@@ -17,37 +17,30 @@ from language_model import load_model, load_tokenizer
 from training_checkpoints import TrainingStopped
 from training_loop import TrainingFailed
 
+ROOT = Path(__file__).parent.parent
 HELPER = Path(__file__).parent / "fit_in_processes.py"
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
-def start(folder, *launcher, stop_after=0, sharded=False):
-    """The facts and the saved weights of a run by the helper."""
-    from safetensors.torch import load_file
-
-    folder.mkdir(exist_ok=True)
-    root = HELPER.parent.parent
-    paths = os.pathsep.join([str(root), str(HELPER.parent)])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, *launcher, str(HELPER), str(folder), str(stop_after)]
-    command += ["fsdp"] if sharded else []
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, timeout=180)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads((folder / "facts.json").read_text()), load_file(folder / "model" / "model.safetensors")
-
-
-def test_two_processes_train_as_one_and_a_stopped_run_goes_on_with_any_number(tmp_path):
+def test_two_processes_train_as_one_and_a_stopped_run_goes_on_with_any_number(tmp_path, monkeypatch):
     """Three steps by DDP, three by FSDP2, the rest in one process. Losses agree to 1e-4: sums in another order."""
     import torch
+    from fit_in_processes import fit
+    from safetensors.torch import load_file
 
-    one, expected = start(tmp_path / "one")
-    ddp, _ = start(tmp_path / "two", *TWO, stop_after=3)
-    fsdp, gathered = start(tmp_path / "two", *TWO, stop_after=3, sharded=True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    fit(tmp_path / "whole", "one")
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HELPER.parent)]), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *TWO, str(HELPER), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **paths}, cwd=ROOT, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    fit(tmp_path, "last")
+    names = ("whole/one", "ddp", "fsdp", "last")
+    one, ddp, fsdp, last = (json.loads((tmp_path / name / "facts.json").read_text()) for name in names)
+    expected, _, gathered, weights = (load_file(tmp_path / name / "model.safetensors") for name in names)
     assert (ddp["signal"], ddp["sharded"], fsdp["sharded"]) == (signal.SIGTERM, False, True)
     assert "after step 3" in ddp["stopped"] and "after step 6" in fsdp["stopped"]
-    saved = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)["model"]
-    assert_same(gathered, saved)
-    last, weights = start(tmp_path / "two")
+    assert_same(gathered, torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"])
     losses = [[point["loss"] for point in facts["loss_curve"]] for facts in (one, last)]
     assert len(losses[0]) >= 8 and losses[0][-1] < 0.9 * losses[0][0]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
