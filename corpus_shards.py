@@ -10,6 +10,7 @@ Reads and writes what it is told to. `filter_steps.py` and `decontamination_step
 """
 
 import contextlib
+import ctypes
 import errno
 import functools
 import json
@@ -429,6 +430,15 @@ class Job:
         finally:
             entry["seconds"] = round(entry["seconds"] + time.perf_counter() - started, 3)
             entry["cpu_seconds"] = round(entry["cpu_seconds"] + _cpu_seconds() - used, 3)
+            release_memory()
+
+
+def release_memory() -> None:
+    """Give what was freed back to the system: the allocators keep most of it, for which the next step has no use."""
+    pyarrow.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others give it back themselves
+    if trim:
+        trim(0)
 
 
 def _cpu_seconds() -> float:

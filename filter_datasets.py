@@ -45,7 +45,16 @@ from common import (
     settings_from,
     write_json,
 )
-from corpus_shards import ENGINES, Job, ShardedRows, describe_folder, disk_errors, ray_cluster, run_tasks
+from corpus_shards import (
+    ENGINES,
+    Job,
+    ShardedRows,
+    describe_folder,
+    disk_errors,
+    ray_cluster,
+    release_memory,
+    run_tasks,
+)
 from dataset_export import FORMATS, STYLES, export_subsets
 from dataset_files import hash_input
 from dataset_readers import parse_columns
@@ -114,8 +123,10 @@ def filter_and_cut(results: Path, arguments) -> None:
     else:
         with ray_cluster() if arguments.engine == "ray" else contextlib.nullcontext():
             make_scores(results, config, inputs, arguments)
+        release_memory()
     figure = figure_files(results)
     scores = make_subsets(results, arguments.force, arguments.balance, figure, arguments.num_proc)
+    release_memory()
     print_report(results, scores)
     print(f"figure: {figure[0]}")
     pages = ["scorecard"] if all(file.exists() for file in figure) else ["scorecard", "figure"]

@@ -274,11 +274,12 @@ def near_duplicate_clusters(job: Job, corpus: Corpus, rows: np.ndarray, threshol
     tasks = ((job.path("distinct", number), 1, number) for number in range(RANGES))
     job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES, "ranges")
     codes = np.concatenate([np.load(job.path("distinct", number)) for number in range(RANGES)])
-    blocks = near_duplicates.candidate_blocks(codes, len(rows))
-    tasks = ((job.path("links", number), len(block), (number, block)) for number, block in enumerate(blocks))
+    codes = near_duplicates.hanging_together(codes, len(rows))
+    blocks = enumerate(near_duplicates.candidate_blocks(codes, len(rows)))
+    tasks = ((job.path("links", number), len(block), (number, block)) for number, block in blocks)
     context = (job, corpus.texts, rows, sketch, threshold)
-    job.run_step("verify", verify_task, context, tasks, sum(map(len, blocks)), "pairs")
-    links = [np.load(job.path("links", number)) for number in range(len(blocks))]
+    job.run_step("verify", verify_task, context, tasks, len(codes), "pairs")
+    links = [np.load(path) for path in sorted(job.folder.glob("links-*.npy"))]
     return near_duplicates.cluster_numbers(len(rows), np.concatenate([np.empty((0, 2), np.int64), *links]))
 
 

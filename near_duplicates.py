@@ -22,7 +22,7 @@ import hashlib
 import itertools
 import unicodedata
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from rensa import RMinHash
@@ -41,6 +41,7 @@ SKETCH_WORDS, SKETCH_STANDARD_ERRORS = 4, 3
 BUCKET_WINDOW = 50
 BATCH_ROWS = 200  # texts hashed together: what they take in between stays in the processor's cache
 PAIRS_PER_BLOCK = 20_000  # whose texts are held at once
+PAIRS_AT_ONCE = 1_000_000  # whose row numbers are
 
 _generator = np.random.default_rng(20_240_229)
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2^64
@@ -332,9 +333,12 @@ def joined_words(first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
     return words, offsets
 
 
-def cluster_numbers(rows: int, links: np.ndarray) -> np.ndarray:
-    """The cluster of each of `rows` rows, by the number of its first row; `links`: pairs of rows, shape (n, 2)."""
-    labels = np.arange(rows)
+def cluster_numbers(rows: int, links: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """The cluster of each of `rows` rows, by the number of its first row; `links`: pairs of rows, shape (n, 2).
+
+    `known`: the clusters that other links have made already.
+    """
+    labels = np.arange(rows) if known is None else known.copy()
     first, second = links[links[:, 0] != links[:, 1]].T
     while len(first):
         one, other = labels[first], labels[second]
@@ -357,8 +361,8 @@ def near_duplicates(rows: int, pairs_of: Callable, threshold: float) -> np.ndarr
         table = signatures([f"{ask}\n{answer}" for ask, answer in zip(*pairs_of(batch), strict=True)])
         keys[:, batch], sketch[batch] = band_keys(table), sketches(table)
     codes = [band_pairs(keys[band], keys[(band + 1) % BANDS], sketch, threshold) for band in range(BANDS)]
-    pairs = candidate_blocks(distinct_codes(codes), rows)
-    links = [verified_links(block, pairs_of, lambda some: sketch[some], threshold) for block in pairs]
+    blocks = candidate_blocks(hanging_together(distinct_codes(codes), rows), rows)
+    links = [verified_links(block, pairs_of, lambda some: sketch[some], threshold) for block in blocks]
     return cluster_numbers(rows, np.concatenate([np.empty((0, 2), np.int64), *links]))
 
 
@@ -368,11 +372,23 @@ def distinct_codes(parts: list[np.ndarray]) -> np.ndarray:
     return codes[is_new(codes)]
 
 
-def candidate_blocks(codes: np.ndarray, rows: int) -> list[np.ndarray]:
-    """The pairs of distinct codes in blocks of PAIRS_PER_BLOCK; pairs that hang together stand together."""
-    pairs = np.stack([codes // max(rows, 1), codes % max(rows, 1)], axis=1)
-    pairs = pairs[np.argsort(cluster_numbers(rows, pairs)[pairs[:, 0]], kind="stable")]
-    return [pairs[start : start + PAIRS_PER_BLOCK] for start in range(0, len(pairs), PAIRS_PER_BLOCK)]
+def hanging_together(codes: np.ndarray, rows: int) -> np.ndarray:
+    """Distinct codes in an order in which pairs that hang together stand together."""
+    clusters = np.arange(rows)
+    for start in range(0, len(codes), PAIRS_AT_ONCE):
+        clusters = cluster_numbers(rows, pairs_of_codes(codes[start : start + PAIRS_AT_ONCE], rows), clusters)
+    return codes[np.argsort(clusters[codes // max(rows, 1)], kind="stable")]
+
+
+def candidate_blocks(codes: np.ndarray, rows: int) -> Iterator[np.ndarray]:
+    """The pairs of codes, in their order, in blocks of PAIRS_PER_BLOCK."""
+    for start in range(0, len(codes), PAIRS_PER_BLOCK):
+        yield pairs_of_codes(codes[start : start + PAIRS_PER_BLOCK], rows)
+
+
+def pairs_of_codes(codes: np.ndarray, rows: int) -> np.ndarray:
+    """The two row numbers of each code, shape (codes, 2)."""
+    return np.stack([codes // max(rows, 1), codes % max(rows, 1)], axis=1)
 
 
 def best_of_each(clusters: np.ndarray, best_first: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from common import (
     require_writable,
     write_json,
 )
-from corpus_shards import ShardedRows, run_tasks, write_folder
+from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
 from quality_scorer import SCORE_KEYS
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
@@ -211,6 +211,7 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, 
     heldout = read_arrow(results / "subsets" / "heldout", ["id"])["id"]
     numbers = np.flatnonzero(~pyarrow.compute.is_in(facts["id"], value_set=heldout).to_numpy())
     facts = facts.take(pyarrow.array(numbers)).combine_chunks()
+    release_memory()
 
     def texts_of(rows: np.ndarray) -> list[str]:
         return source.take(numbers[rows], ["instruction"])["instruction"].to_pylist()
@@ -218,8 +219,8 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, 
     pool = Pool(facts, texts_of, configs[0]["balance"])
     pool.best_first  # noqa: B018 - made before the processes part, so that all of them have it
     context = (results, inputs, scores, source, numbers, pool)
-    largest_first = sorted(configs, key=lambda config: -config["rows"])
-    done = run_tasks(cut_subset, context, largest_first, min(num_proc, len(configs)))
+    longest_first = sorted(configs, key=lambda config: (config["rule"] != "diverse", -config["rows"]))
+    done = run_tasks(cut_subset, context, longest_first, min(num_proc, len(configs)))
     for _ in tqdm(done, total=len(configs), desc="subsets", unit=" subsets", delay=2):
         pass
 

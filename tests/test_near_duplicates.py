@@ -86,6 +86,22 @@ def test_clusters_by_hand():
     assert set(module.cluster_numbers(500, np.stack([chain[:-1], chain[1:]], axis=1))) == {0}
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 10**6])
+def test_pairs_that_hang_together_come_in_a_row_however_many_are_held_at_once(monkeypatch, at_once):
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "PAIRS_PER_BLOCK", 5)
+    rows = 60
+    pairs = np.sort(np.random.default_rng(1).integers(0, rows, (32, 2)), axis=1)
+    codes = np.unique(pairs[:, 0] * rows + pairs[:, 1])
+    blocks = list(module.candidate_blocks(module.hanging_together(codes, rows), rows))
+    assert [len(block) for block in blocks[:-1]] == [5] * (len(codes) // 5)
+    found = np.concatenate(blocks)
+    assert sorted(found[:, 0] * rows + found[:, 1]) == codes.tolist()
+    clusters = module.cluster_numbers(rows, found)[found[:, 0]]
+    assert clusters.tolist() == sorted(clusters)
+    assert len(set(clusters)) > 5
+
+
 def test_sketches_differ_where_two_bits_of_a_slot_do():
     rng = np.random.default_rng(6)
     table = rng.integers(0, 2**32, (40, module.SLOTS), dtype=np.uint32)
