@@ -1,20 +1,24 @@
-"""Publish a finished study: copy its facts to results/reference/ and set the README's numbers from them.
+"""Publish a finished study and its evidence: copy the facts to results/reference/, set the README's numbers from them.
 
-    python update_readme.py results/demo
+    python update_readme.py results/small                        a study, as analyze_results.py left it
+    python update_readme.py results/benchmark results/scorer     speed (benchmark.py), worth of the score
+    python update_readme.py                                      only the README, from what is published
 
-Reads  a finished, analysed results folder.
-Writes results/reference/<its name>/ (JSON, summary, tables, figures; no weights, no rows) and, in README.md, what
-       stands between the markers <!-- summary --> and <!-- times -->. No number there is typed by hand.
+Reads  finished, analysed results folders; folders of benchmark.py and of quality_scorer.py's --validate, --corruptions.
+Writes results/reference/<name of the folder>/ (JSON, summary, tables, figures; no weights, no rows) and, in README.md,
+       what stands between the markers summary, times, score and speed. No number there is typed by hand.
 """
 
 import re
 import shutil
 from pathlib import Path
 
-from common import UserError, argument_parser, read_json, run_main, write_text
+from common import UserError, argument_parser, read_arrow, read_json, run_main, write_text
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "results" / "reference"
+STUDY = "small"  # the published study that the README tells of
+EVIDENCE = ["benchmark", "scorer"]  # folders of facts that are no study
 PUBLISHED = [  # facts and pictures; no weights, no rows
     "scores.json",
     "subsets/*.json",
@@ -32,37 +36,98 @@ PUBLISHED = [  # facts and pictures; no weights, no rows
     "analysis/tables/*.csv",
     "analysis/figures/*.png",
 ]
+SHOWN_FAMILIES, SHOWN_CHARACTERS = 8, 160
 
 
 def main() -> None:
     parser = argument_parser(__doc__)
-    parser.add_argument("study", help="a finished, analysed results folder, such as results/demo")
-    study = Path(parser.parse_args().study)
-    if not (study / "analysis" / "summary.md").exists():
-        raise UserError(f"{study} is not analysed yet; run: python analyze_results.py {study}")
-    if any(read_json(file).get("simulated") for file in study.glob("*/train_results.json")):
-        raise UserError(f"{study} holds simulated runs; only what was trained is published")
-    publish(study, REFERENCE / study.name)
+    parser.add_argument("folders", nargs="*", type=Path, help="what to publish; without any, only the README is set")
+    for folder in parser.parse_args().folders:
+        require_publishable(folder)
+        publish(folder, REFERENCE / folder.name)
+        print(f"published {folder} as {(REFERENCE / folder.name).relative_to(ROOT)}")
     readme = ROOT / "README.md"
-    write_text(readme, fill_markers(readme.read_text(), REFERENCE / study.name))
-    print(f"published {study} as {(REFERENCE / study.name).relative_to(ROOT)} and set the numbers of README.md")
+    write_text(readme, fill_markers(readme.read_text(), REFERENCE))
+    print("set the numbers of README.md")
 
 
-def publish(study: Path, target: Path) -> None:
-    """Copy the study's facts, and nothing else, to a clean `target`."""
+def require_publishable(folder: Path) -> None:
+    """Raises UserError where a folder is neither a finished study of trained models nor evidence."""
+    if folder.name in EVIDENCE:
+        if not list(folder.glob("*.json")):
+            raise UserError(f"{folder} holds no JSON; run benchmark.py, or quality_scorer.py with --validate")
+        return
+    if not (folder / "analysis" / "summary.md").exists():
+        raise UserError(f"{folder} is not analysed yet; run: python analyze_results.py {folder}")
+    if any(read_json(file).get("simulated") for file in folder.glob("*/train_results.json")):
+        raise UserError(f"{folder} holds simulated runs; only what was trained is published")
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Copy the facts of a study, or a folder's JSON, and nothing else; of a study a clean copy with some answers."""
+    if folder.name in EVIDENCE:
+        return copy_files(folder, target, ["*.json"])
     shutil.rmtree(target, ignore_errors=True)
-    for file in sorted({file for pattern in PUBLISHED for file in study.glob(pattern)}):
-        copy = target / file.relative_to(study)
+    copy_files(folder, target, PUBLISHED)
+    answers = answers_page(folder)
+    if answers:
+        write_text(target / "answers.md", answers)
+
+
+def copy_files(folder: Path, target: Path, patterns: list[str]) -> None:
+    for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
+        copy = target / file.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
 
 
-def fill_markers(text: str, study: Path) -> str:
-    """README text with the published study's numbers between its markers."""
-    blocks = {"summary": (study / "analysis" / "summary.md").read_text().strip(), "times": times_table(study)}
+def answers_page(study: Path) -> str:
+    """What the models answered to the suite's first easy prompt of some families: no choice of ours among them."""
+    tables = {}
+    for marker in sorted(study.glob("*/evaluation/task_completion.json")):
+        tables[marker.parts[-3]] = read_arrow(marker.with_suffix("")).to_pylist()
+    if not tables:
+        return ""
+    first = {}
+    for row in next(iter(tables.values())):
+        first.setdefault(row["family"], row["id"])
+    lines = ["# Some answers", "", "Each model's greedy answer to the suite's first prompt of each of the first "
+             f"{SHOWN_FAMILIES} families, cut at {SHOWN_CHARACTERS} characters."]  # fmt: skip
+    for key in list(first.values())[:SHOWN_FAMILIES]:
+        rows = {name: next(row for row in table if row["id"] == key) for name, table in tables.items()}
+        asked = next(iter(rows.values()))
+        lines += ["", f"## {asked['family']}", "", *quoted(asked["prompt"]), "", "| model | passes | answer |",
+                  "| --- | --- | --- |"]  # fmt: skip
+        lines += [f"| {name} | {'yes' if row['passed'] else 'no'} | {cell(row['answer'])} |"
+                  for name, row in rows.items()]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> list[str]:
+    return [f"> {line}" for line in text.splitlines()]
+
+
+def cell(text: str) -> str:
+    """An answer as code in a Markdown table."""
+    short = " ".join(text.split())[:SHOWN_CHARACTERS].replace("`", "'").replace("|", "\\|")
+    return f"`{short}`" if short else "(nothing)"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Blocks of the README
+
+
+def fill_markers(text: str, reference: Path) -> str:
+    """README text with the published numbers between its markers."""
+    blocks = {
+        "summary": lambda: (reference / STUDY / "analysis" / "summary.md").read_text().strip(),
+        "times": lambda: times_table(reference / STUDY),
+        "score": lambda: score_table(reference / "scorer"),
+        "speed": lambda: speed_table(reference / "benchmark"),
+    }
     for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)
+        text = pattern.sub(lambda match, block=block: f"{match[1]}{block()}\n{match[2]}", text)
     return text
 
 
@@ -85,12 +150,82 @@ def times_table(study: Path) -> str:
          [run / "generation_analysis" / "generation_analysis.json" for run in runs]),
         ("analyse", "`analyze_results.py`", "all JSON and Arrow", "`analysis/`", []),
     ]  # fmt: skip
-    lines = [f"| stage | script | reads | writes | demo, {len(runs)} models |", "|---|---|---|---|---:|"]
+    lines = [f"| stage | script | reads | writes | this study, {len(runs)} models |", "|---|---|---|---|---:|"]
     for stage, script, reads, writes, files in rows:
         seconds = sum(read_json(file)["provenance"]["seconds"] or 0 for file in files)
-        took = f"{seconds:,.0f} s" if files else "seconds"
+        took = f"{seconds / 60:,.0f} min" if seconds > 100 else f"{seconds:,.0f} s" if files else "seconds"
         lines.append(f"| {stage} | {script} | {reads} | {writes} | {took} |")
-    return "\n".join([*lines, "", f"Measured on {hardware['cores']} cores ({hardware['cpu']}), no GPU."])
+    note = f"Wall clock of all runs added up, on {hardware['cores']} cores ({hardware['cpu']}) that other jobs shared."
+    return "\n".join([*lines, "", note])
+
+
+def score_table(folder: Path) -> str:
+    """What the score is worth: preference pairs and damaged answers."""
+    pairs, damage = read_json(folder / "validation.json"), read_json(folder / "corruptions.json")
+    lines = ["| | this score | length alone |", "|---|---:|---:|"]
+    for subset, found in pairs["accuracy"].items():
+        ours, length = found["quality"], found["length alone"]
+        lines.append(f"| preferred answer scores higher, {subset} ({ours['pairs']:,} pairs) | {with_interval(ours)} | "
+                     f"{with_interval(length)} |")  # fmt: skip
+    kinds = [entry for entry in damage["kinds"] if entry["original_wins"] is not None]
+    mean = sum(entry["original_wins"] for entry in kinds) / len(kinds)
+    worst = min(kinds, key=lambda entry: entry["original_wins"])
+    name = worst["kind"].replace("_", " ")
+    lines.append(f"| answer beats its damaged copy, mean of {len(kinds)} kinds | {mean:.3f} | |")
+    return "\n".join([*lines, f"| ... the kind that is seen least, {name} | {worst['original_wins']:.3f} | |"])
+
+
+def with_interval(row: dict) -> str:
+    return f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def speed_table(folder: Path) -> str:
+    """Ours beside named references, each row from one run of benchmark.py; stages not measured are left out."""
+    rows = [
+        row
+        for stage, make in (("scorer", scorer_rows), ("filter", filter_rows), ("train", train_rows),
+                            ("generate", generate_rows))
+        if (folder / f"{stage}.json").exists()
+        for row in make(read_json(folder / f"{stage}.json"))
+    ]  # fmt: skip
+    lines = ["| measure | ours | beside it, in the same run | ours / it |", "|---|---:|---|---:|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def scorer_rows(facts: dict) -> list[tuple[str, ...]]:
+    many = f"processes_{max(facts['config']['process_counts'])}"
+    ran = [entry for entry in facts["contenders"] if not entry["missing"]]
+    ours, *others = [(entry["name"], entry[many]["rows_per_second"]) for entry in ran]
+    what = f"scoring, rows/s of {facts['response_bytes_per_row'] / 1000:.1f} KB, {many[-1]} processes"
+    return [compared(what, ours[1], name, rate) for name, rate in others]
+
+
+def filter_rows(facts: dict) -> list[tuple[str, ...]]:
+    _, many, one = facts["runs"]
+    what = f"the whole filter stage, {many['rows']:,} rows, {many['num_proc']} processes"
+    first = (f"{what}: wall seconds", f"{many['seconds']:,.0f}", f"1 process: {one['seconds']:,.0f}",
+             f"{one['seconds'] / many['seconds']:.2f}x as fast")  # fmt: skip
+    memory = (f"{what}: peak memory", f"{many['peak_pss_gib']:.2f} GiB", "", "")
+    ours, *others = [entry for entry in facts["deduplicators"] if not entry["missing"]]
+    rate = ours["documents_per_second"]
+    what = "near-duplicates, documents per CPU second"
+    return [first, memory, *(compared(what, rate, entry["name"], entry["documents_per_second"]) for entry in others)]
+
+
+def train_rows(facts: dict) -> list[tuple[str, ...]]:
+    ours, what = next(iter(facts["medians"].values())), "training a tiny Llama, tokens/s"
+    return [compared(what, ours, name, facts["medians"][name]) for name in facts["ratios"]]
+
+
+def generate_rows(facts: dict) -> list[tuple[str, ...]]:
+    seconds, config = facts["seconds"], facts["config"]
+    what = f"{config['prompts']} answers of {config['max_new_tokens']} tokens, seconds"
+    return [(what, f"{seconds['batched']:.1f}", f"one prompt at a time: {seconds['one at a time']:.1f}",
+             f"{facts['ratio']:.1f}x as fast")]  # fmt: skip
+
+
+def compared(what: str, ours: float, name: str, other: float) -> tuple[str, ...]:
+    return what, f"{ours:,.0f}", f"{name}: {other:,.0f}", f"{ours / other:.2f}x"
 
 
 if __name__ == "__main__":

@@ -3,26 +3,34 @@
 import re
 from pathlib import Path
 
+import pyarrow
+
 import update_readme
-from common import read_json
+from common import read_json, write_arrow
 from training_configs import ALL_EXPERIMENTS, GROUPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DEMO = ROOT / "results" / "reference" / "demo"
+STUDY = update_readme.REFERENCE / update_readme.STUDY
 
 
 def test_numbers_are_those_of_the_published_study():
-    assert update_readme.fill_markers(README, DEMO) == README
+    assert update_readme.fill_markers(README, update_readme.REFERENCE) == README
 
 
 def test_the_published_summary_is_that_of_its_verdict():
-    verdict = read_json(DEMO / "analysis" / "verdict.json")
-    summary = (DEMO / "analysis" / "summary.md").read_text()
-    for metric, anchors in verdict["sizes"]["demo"]["retention"].items():
+    verdict = read_json(STUDY / "analysis" / "verdict.json")
+    summary = (STUDY / "analysis" / "summary.md").read_text()
+    for metric, anchors in verdict["sizes"][update_readme.STUDY]["retention"].items():
         result = anchors["random_1k"]
         assert result["verdict"] in summary, metric
-        assert f"{result['R']:.0%}" in summary, metric
+        assert result["R"] is None or f"{result['R']:.0%}" in summary, metric
+
+
+def test_every_marker_of_the_readme_is_filled():
+    for name in ("summary", "times", "score", "speed"):
+        block = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL)
+        assert block and block[1].count("|") > 8, name
 
 
 def test_links_scripts_and_experiments_exist():
@@ -53,3 +61,25 @@ def test_publishing_leaves_out_weights_and_rows(tmp_path):
     published = sorted(str(path.relative_to(tmp_path / "published")) for path in tmp_path.glob("published/**/*.*"))
     assert published == ["a/evaluation/heldout_loss.json", "a/train_results.json", "analysis/figures/x.png",
                          "analysis/summary.md", "scores.json", "subsets/ultra_10k.json"]  # fmt: skip
+
+
+def test_evidence_is_published_beside_what_is_there(tmp_path):
+    (tmp_path / "benchmark").mkdir()
+    for name in ("train.json", "log.txt"):
+        (tmp_path / "benchmark" / name).write_text("{}")
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "filter.json").write_text("{}")
+    update_readme.publish(tmp_path / "benchmark", tmp_path / "published")
+    assert sorted(path.name for path in (tmp_path / "published").iterdir()) == ["filter.json", "train.json"]
+
+
+def test_answers_of_all_models_stand_side_by_side_as_text(tmp_path):
+    for model, answer in (("a", "x|y`z\n<b>"), ("b", "")):
+        folder = tmp_path / model / "evaluation"
+        folder.mkdir(parents=True)
+        row = {"id": "1", "family": "sum", "prompt": "Add 1\nand 2.", "answer": answer, "passed": model == "b"}
+        write_arrow(folder / "task_completion", pyarrow.Table.from_pylist([row]))
+        (folder / "task_completion.json").write_text("{}")
+    page = update_readme.answers_page(tmp_path)
+    assert "> Add 1\n> and 2." in page
+    assert "| a | no | `x\\|y'z <b>` |\n| b | yes | (nothing) |" in page
