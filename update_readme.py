@@ -184,7 +184,7 @@ def speed_table(folder: Path) -> str:
     rows = [
         row
         for stage, make in (("scorer", scorer_rows), ("filter", filter_rows), ("train", train_rows),
-                            ("generate", generate_rows))
+                            ("train_gpu", train_gpu_rows), ("evaluate", evaluate_rows))
         if (folder / f"{stage}.json").exists()
         for row in make(read_json(folder / f"{stage}.json"))
     ]  # fmt: skip
@@ -213,15 +213,33 @@ def filter_rows(facts: dict) -> list[tuple[str, ...]]:
 
 
 def train_rows(facts: dict) -> list[tuple[str, ...]]:
-    ours, what = next(iter(facts["medians"].values())), "training a tiny Llama, tokens/s"
-    return [compared(what, ours, name, facts["medians"][name]) for name in facts["ratios"]]
+    ours, what = next(iter(facts["cpu"]["medians"].values())), "training a tiny Llama, tokens per CPU second"
+    return [compared(what, ours, name, facts["cpu"]["medians"][name]) for name in facts["cpu"]["ratios"]]
 
 
-def generate_rows(facts: dict) -> list[tuple[str, ...]]:
-    seconds, config = facts["seconds"], facts["config"]
-    what = f"{config['prompts']} answers of {config['max_new_tokens']} tokens, seconds"
-    return [(what, f"{seconds['batched']:.1f}", f"one prompt at a time: {seconds['one at a time']:.1f}",
-             f"{facts['ratio']:.1f}x as fast")]  # fmt: skip
+def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
+    """One size after the other: compiled layers beside all that was measured of it; memory."""
+    gpu, rows = facts["provenance"]["hardware"]["gpu"], []
+    for size, found in facts["sizes"].items():
+        done = {name: item for name, item in found.items() if "failed" not in item}
+        for number, (name, item) in enumerate(done.items()):
+            memory = f"{item['peak_memory_gib']:.0f} GiB"
+            if not number:
+                first, best = f"training {size}, {gpu}, tokens/s", item["tokens_per_second"]
+                ours = f"{best:,.0f}, {name}: {item['mfu']:.0%} MFU, {memory}"
+                continue
+            other = item["tokens_per_second"]
+            rows.append((first, ours, f"{name}: {other:,.0f}, {item['mfu']:.0%} MFU, {memory}", f"{best / other:.2f}x"))
+    return rows
+
+
+def evaluate_rows(facts: dict) -> list[tuple[str, ...]]:
+    seconds, rates = facts["generation"]["seconds"], facts["tokens_per_second"]
+    batched, alone = seconds["batched"], seconds["one at a time"]
+    loss, training = (sorted(rates[name])[len(rates[name]) // 2] for name in ("heldout_loss", "training"))
+    return [("answers to 64 prompts of 64 tokens, seconds", f"{batched:.1f}", f"one prompt at a time: {alone:.1f}",
+             f"{alone / batched:.1f}x as fast"),
+            compared("held-out loss, tokens/s", loss, "training", training)]  # fmt: skip
 
 
 def compared(what: str, ours: float, name: str, other: float) -> tuple[str, ...]:
