@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from common import UserError, argument_parser, read_arrow, read_json, run_main, write_text
+from training_configs import CLAIM, split_seed
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "results" / "reference"
@@ -36,6 +37,7 @@ PUBLISHED = [  # facts and pictures; no weights, no rows
     "analysis/tables/*.csv",
     "analysis/figures/*.png",
 ]
+SHOWN_ARMS = [CLAIM["anchor"], CLAIM["ultra"], *CLAIM["controls"], CLAIM["medium"]]
 SHOWN_FAMILIES, SHOWN_CHARACTERS = 8, 160
 
 
@@ -82,10 +84,12 @@ def copy_files(folder: Path, target: Path, patterns: list[str]) -> None:
 
 
 def answers_page(study: Path) -> str:
-    """What the models answered to the suite's first easy prompt of some families: no choice of ours among them."""
-    tables = {}
-    for marker in sorted(study.glob("*/evaluation/task_completion.json")):
-        tables[marker.parts[-3]] = read_arrow(marker.with_suffix("")).to_pylist()
+    """What the models of the claim, first seeds, answered to the first prompt of some families: no choice of ours."""
+    markers = [
+        marker for arm in SHOWN_ARMS for marker in sorted(study.glob(f"{arm}_*/evaluation/task_completion.json"))
+    ]
+    markers = [marker for marker in markers if not split_seed(marker.parts[-3])[1]]
+    tables = {marker.parts[-3]: read_arrow(marker.with_suffix("")).to_pylist() for marker in markers}
     if not tables:
         return ""
     first = {}

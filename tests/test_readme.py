@@ -74,12 +74,17 @@ def test_evidence_is_published_beside_what_is_there(tmp_path):
 
 
 def test_answers_of_all_models_stand_side_by_side_as_text(tmp_path):
-    for model, answer in (("a", "x|y`z\n<b>"), ("b", "")):
+    for model, answer in (
+        ("medium_1M_a", ""),
+        ("random_1k_a", "x|y`z\n<b>"),
+        ("random_1k_a_s1", "z"),
+        ("band1_10k_a", "z"),
+    ):
         folder = tmp_path / model / "evaluation"
         folder.mkdir(parents=True)
-        row = {"id": "1", "family": "sum", "prompt": "Add 1\nand 2.", "answer": answer, "passed": model == "b"}
+        row = {"id": "1", "family": "sum", "prompt": "Add 1\nand 2.", "answer": answer, "passed": not answer}
         write_arrow(folder / "task_completion", pyarrow.Table.from_pylist([row]))
         (folder / "task_completion.json").write_text("{}")
     page = update_readme.answers_page(tmp_path)
     assert "> Add 1\n> and 2." in page
-    assert "| a | no | `x\\|y'z <b>` |\n| b | yes | (nothing) |" in page
+    assert "| random_1k_a | no | `x\\|y'z <b>` |\n| medium_1M_a | yes | (nothing) |\n" in page
