@@ -13,7 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
-from common import UserError, argument_parser, read_arrow, read_json, run_main, write_text
+from common import UserError, argument_parser, read_arrow, read_json, run_main, write_json, write_text
 from training_configs import CLAIM, split_seed
 
 ROOT = Path(__file__).parent
@@ -80,7 +80,20 @@ def copy_files(folder: Path, target: Path, patterns: list[str]) -> None:
     for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
         copy = target / file.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+        if file.suffix == ".json":
+            write_json(copy, without_places(read_json(file)))
+        else:
+            shutil.copyfile(file, copy)
+
+
+def without_places(value):
+    """JSON facts in which a path that leads out of the repository is its last part: where it lay says nothing."""
+    if isinstance(value, dict):
+        return {without_places(key): without_places(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_places(item) for item in value]
+    outside = isinstance(value, str) and value.startswith(("/", "../")) and "\n" not in value
+    return value.rstrip("/").rpartition("/")[2] if outside else value
 
 
 def answers_page(study: Path) -> str:

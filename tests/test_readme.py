@@ -1,5 +1,6 @@
 """The README says what the files say: its numbers are those of the published study, its links and commands exist."""
 
+import json
 import re
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_publishing_leaves_out_weights_and_rows(tmp_path):
     published = sorted(str(path.relative_to(tmp_path / "published")) for path in tmp_path.glob("published/**/*.*"))
     assert published == ["a/evaluation/heldout_loss.json", "a/train_results.json", "analysis/figures/x.png",
                          "analysis/summary.md", "scores.json", "subsets/ultra_10k.json"]  # fmt: skip
+
+
+def test_paths_out_of_the_repository_are_published_as_names(tmp_path):
+    facts = {
+        "argv": ["a.py", "/home/me/data/pool.jsonl", "../x/y/", "results/small"],
+        "../in/a.gz": 1,
+        "said": "1/2 and /3",
+    }
+    (tmp_path / "scorer").mkdir()
+    (tmp_path / "scorer" / "validation.json").write_text(json.dumps(facts))
+    update_readme.publish(tmp_path / "scorer", tmp_path / "published")
+    argv = ["a.py", "pool.jsonl", "y", "results/small"]
+    assert read_json(tmp_path / "published" / "validation.json") == {"argv": argv, "a.gz": 1, "said": "1/2 and /3"}
 
 
 def test_evidence_is_published_beside_what_is_there(tmp_path):
