@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -169,7 +170,8 @@ def locked(folder):
 def write_text(path, text: str) -> None:
     """Write a whole text file or leave the old one: a temporary file beside it, then a rename."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
+    remove_leftovers(path)
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
@@ -179,6 +181,17 @@ def write_text(path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes of this machine that are no more, killed while they wrote `path`, left beside it."""
+    for file in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(platform.node())}-[0-9]*.tmp"):
+        try:
+            os.kill(int(file.stem.rpartition("-")[2]), 0)  # which only asks
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # another user's, at work
 
 
 def write_json(path, content: dict) -> None:

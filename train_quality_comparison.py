@@ -270,10 +270,11 @@ def write_experiment_config(plan: dict, config: dict) -> None:
 
 def write_summary(results_dir: Path) -> None:
     """experiment_summary.json, made anew from all experiments' files, so that runs side by side lose no entry."""
-    folders = sorted(path.parent for path in results_dir.glob("*/experiment_config.json"))
-    experiments = {folder.name: summary_entry(folder) for folder in folders}
     facts = {"config": {}, "provenance": provenance(time.time(), {})}
-    write_json(results_dir / "experiment_summary.json", {**facts, "experiments": experiments})
+    with file_lock(results_dir / ".experiment_summary.lock", wait=True):
+        folders = sorted(path.parent for path in results_dir.glob("*/experiment_config.json"))
+        experiments = {folder.name: summary_entry(folder) for folder in folders}
+        write_json(results_dir / "experiment_summary.json", {**facts, "experiments": experiments})
 
 
 def summary_entry(folder: Path) -> dict:

@@ -27,10 +27,9 @@ ROOT = Path(__file__).parent.parent.parent
 SMALL = ["epochs=1", "suite_prompts=24", "generation_prompts=8", "suite_max_new_tokens=6",
          "generation_max_new_tokens=6", "heldout_rows=20", "tokens_per_step=512"]  # fmt: skip
 # Seconds, speeds, what was done in which life, and the commit, which moves where one works on the code meanwhile.
-CLOCKS = {"started", "seconds", "cpu_seconds", "train_seconds", "tokens_per_second", "tasks",
-          "git_commit", "git_dirty", "argv"}  # fmt: skip
+CLOCKS = {"started", "seconds", "cpu_seconds", "train_seconds", "tokens_per_second", "git_commit", "git_dirty", "argv"}
 # Of the CPU time of an undisturbed run of each command; what does not go on from where it was must outlive that once.
-LONGEST_LIFE = {"filter": 1.3, "train": 0.4, "analyze": 1.3}
+LONGEST_LIFE = {"filter": 1.3, "train": 0.2, "analyze": 2.5}
 STEPS = {"evaluation/heldout_loss.json": "held-out loss", "evaluation/task_completion.json": "task completion",
          "generation_analysis/generation_analysis.json": "generation"}  # fmt: skip
 
@@ -169,15 +168,22 @@ def still_life(results: Path) -> dict[str, bytes]:
         if path.parent.name not in ("analysis", "model"):
             content = stilled(json.loads(path.read_text(encoding="utf-8")))
             path.write_text(json.dumps(content), encoding="utf-8")
-    shutil.rmtree(results / "analysis")
+    for path in (results / "analysis").rglob("[!.]*"):
+        if path.is_file():
+            path.unlink()
     run_to_end(commands(results)[2], results)
     files = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
     return {name: path.read_bytes().replace(str(results.absolute()).encode(), b".") for name, path in files.items()}
 
 
 def stilled(content):
-    """Nested plain values with every value under a key of CLOCKS set to 1, or "1" where it is a text, or ["1"]."""
+    """Nested plain values with every value under a key of CLOCKS set to 1, or "1" where it is a text, or ["1"].
+
+    The filter's steps are left out: what each took, and which of its tasks were left for the last life.
+    """
     if isinstance(content, dict):
+        if isinstance(content.get("steps"), dict):
+            content = {**content, "steps": None}
         return {key: still_value(value) if key in CLOCKS else stilled(value) for key, value in content.items()}
     return [stilled(value) for value in content] if isinstance(content, list) else content
 
