@@ -7,15 +7,12 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from test_dataset_readers import pairs
 
 import dataset_files
 from common import UserError
 from dataset_files import open_file, source_name
 from dataset_readers import EXAMPLES, read_rows
-
-
-def pairs(rows):
-    return [{"instruction": f"ask {number}", "response": f"answer {number}"} for number in range(rows)]
 
 
 def lines(rows):

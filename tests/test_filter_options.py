@@ -1,10 +1,9 @@
 """The filter stage's options on what is read and what may not stay: columns, turns, benchmarks, held-out responses."""
 
-import json
-
 import numpy as np
 import pyarrow
 import pytest
+from test_dataset_readers import write_lines
 from test_filter_datasets import run
 
 import dataset_files
@@ -16,11 +15,6 @@ from filter_ledger import Ledger
 from filter_steps import REASONS, cleaning_reasons, read_corpus
 from training_configs import ConfigError, cleaning_config
 from verifiable_tasks import make_suite
-
-
-def write_lines(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
 
 
 def words(rng, count):

@@ -4,13 +4,12 @@ Skipped where the optional package ray is not installed.
 """
 
 import os
-import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from test_filter_datasets import all_bytes, make_rows, spoilt_rows, write_input
+from test_filter_datasets import run as filter_small
 
 import corpus_shards
 import dataset_files
@@ -23,12 +22,9 @@ ray = pytest.importorskip("ray")
 
 def run(folder, *options):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filter_datasets, "draw_subsets", lambda *arguments: None)
-        patch.setattr("scorecard_page.draw_figures", lambda card: defaultdict(list))
         for module, name in ((dataset_files, "CHUNK_ROWS"), (filter_steps, "SHARD_ROWS")):
             patch.setattr(module, name, 40)
-        patch.setattr(sys, "argv", ["filter_datasets.py", "--results_dir", str(folder), "--num_proc", "1", *options])
-        filter_datasets.main()
+        filter_small(folder, *options)
 
 
 @pytest.fixture

@@ -3,17 +3,16 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from test_scorer_validation import REPOSITORY, run
 
 import quality_scorer
 from common import UserError
 from quality_scorer import QualityScorer
 from score_output import SCORE_KEYS, scored_rows_path, write_scored_rows
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 ROWS = [
     {
         "instruction": f"Explain how the {animal} lives.",
@@ -28,11 +27,6 @@ def data(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     return path
-
-
-def run(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "quality_scorer.py", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
 
 
 def test_scored_rows_are_the_rows_with_the_scores_of_a_fit_on_them(data, tmp_path):
