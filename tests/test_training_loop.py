@@ -58,7 +58,7 @@ def test_first_loss_is_the_mean_over_response_tokens(model, examples, tokenizer,
     assert facts["loss_curve"][0]["loss"] == pytest.approx(nll.sum() / tokens.sum(), rel=1e-5)
 
 
-def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenizer, tmp_path, monkeypatch):
+def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenizer, tmp_path, monkeypatch, capsys):
     undisturbed = copy.deepcopy(model)
     expected = run(undisturbed, examples, tokenizer, tmp_path)
 
@@ -80,6 +80,7 @@ def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenize
     (tmp_path / "checkpoint.tmp").write_bytes(b"half a checkpoint")
     resumed = copy.deepcopy(model)
     facts = run(resumed, examples, tokenizer, tmp_path)
+    assert "resuming at step 6 of" in capsys.readouterr().out
     assert facts["loss_curve"] == expected["loss_curve"]
     assert facts["tokens"] == expected["tokens"]
     assert_same(weights(resumed), weights(undisturbed))
