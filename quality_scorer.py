@@ -40,7 +40,7 @@ from score_output import (
     scored_rows_path,
     write_scored_rows,
 )
-from text_features import Texts, clamp, fraction, read_texts, spaced
+from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
@@ -180,7 +180,8 @@ class QualityScorer:
         """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
         for more. Whole, so that sums of it do not hang on their order."""
         if self.rows:
-            return round(1000 * (math.log((self.rows + 1) / (self.document_counts.get(stem, self.unlisted) + 1)) + 0.1))
+            count = self.document_counts.get(stem, self.unlisted)
+            return round(1000 * (log_of(self.rows + 1) - log_of(count + 1) + 0.1))
         return 200 * min(len(stem), 8)
 
     def freshness(self, asks: Texts, content: Content) -> tuple[np.ndarray, np.ndarray]:
@@ -190,11 +191,11 @@ class QualityScorer:
             return np.full(rows, 0.5), np.full(rows, 0.5)
         counts, unlisted = self.template_counts, self.unlisted
         crowds = [max([counts.get(key, unlisted) for key in templates(text)], default=0) for text in asks.texts]
-        logs = np.array([math.log1p(crowd) for crowd in crowds])
-        template = 1.0 - clamp(logs / math.log1p(self.rows) / 0.8)
+        logs, whole = np.array([log_of(1 + crowd) for crowd in crowds]), log_of(1 + self.rows)
+        template = 1.0 - clamp(logs / whole / 0.8)
         weights = np.bincount(content.row, content.weight, minlength=rows)
         rarity = fraction(weights, np.bincount(content.row, minlength=rows)) / 1000
-        return template, clamp(rarity / math.log(self.rows + 1))
+        return template, clamp(rarity / whole)
 
 
 CHUNK_ROWS = 1_000

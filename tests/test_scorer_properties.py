@@ -1,6 +1,12 @@
 """What must hold for any text: range, determinism, no say of the batch, and that damage never raises the mean."""
 
+import math
+import os
 import random
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +17,9 @@ from test_quality_scorer import PAIRS
 from quality_scorer import QualityScorer
 from score_output import SCORE_KEYS
 from scorer_validation import CORRUPTIONS
+from text_features import exp_minus, log_of
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # What turns the scorer's branches: limits, lists, code, marks, scripts, halves of characters.
 FRAGMENTS = [
@@ -80,3 +89,34 @@ def test_what_is_put_around_an_answer_does_not_pay():
     assert asked["no_padding"] > QualityScorer().explain(ask, page)["no_padding"]
     begun = "def add(first, second):\n    total = abs(first) + abs(second)\n    if total > 9:"
     assert QualityScorer().explain(begun, f"{begun}\n        total = 9\n    return total")["no_loops"] == 1.0
+
+
+PLAIN_PROCESSOR = {  # as one without fused multiply-add or wide vectors works
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX X86_V3 X86_V4",
+}
+HASH_OF_SCORES = """
+import hashlib, numpy
+from quality_scorer import QualityScorer
+from text_features import saturating
+rows = [(f"Name {n} kinds of tree.", f"Oak, {n}. " + "An ash is tall, since it has light. " * n) for n in range(300)]
+scorer = QualityScorer().fit([tuple(zip(*rows))])
+parts = [*scorer.sub_scores(rows).values(), saturating(numpy.linspace(0, 9, 20_000), 1.0)]
+print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+"""
+
+
+def test_scores_are_the_same_to_the_last_bit_on_a_plainer_processor():
+    run = lambda extra: subprocess.run(  # noqa: E731
+        [sys.executable, "-W", "ignore", "-c", HASH_OF_SCORES],
+        env=os.environ | extra, cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert run({}) == run(PLAIN_PROCESSOR)
+
+
+def test_powers_and_logarithms_are_right_to_the_last_digits():
+    amounts = np.append(np.linspace(0, 40, 4001), [700, 1e9])
+    exact = np.array([float(Decimal(-min(amount, 700.0)).exp()) for amount in amounts.tolist()])
+    assert np.abs(exp_minus(amounts) / exact - 1).max() < 1e-15
+    assert exp_minus(np.array([0.0, 0.7, 3.25])).tolist() == [1.0, math.exp(-0.7), math.exp(-3.25)]
+    assert [log_of(number) for number in (1, 2, 10**6)] == [0.0, math.log(2), math.log(10**6)]
