@@ -163,13 +163,14 @@ def load_model(name_or_path: str):
 
     Only safetensors are read and no code of the repository is run. Raises UserError where that cannot be.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     quiet_transformers()
     tokenizer = load_tokenizer(name_or_path)
     try:
         model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", **SAFELY)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise _cannot_load(name_or_path, error) from error
     model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
     return model, tokenizer

@@ -161,9 +161,13 @@ def test_damaged_rows_and_rows_of_another_subset_are_named(tmp_path):
         read_subset(tmp_path, "ultra_10k", facts)
 
 
-def test_a_model_without_tokenizer_or_end_token_is_refused(tiny_models, tokenizer, tmp_path):
+def test_a_model_without_tokenizer_end_token_or_whole_weights_is_refused(tiny_models, tokenizer, tmp_path):
     tiny_models["scratch"].save_pretrained(tmp_path / "bare")
     with pytest.raises(UserError, match="bare has no tokenizer"):
+        load_model(str(tmp_path / "bare"))
+    tokenizer.save_pretrained(tmp_path / "bare")
+    (tmp_path / "bare" / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(UserError, match="cannot load the model .*header"):
         load_model(str(tmp_path / "bare"))
     endless = copy.deepcopy(tokenizer)
     endless.eos_token = None
