@@ -5,6 +5,7 @@ row starts and never looks across. For CUDA in bf16 or fp16; registered with tra
 """
 
 import inspect
+from functools import partial
 from importlib.util import find_spec
 
 PACKED_ROWS = "packed_rows"
@@ -37,26 +38,30 @@ def is_plain(config) -> bool:
 
 def register() -> None:
     """Make PACKED_ROWS known to transformers. It gets no mask function, so models make no mask."""
+    from torch.nn.attention.varlen import varlen_attn
     from transformers import AttentionInterface
 
-    AttentionInterface.register(PACKED_ROWS, attend)
+    asks = "enable_gqa" in inspect.signature(varlen_attn).parameters  # before 2.12 it takes fewer heads without asking
+    AttentionInterface.register(PACKED_ROWS, partial(attend, fewer_heads={"enable_gqa": True} if asks else {}))
 
 
-def attend(_module, query, key, value, _mask, scaling=None, sliding_window=None, cu_seq_lens_q=None, **kwargs):
+def attend(
+    _module, query, key, value, _mask, fewer_heads, scaling=None, sliding_window=None, cu_seq_lens_q=None, **kwargs
+):
     """transformers' attention function: query (1, heads, tokens, width), key and value with as many heads or fewer.
 
     cu_seq_lens_q: int32 (rows + 1,), where each row starts, and the end. max_length_q: at least the longest row.
-    sliding_window: how many tokens back a token sees, itself counted. Gives (1, tokens, heads, width) and None.
+    sliding_window: how many tokens back a token sees, itself counted. fewer_heads: what to tell varlen_attn then.
+    Gives (1, tokens, heads, width) and None.
     """
     from torch.nn.attention.varlen import varlen_attn
 
     # Rotary positions make fp32 of what autocast had in half precision; the values are as they were.
     query, key, value = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
-    longest = kwargs["max_length_q"]
-    fewer_heads = key.shape[1] != query.shape[1] and "enable_gqa" in inspect.signature(varlen_attn).parameters
-    grouped = {"enable_gqa": True} if fewer_heads else {}  # PyTorch before 2.12 takes fewer heads without asking
+    grouped = fewer_heads if key.shape[1] != query.shape[1] else {}
+    starts, longest = cu_seq_lens_q, kwargs["max_length_q"]
     attended = varlen_attn(
-        query, key, value, cu_seq_lens_q, cu_seq_lens_q, longest, longest, scale=scaling, window_size=window, **grouped
+        query, key, value, starts, starts, longest, longest, scale=scaling, window_size=window, **grouped
     )
     return attended[None], None
