@@ -177,19 +177,20 @@ def times_table(study: Path) -> str:
 
 
 def score_table(folder: Path) -> str:
-    """What the score is worth: preference pairs and damaged answers."""
-    pairs, damage = read_json(folder / "validation.json"), read_json(folder / "corruptions.json")
+    """What the score is worth: preference pairs, and answers of several data sets beside damaged copies of them."""
     lines = ["| | this score | length alone |", "|---|---:|---:|"]
-    for subset, found in pairs["accuracy"].items():
+    for subset, found in read_json(folder / "validation.json")["accuracy"].items():
         ours, length = found["quality"], found["length alone"]
         lines.append(f"| preferred answer scores higher, {subset} ({ours['pairs']:,} pairs) | {with_interval(ours)} | "
                      f"{with_interval(length)} |")  # fmt: skip
-    kinds = [entry for entry in damage["kinds"] if entry["original_wins"] is not None]
-    mean = sum(entry["original_wins"] for entry in kinds) / len(kinds)
-    worst = min(kinds, key=lambda entry: entry["original_wins"])
-    name = worst["kind"].replace("_", " ")
-    lines.append(f"| answer beats its damaged copy, mean of {len(kinds)} kinds | {mean:.3f} | |")
-    return "\n".join([*lines, f"| ... the kind that is seen least, {name} | {worst['original_wins']:.3f} | |"])
+    for file in sorted(folder.glob("corruptions*.json")):
+        facts = read_json(file)
+        wins = {entry["kind"].replace("_", " "): entry["original_wins"] for entry in facts["kinds"]}
+        wins = {kind: share for kind, share in wins.items() if share is not None}
+        worst, data = min(wins, key=wins.get), Path(facts["config"]["data"]).name
+        lines.append(f"| answer beats its damaged copy, `{data}`, mean of {len(wins)} kinds; least: {worst} | "
+                     f"{sum(wins.values()) / len(wins):.3f}; {wins[worst]:.3f} | |")  # fmt: skip
+    return "\n".join(lines)
 
 
 def with_interval(row: dict) -> str:
