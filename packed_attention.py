@@ -11,13 +11,16 @@ from importlib.util import find_spec
 PACKED_ROWS = "packed_rows"
 ROW_WISE = (PACKED_ROWS, "flash_attention_2")
 MAX_HEAD_WIDTH = 256  # of FlashAttention's kernels
+# Architectures whose packed rows are under test, on a GPU too. Others may give attention more than `attend` knows of,
+# such as sinks or a bias, which it would leave out unseen.
+CHECKED = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "gemma3_text", "olmo2"}
 
 
 def pick_attention(model, device: str, precision: str) -> str:
     """Switch `model` to the best attention for packed rows that is at hand, and give its name.
 
-    The package flash-attn where it is installed, else PyTorch's own kernels (from 2.10 on); otherwise, and for models
-    that cap or bias their attention scores, the model keeps what it has, which is SDPA.
+    The package flash-attn where it is installed, else PyTorch's own kernels (from 2.10 on) where attention `is_plain`;
+    otherwise the model keeps what it has, which is SDPA.
     """
     from transformers.utils import is_flash_attn_2_available
 
@@ -31,9 +34,10 @@ def pick_attention(model, device: str, precision: str) -> str:
 
 
 def is_plain(config) -> bool:
-    """Whether attention is softmax over scaled products alone, with heads that the kernels take."""
+    """Whether attention is known to be softmax over scaled products alone, with heads that the kernels take."""
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return not getattr(config, "attn_logit_softcapping", None) and width % 8 == 0 and width <= MAX_HEAD_WIDTH
+    altered = getattr(config, "attn_logit_softcapping", None) or getattr(config, "attention_dropout", 0)
+    return config.model_type in CHECKED and not altered and width % 8 == 0 and width <= MAX_HEAD_WIDTH
 
 
 def register() -> None:

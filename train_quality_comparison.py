@@ -6,7 +6,7 @@
     torchrun --nproc_per_node 8 train_quality_comparison.py medium_1M_1B
 
 Groups: all (the six main runs), ablations, controls, bands, curve, everything; small and demo for a CPU; 270M and 135M
-(Gemma 3, SmolLM2) for minutes of a GPU.
+(Gemma 3, SmolLM2) for a small pool.
 
 Reads  subsets/<subset>/ and subsets/heldout/, which filter_datasets.py writes.
 Writes <experiment>/experiment_config.json, train_results.json, model/ (safetensors and tokenizer),

@@ -256,8 +256,7 @@ SMALL_CONFIGS = {
     **_arms_at("small", [f"band{band}_10k" for band in (1, 2, 3, 4, 5)], **SMALL_SETTINGS, epochs=6),
 }
 
-# The same arms on small pretrained models, which one GPU trains in minutes. For a pool of a hundredth of the study's
-# tokens, so the steps are small too.
+# The same arms on small pretrained models, for one GPU and a pool of a hundredth of the study's tokens: small steps.
 PRETRAINED_SETTINGS = {
     "tokens_per_step": 4_096,
     "block_tokens": 512,

@@ -153,9 +153,10 @@ def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
         parameters = sum(parameter.numel() for parameter in run.model.parameters())
         tokens = run.config["epochs"] * sum(len(example.ids) for example in run.examples)
         wanted = 6 * parameters * tokens / (ASSUMED_MFU * peak) > COMPILE_PAYS_FROM_SECONDS
-    for layer in layers_of(run.model) if wanted else []:
+    layers = layers_of(run.model) if wanted else []
+    for layer in layers:
         layer.compile()
-    return wanted
+    return bool(layers)
 
 
 def layers_of(model) -> list:

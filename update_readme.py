@@ -169,8 +169,10 @@ def times_table(study: Path) -> str:
     ]  # fmt: skip
     lines = [f"| stage | script | reads | writes | this study, {len(runs)} models |", "|---|---|---|---|---:|"]
     for stage, script, reads, writes, files in rows:
-        seconds = sum(read_json(file)["provenance"]["seconds"] or 0 for file in files)
-        took = f"{seconds / 60:,.0f} min" if seconds > 100 else f"{seconds:,.0f} s" if files else "seconds"
+        times = [read_json(file)["provenance"]["seconds"] for file in files]
+        seconds = None if None in times else sum(times)  # null: the clock was set back meanwhile
+        took = "not known" if seconds is None else f"{seconds / 60:,.0f} min" if seconds > 100 else f"{seconds:,.0f} s"
+        took = took if files else "seconds"
         lines.append(f"| {stage} | {script} | {reads} | {writes} | {took} |")
     note = f"Wall clock of all runs added up, on {hardware['cores']} cores ({hardware['cpu']}) that other jobs shared."
     return "\n".join([*lines, "", note])

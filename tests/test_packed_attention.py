@@ -1,5 +1,7 @@
 """Row-wise attention gives what rows alone give; on a GPU with its kernels, elsewhere with a stand-in for them."""
 
+import copy
+
 import numpy as np
 import pytest
 from test_packing import ROWS
@@ -85,14 +87,16 @@ def test_the_kernels_agree_on_a_gpu(family, tiny_models, tokenizer):
     assert np.linalg.norm(ours - exact) < 0.03 * np.linalg.norm(exact)
 
 
-def test_models_that_cap_their_scores_keep_sdpa(tiny_models):
-    config = tiny_models["gemma3"].config
-    assert packed_attention.is_plain(config)
-    config.attn_logit_softcapping = 50.0
-    try:
-        assert not packed_attention.is_plain(config)
-    finally:
-        config.attn_logit_softcapping = None
+def test_only_attention_that_is_known_is_replaced(tiny_models):
+    assert all(packed_attention.is_plain(model.config) for model in tiny_models.values())
+    for change in ({"attn_logit_softcapping": 50.0}, {"attention_dropout": 0.1}, {"head_dim": 512}):
+        config = copy.deepcopy(tiny_models["gemma3"].config)
+        for name, value in change.items():
+            setattr(config, name, value)
+        assert not packed_attention.is_plain(config), change
+    from transformers import GptOssConfig  # gives attention sinks as well
+
+    assert not packed_attention.is_plain(GptOssConfig())
 
 
 def test_without_a_gpu_the_model_keeps_its_attention(tiny_models):
