@@ -21,6 +21,7 @@ from text_features import (
     among,
     capitals,
     fraction,
+    has_code_marks,
     mattr,
     neighbours,
     ramp,
@@ -29,6 +30,7 @@ from text_features import (
     stem_keys,
     vacuous_words,
 )
+from text_checks import blocks_indented, brackets_match, sums_hold
 from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
@@ -129,11 +131,12 @@ def word_order(texts: Texts) -> np.ndarray:
 
     and words said twice on end. English prose has under 2% of them, shuffled words 35%."""
     heads = texts.count("dpcb")
-    odd = ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]]
     words, letters = texts.tokens.word, texts.fact("alpha")[1:] == 1
-    odd |= (words[1:] == words[:-1]) & (texts.tokens.end[:-1] == PLAIN) & letters
-    odd = neighbours(texts, odd)
-    return np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads + 1), 0.0, 0.4), texts.english))
+    doubled = (words[1:] == words[:-1]) & (texts.tokens.end[:-1] == PLAIN) & letters
+    odd = neighbours(texts, doubled | ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]])
+    in_english = np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads + 1), 0.0, 0.4), texts.english))
+    stutter = ramp(fraction(neighbours(texts, doubled), texts.lengths), 0.0, 0.2) * texts.code  # in any other language
+    return in_english * (1.0 - stutter)
 
 
 def spelling(texts: Texts, confidence: np.ndarray) -> np.ndarray:
@@ -148,7 +151,8 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
 
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
     lower, stops = texts.tokens.lower, texts.tokens.end == STOP
-    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.2, 1.0)
+    is_sentence = np.where(texts.sum(stops) > 0, 1.0, ramp(texts.words, 0.0, 40.0))  # or a label, without a stop
+    begins_low = texts.first(lower) * np.where(texts.words < 6, 0.2, is_sentence)
     wrong = neighbours(texts, stops[:-1] & lower[1:]) + begins_low
     long = (texts.tokens.characters > 1) & (texts.fact("alpha") == 1)
     shouted = fraction(texts.sum(long & (texts.tokens.capitals == texts.tokens.characters)), texts.sum(long))
@@ -175,12 +179,15 @@ REFUSALS = (  # of being able, not of regret: "I'm sorry to hear that" may be ju
 BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
+    "<|", "[/inst]", "### instruction",  # what a chat template has around its turns
 )  # fmt: skip
 # What a web page has around its text, in an answer that is to be no code.
 WEB_REMAINS = (
-    "</html>", "</div>", "</body>", "cookie policy", "privacy policy", "terms of use", "all rights reserved",
+    "</html>", "</div>", "</body>", "</p>", "cookie policy", "privacy policy", "terms of use", "all rights reserved",
     "skip to main content",
 )  # fmt: skip
+LINKS = ("http://", "https://", "www.")  # not asked for, a link is an advertisement or made up
+LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "online", "internet", "cite", "citation")
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
 
 
@@ -212,16 +219,24 @@ LOOP_CHARACTERS = 2_500
 def echoed_fraction(ask: str, text: str) -> float:
     """Share of an answer that is its whole ask said again before it, and no less than LEAST_ECHO; 0 where it is not."""
     ask = ask.strip()
-    echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask)
+    echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask) and not ask.startswith(CODE_BEGINS)
     return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
 
 
 ECHO_CHARACTERS, LEAST_ECHO = 20, 0.15
+CODE_BEGINS = ("def ", "class ", "import ", "from ", "function ", "public ", "#", "<")  # begun code is carried on
+
+
+def said_twice(text: str) -> bool:
+    """Whether a text is one thing said twice, with blanks between."""
+    text = text.strip()
+    first = text[: len(text) // 2].rstrip()
+    return text.endswith(first) and text[len(first) : len(text) - len(first)].isspace()
 
 
 def looped_or_repeated(text: str) -> float:
     """The share of sentences or lines said before, or of a loop at the end, whichever is larger."""
-    share = looped_fraction(text[-LOOP_CHARACTERS:].strip())
+    share = 0.5 if said_twice(text) else looped_fraction(text[-LOOP_CHARACTERS:].strip())
     pieces = [piece for piece in text.replace(". ", "\n").split("\n") if len(piece) > 12]
     return max(share, 1.0 - len(set(pieces)) / len(pieces)) if len(pieces) > 1 else share
 
@@ -260,18 +275,20 @@ def layout(text: str) -> float:
 FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
 
 
-def completeness(text: str, words: float, ends_open: bool, expected: float, english: float) -> float:
-    """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`)."""
+def completeness(text: str, words: float, ends_open: bool, sentence: bool, expected: float, english: float) -> float:
+    """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`), or
+    where a `sentence`, brackets or quotes are begun and not ended."""
     text = text.rstrip()
     if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
         return 0.4
     last = text[-1]
-    if last in FINAL_MARKS or last.isdigit():
-        return 0.7 if text.count("(") > text.count(")") else 1.0
-    if last in ",:;-–(" or ends_open and words > 3:
+    left_open = text.count("(") > text.count(")") or text.count('"') % 2 > 0
+    if last in FINAL_MARKS or last.isdigit() and words > 3:
+        return 0.7 if left_open else 1.0
+    if last in ",:;-–(" or ends_open:
         return 0.35
     if words < 15 and words <= max(8.0, 3.0 * expected):
-        return 0.95
+        return 0.7 if left_open or sentence else 0.95
     last_line = text[text.rfind("\n") + 1 :].lstrip()
     if last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
         return 0.8  # a list item or a label needs no full stop
@@ -282,16 +299,32 @@ def completeness(text: str, words: float, ends_open: bool, expected: float, engl
 # The answer
 
 
-def no_padding(answers: Texts, edge_texts: list[str], code_asked: np.ndarray) -> np.ndarray:
+def no_padding(
+    asks: Texts, answers: Texts, edge_texts: list[str], code_asked: np.ndarray, lines: np.ndarray
+) -> np.ndarray:
     """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks.
 
     Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
     boilerplate += np.array([sum([phrase in text for phrase in WEB_REMAINS]) for text in edge_texts]) * ~code_asked
-    padding = fraction(vacuous_words(answers) + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
+    boilerplate += 2 * np.array(list(map(unasked_link, asks.texts, edge_texts))) * ~code_asked
+    vacuous = vacuous_words(answers) * ramp(answers.words, 8.0, 40.0)  # a short answer may be one plain sentence
+    padding = fraction(vacuous + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
     prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
     blank = np.array([3 * text.count("\n\n\n") / max(1, len(text)) for text in answers.texts])
-    return abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8)) * (1.0 - blank)
+    value = abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8))
+    return value * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
+
+
+def unasked_link(ask: str, edge_text: str) -> bool:
+    """Whether an answer begins or ends with a link and nothing in its ask is about links."""
+    return any([link in edge_text for link in LINKS]) and not any([word in ask.lower() for word in LINK_ASKS])
+
+
+def broken_lines(answers: Texts, lines: np.ndarray) -> np.ndarray:
+    """1 where running prose stands in lines of a word or two; 0 for lists of single words, which lack the little words."""
+    prose = ramp(fraction(answers.count("dpcb"), answers.lengths), 0.1, 0.25)
+    return prose * ramp(fraction(lines, answers.lengths), 0.4, 0.8)
 
 
 def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
@@ -342,24 +375,43 @@ def relevance(answers: Texts, content: Content, specific: np.ndarray, fit: np.nd
     shared = np.bincount(content.row, found, minlength=rows) / (kinds + 2.0)  # of few words a share says little
     known = np.bincount(content.row, minlength=rows) > 0
     overlap = np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.25))
-    overlap = np.where(fit == 0, overlap, fit > 0)
+    overlap = np.where(fit == 0, overlap, np.maximum(fit, 0.0))
     few = (1.0 - saturating(answers.words, FEW_WORDS)) * (fit >= 0)
     return np.where(known, overlap + 0.6 * few * (1.0 - overlap), NEUTRAL_RELEVANCE)
 
 
 def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
-    """How an answer of a few words fits its ask: 1 where all of it stands in the ask, as an option or an extract does,
-    or where it says yes or no to a question that can be answered so; -1 where it says so to another, or says the ask
-    again; 0 otherwise."""
+    """How an answer of a few words fits its ask: 1 where it stands in the ask, as an option or an extract does (less
+    where it is a piece of a phrase, or its words stand there apart), or where it says yes or no to a question that can be
+    answered so; -1 where it says so to another, or says the ask again; 0 otherwise."""
     rows = len(answers.texts)
     few = (answers.words > 0) & (answers.words <= FEW_WORDS)
     chosen = np.flatnonzero(few[answers.token_row] & (answers.token_class != CLASSES.index("e")))
     keys = answers.token_row[chosen] << 32 | answers.fact("stem")[chosen]
     met = among(keys, stem_keys(asks, few[asks.token_row]))
-    extract = few & (np.bincount(answers.token_row[chosen[~met]], minlength=rows) == 0)
+    extract = (few & (np.bincount(answers.token_row[chosen[~met]], minlength=rows) == 0)).astype(float)
+    for row in np.flatnonzero(extract).tolist():
+        extract[row] = quoted(asks.texts[row], answers.texts[row])
     fit = np.where(says_yes_or_no(answers) & few, np.where(is_polar(asks), 1.0, -1.0), extract)
     echoes = [says_again(*texts) for texts in zip(asks.texts, answers.texts, strict=True)]
     return np.where(echoes, -1.0, fit)
+
+
+def quoted(ask: str, answer: str) -> float:
+    """How an answer whose words stand in the ask stands there: 1 between marks, as an option does, 0.9 as a piece of a
+    phrase, 0.5 not in one piece."""
+    ask, answer = ask.lower(), answer.lower().strip(" .\n")
+    found, place = 0.5, ask.find(answer)
+    while place >= 0:
+        end = place + len(answer)
+        before, after = ask[max(0, place - 4) : place].rstrip(" "), ask[end : end + 4].lstrip(" ")
+        if before[-1:] in PHRASE_ENDS and after[:1] in PHRASE_ENDS:
+            return 1.0
+        found, place = 0.9, ask.find(answer, place + 1)
+    return found
+
+
+PHRASE_ENDS = "\n\t.,;:!?()[]<>{}|*-\"'“”‘’"  # and the text's own ends
 
 
 def says_yes_or_no(answers: Texts) -> np.ndarray:
@@ -425,11 +477,12 @@ def answer_parts(
     expected = np.where((fit > 0) & says_yes_or_no(answers), CHOICE, expected)
     plain = np.clip(answers.words - specific, 0, 3) * np.where(fit > 0, 1.0, 0.3)
     edge_texts = [edges(text) for text in answers.texts]
+    lines = np.array([text.count("\n") for text in answers.texts])
     echoes = np.array([echoed_fraction(*texts) for texts in zip(asks.texts, answers.texts, strict=True)])
     lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
     parts = {
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
-        "density": np.where(answers.words > 15, ramp(fraction(specific, answers.words), 0.0, 0.35), 1.0),
+        "density": abstain(ramp(fraction(specific, answers.words), 0.0, 0.35), ramp(answers.words, 8.0, 40.0)),
         "structure": structure(answers),
         "coherence": coherence(answers, content),
         "completeness": completeness_of(answers, expected),
@@ -437,9 +490,11 @@ def answer_parts(
         "word_order": word_order(answers),
         "spelling": spelling(answers, spelled),
         "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
-        "no_loops": 1.0 - np.maximum([looped_or_repeated(text) for text in answers.texts], echoes * ~answers.code),
+        "no_loops": 1.0 - np.maximum([looped_or_repeated(text) for text in answers.texts], echoes),
+        "code_order": code_order(answers),
+        "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) for text in answers.texts]),
         "no_refusal": no_refusal(answers, edge_texts),
-        "no_padding": no_padding(answers, edge_texts, bits & CODE_ASK_BIT > 0),
+        "no_padding": no_padding(asks, answers, edge_texts, bits & CODE_ASK_BIT > 0, lines),
         "vocabulary": vocabulary(answers),
     }
     return {name: values * (answers.words > 0) for name, values in parts.items()}
@@ -447,10 +502,24 @@ def answer_parts(
 
 def completeness_of(answers: Texts, expected: np.ndarray) -> np.ndarray:
     """`completeness` of each answer."""
-    ends_open = class_flags("dpcb")[answers.last(answers.token_class)]
-    columns = [answers.words, ends_open, expected, answers.english]
+    last = answers.last(answers.token_class)
+    ends_open = class_flags("dpcb")[last] & (answers.words > 3) | class_flags("dc")[last] & (answers.words > 1)
+    sentence = answers.first(answers.tokens.upper) & (answers.count("bn") > 0) & (answers.words > 3)
+    columns = [answers.words, ends_open, sentence, expected, answers.english]
     rows = zip(answers.texts, *(column.tolist() for column in columns), strict=True)
     return np.array([completeness(*row) if row[1] else 0.0 for row in rows])
+
+
+def code_order(answers: Texts) -> np.ndarray:
+    """What word order is to prose: brackets close what was opened, and blocks are indented, in texts full of marks of
+    code (`blocks_indented` in code alone)."""
+    value = np.ones(len(answers.texts))
+    for row in np.flatnonzero(answers.tokens.code_marks).tolist():
+        text = answers.texts[row]
+        if has_code_marks(text, answers.tokens.code_marks[row]):
+            blocks = blocks_indented(text) if answers.code[row] else 1.0
+            value[row] = ramp(brackets_match(text), 0.2, 0.9) * (0.6 + 0.4 * blocks)
+    return value
 
 
 TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too short, or not English prose, to show it
@@ -468,7 +537,8 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
     reading, syllables_per_word = readability(answers)
     long_words = answers.words * np.maximum(0.0, syllables_per_word - 1.3) / 4  # 1.3 a word is everyday English
     equations = np.array([text.count(" = ") if "=" in text else 0 for text in answers.texts])
-    named = capitals(answers) + np.array([text.count("\n") for text in answers.texts])
+    lines = np.array([text.count("\n") for text in answers.texts])
+    named = capitals(answers) + np.minimum(lines, answers.words / 4)  # a point has a few words
     parts = {
         "reasoning": saturating(answers.count("s") + equations, 6.0),
         "technical": saturating(answers.count("#x") + long_words, 25.0),
@@ -481,17 +551,27 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
 # The ask
 
 
-def ask_parts(asks: Texts, bits: np.ndarray) -> dict[str, np.ndarray]:
-    """The sub-scores of the instructions; all 0 for one without a word, readability apart."""
-    named = capitals(asks) + asks.counts["#"]
+def distinct_terms(asks: Texts, content: Content) -> np.ndarray:
+    """Distinct content words of each ask, in English those alone that are words: saying them again tells nothing new."""
+    kinds = np.bincount(content.row, minlength=len(asks.texts))
+    return np.maximum(0.0, kinds - asks.english * asks.unknown_words)
+
+
+def ask_parts(asks: Texts, bits: np.ndarray, content: Content) -> dict[str, np.ndarray]:
+    """The sub-scores of the instructions; all 0 for one without a word, readability apart.
+
+    Names, numbers and commas tell how specific an ask is no further than it has distinct words."""
+    kinds = distinct_terms(asks, content)
+    named = capitals(asks) + asks.counts["#"] + asks.sum(asks.tokens.end == COMMA)
     constraints = np.bitwise_count(bits >> CONSTRAINT_SHIFT)
-    detail = named + 2 * constraints + asks.sum(asks.tokens.end == COMMA) + asks.words / 15
+    detail = np.minimum(named, kinds) + 2 * constraints + kinds / 5
+    once = np.array([0.5 if said_twice(text) else 1.0 for text in asks.texts])
     asked = np.array(["?" in text for text in asks.texts]) | (bits & ASK_BIT > 0)
     parts = {
         "asks": np.where(asked, 1.0, abstain(0.3, asks.english, 0.8)),
         "specificity": saturating(detail, 4.0),
-        "well_formed": spelling(asks, asks.english) * word_order(asks) * abstain(casing(asks), 0.5),
-        "constraints": saturating(2 * constraints + asks.words / 25, 5.0),
+        "well_formed": spelling(asks, asks.english) * word_order(asks) * abstain(casing(asks), 0.5) * once,
+        "constraints": saturating(2 * constraints + kinds / 8, 5.0),
     }
     reading, _ = readability(asks)
     return {name: values * (asks.words > 0) for name, values in parts.items()} | {"ask_readability": reading}

@@ -161,7 +161,7 @@ class QualityScorer:
         asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
         expected = np.array([expected_content(*ask) for ask in asked])
         content = content_words(asks, self.rarity)
-        parts = answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits) | depth_parts(answers)
+        parts = answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits, content) | depth_parts(answers)
         parts["template"], parts["topic"] = self.freshness(asks, content)
         return {name: values[:-1] for name, values in (self.totals(parts, answers.words > 0) | parts).items()}
 
@@ -213,7 +213,7 @@ def blend(parts: list[tuple[float, float]]) -> float:
 
 def fluency(parts: dict[str, float]) -> float:
     """Word order, spelling and casing together: one that fails spoils the text."""
-    return parts["word_order"] * parts["spelling"] * parts["casing"]
+    return parts["word_order"] * parts["spelling"] * parts["casing"] * parts["code_order"]
 
 
 def finished(parts: dict[str, float]) -> float:
@@ -239,7 +239,7 @@ def response_quality(parts: dict[str, float]) -> float:
     """Substance times soundness: one that is cut, looped, shuffled or off the point is not saved by its length."""
     substance = parts["density"] * blend([(0.75, parts["content"]), (0.25, parts["structure"])])
     sound = fluency(parts) * parts["coherence"] * (0.2 + 0.8 * parts["completeness"])
-    sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"]
+    sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * parts["arithmetic"]
     return clamp(substance * sound * (0.1 + 0.9 * parts["relevance"]))
 
 
@@ -253,6 +253,7 @@ def complexity(parts: dict[str, float]) -> float:
     """Reasoning depth, technical content and knowledge brought together in the answer, and constraints in the ask."""
     depth = blend([(0.35, parts["reasoning"]), (0.4, parts["technical"]), (0.25, parts["knowledge"])])
     sound = fluency(parts) * parts["no_loops"] * parts["no_padding"] * parts["density"] * finished(parts)
+    sound *= parts["arithmetic"]
     answer_side = depth * sound * (0.2 + 0.8 * parts["relevance"])
     return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 

@@ -1,0 +1,96 @@
+"""What can be checked in one answer's text by itself: sums that hold, brackets that close, blocks that are indented.
+
+Signs of a right answer that no count of words has: each is 1 where there is nothing to check."""
+
+import re
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sums
+
+# "3 * 4 + 1 = 13": the one number that is said after "=", and the chain of numbers and signs that stands before it.
+NUMBER = r"\d[\d,]*(?:\.\d+)?"
+SAID = re.compile(rf"=\s?\$?(-?{NUMBER})(?![\w%/]|[.,]?\d|\s?[-+*/x×÷^]\s?\$?\d)")
+CHAIN = re.compile(rf"(?<![\w.,+*/^×÷(-])(?<![-+*/x×÷\d] )({NUMBER}(?:\s?[-+*/x×÷]\s?\$?{NUMBER})+)\s?$")
+CHAIN_CHARACTERS = 100
+PIECES = re.compile(rf"{NUMBER}|[-+*/x×÷]")
+DIVISION = re.compile("[/÷]")
+
+
+def value_of(chain: str) -> float | None:
+    """What a chain of numbers and signs makes, products first; None where it divides by 0, or twice ("60 / 3/4")."""
+    if len(DIVISION.findall(chain)) > 1:
+        return None
+    total, product, sign = 0.0, 1.0, "*"
+    for piece in PIECES.findall(chain):
+        if not piece[0].isdigit():
+            sign = piece
+            continue
+        number = float(piece.replace(",", ""))
+        if sign in "+-":
+            total, product = total + product, number if sign == "+" else -number
+        elif sign in "/÷":
+            if not number:
+                return None
+            product /= number
+        else:
+            product *= number
+    return total + product
+
+
+def holds(chain: str, said: str) -> bool:
+    """Whether a chain makes what is said, to a unit of its last digit: results are rounded or cut."""
+    value = value_of(chain)
+    unit = 10.0 ** -len(said.partition(".")[2])
+    if not set(chain) & set("/÷."):
+        unit = 0.0  # whole numbers without a division make one result
+    return value is None or abs(value - float(said.replace(",", ""))) <= unit + 1e-9 * abs(value)
+
+
+def sums_hold(text: str) -> float:
+    """Share of the sums written out in a text ("12 * 3 = 36") that hold; 1 where there are none."""
+    sums = []
+    for said in SAID.finditer(text):
+        chain = CHAIN.search(text[max(0, said.start() - CHAIN_CHARACTERS) : said.start()].replace("$", ""))
+        if chain:
+            sums.append(holds(chain[1], said[1]))
+    return sum(sums) / len(sums) if sums else 1.0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Code
+
+BRACKET = re.compile(r"[()\[\]{}]")
+OPENS = {")": "(", "]": "[", "}": "{"}
+CHECKED_CHARACTERS = 4_000
+FEW_BRACKETS = 4
+
+
+def brackets_match(text: str) -> float:
+    """Share of the brackets of a piece of code that close what was last opened, or are closed; 1 where they are few."""
+    brackets, waiting, wrong = BRACKET.findall(text[:CHECKED_CHARACTERS]), [], 0
+    for bracket in brackets:
+        if bracket not in OPENS:
+            waiting.append(bracket)
+        elif waiting and waiting[-1] == OPENS[bracket]:
+            waiting.pop()
+        else:
+            wrong += 1
+    wrong += len(waiting) * (len(text) <= CHECKED_CHARACTERS)
+    return 1.0 - wrong / len(brackets) if len(brackets) >= FEW_BRACKETS else 1.0
+
+
+OPENERS = ("if ", "for ", "while ", "def ", "class ", "with ", "elif ", "else:", "try:", "except", "async ", "match ")
+
+
+def opens_block(line: str) -> bool:
+    """Whether a stripped line opens a block: in "{", or in ":" after a word of Python's that does."""
+    return line[-1] == "{" or line[-1] == ":" and line.startswith(OPENERS)
+
+
+def blocks_indented(text: str) -> float:
+    """Share of the lines that open a block after which the next line stands further in; 1 where there are none."""
+    lines = [line for line in text[:CHECKED_CHARACTERS].split("\n") if line.strip()]
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    opens = [opens_block(line.strip()) for line in lines[:-1]]
+    deeper = [then > depth for depth, then, block in zip(depths, depths[1:], opens, strict=False) if block]
+    return sum(deeper) / len(deeper) if deeper else 1.0
