@@ -290,7 +290,8 @@ def completeness(text: str, words: float, ends_open: bool, sentence: bool, expec
     if words < 15 and words <= max(8.0, 3.0 * expected):
         return 0.7 if left_open or sentence else 0.95
     last_line = text[text.rfind("\n") + 1 :].lstrip()
-    if last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
+    is_list = 4 * text.count(",") > words
+    if is_list or last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
         return 0.8  # a list item or a label needs no full stop
     return abstain(0.4, english, 0.8)
 
@@ -308,7 +309,7 @@ def no_padding(
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
     boilerplate += np.array([sum([phrase in text for phrase in WEB_REMAINS]) for text in edge_texts]) * ~code_asked
     boilerplate += 2 * np.array(list(map(unasked_link, asks.texts, edge_texts))) * ~code_asked
-    vacuous = vacuous_words(answers) * ramp(answers.words, 8.0, 40.0)  # a short answer may be one plain sentence
+    vacuous = vacuous_words(answers) * ramp(answers.words, 8.0, 60.0)  # a short answer may be one plain sentence
     padding = fraction(vacuous + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
     prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
     blank = np.array([3 * text.count("\n\n\n") / max(1, len(text)) for text in answers.texts])
@@ -345,7 +346,7 @@ def coherence(answers: Texts, content: Content) -> np.ndarray:
     has_content = np.bincount(content.row, minlength=rows) > 0
     leans_back = answers.first(answers.fact("backward")) == 1
     value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
-    value = np.where(answers.words > 12, value, 1.0)
+    value = abstain(value, ramp(answers.words, 10.0, 30.0))
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
     return value * np.where([concludes_early(text) for text in answers.texts], 0.85, 1.0)
 
@@ -356,12 +357,14 @@ def structure(answers: Texts) -> np.ndarray:
     return abstain(saturating(marks, 12.0), saturating(answers.words, 100.0), 0.4)
 
 
-def relevance(answers: Texts, content: Content, specific: np.ndarray, fit: np.ndarray) -> np.ndarray:
+def relevance(
+    answers: Texts, content: Content, specific: np.ndarray, fit: np.ndarray, expected: np.ndarray
+) -> np.ndarray:
     """Rarity-weighted share of the ask's content words that the answer takes up, or of its own that the ask has.
 
     Two fifths of the ask's words is full mark, as is an answer drawn by a quarter from the ask. A right answer of a few
-    words may share none ("Name three rivers." "Rhine, Loire, Po."); what those that share none lose grows with their
-    words. `specific`: the answers' keys; `fit`: of `fits_closed`."""
+    words may share none ("Name three rivers." "Rhine, Loire, Po."), to a closed question above all; what those that
+    share none lose grows with their words. `specific`: the answers' keys; `fit`: of `fits_closed`."""
     rows = len(answers.texts)
     found = among(content.row << 32 | content.stem, specific)
     for place in np.flatnonzero(answers.code[content.row] & ~found).tolist():
@@ -376,8 +379,9 @@ def relevance(answers: Texts, content: Content, specific: np.ndarray, fit: np.nd
     known = np.bincount(content.row, minlength=rows) > 0
     overlap = np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.25))
     overlap = np.where(fit == 0, overlap, np.maximum(fit, 0.0))
-    few = (1.0 - saturating(answers.words, FEW_WORDS)) * (fit >= 0)
-    return np.where(known, overlap + 0.6 * few * (1.0 - overlap), NEUTRAL_RELEVANCE)
+    closed = expected <= FACT
+    benefit = np.where(closed, 0.5, 0.25) * (1.0 - saturating(answers.words, np.where(closed, 12.0, 25.0))) * (fit >= 0)
+    return np.where(known, overlap + benefit * (1.0 - overlap), NEUTRAL_RELEVANCE)
 
 
 def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
@@ -486,7 +490,7 @@ def answer_parts(
         "structure": structure(answers),
         "coherence": coherence(answers, content),
         "completeness": completeness_of(answers, expected),
-        "relevance": relevance(answers, content, keys, fit),
+        "relevance": relevance(answers, content, keys, fit, expected),
         "word_order": word_order(answers),
         "spelling": spelling(answers, spelled),
         "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),

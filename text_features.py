@@ -365,7 +365,8 @@ def mattr(texts: Texts) -> np.ndarray:
     """Moving-average type-token ratio (Covington & McFall 2010), window 50, at four even places; in [0, 1].
 
     Steady in length, where the raw ratio falls with it. Words count as they stand, a capital and marks
-    set them apart, which adds some 0.04. Below 50 tokens it is the plain ratio."""
+    set them apart, which adds some 0.04; marks alone, as before items, do not count. Below 50 tokens it is the plain
+    ratio."""
     tokens = texts.tokens
     marks = np.minimum(tokens.marks, 7)
     kinds_of_token = ((tokens.word.astype(np.int64) * 8 + marks) * 3 + tokens.end) * 2 + tokens.upper
@@ -377,11 +378,11 @@ def mattr(texts: Texts) -> np.ndarray:
     room = texts.lengths - length
     starts = texts.starts[row] + room[row] * step // np.maximum(windows[row] - 1, 1)
     place = np.arange(MATTR_WINDOW)
-    inside = place < length[row][:, None]
     at = np.minimum(starts[:, None] + place, len(texts.token_row) - 1)
+    inside = (place < length[row][:, None]) & (tokens.characters > 0)[at]
     found = np.sort(np.where(inside, kinds_of_token[at], -1), axis=1)
-    kinds = 1 + (found[:, 1:] != found[:, :-1]).sum(axis=1) - ~inside[:, -1]
-    return fraction(np.bincount(row, kinds), length * windows)
+    kinds = 1 + (found[:, 1:] != found[:, :-1]).sum(axis=1) - (found[:, 0] < 0)
+    return fraction(np.bincount(row, kinds), np.bincount(row, inside.sum(axis=1)))
 
 
 VACUOUS_SENTENCE_WORDS, VACUOUS_SPECIFIC_FRACTION = 6, 0.15
