@@ -334,7 +334,7 @@ def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
     return np.where(refused, np.where(answers.words > 60, 0.5, 0.2), 1.0)
 
 
-OPENING_TOKENS = 25
+OPENING_TOKENS, FIRST_WORDS = 25, 6
 
 
 def coherence(answers: Texts, content: Content) -> np.ndarray:
@@ -344,7 +344,10 @@ def coherence(answers: Texts, content: Content) -> np.ndarray:
     opening = stem_keys(answers, np.flatnonzero(answers.token_place < OPENING_TOKENS))
     on_topic = np.bincount(content.row, among(content.row << 32 | content.stem, opening), minlength=rows) > 0
     has_content = np.bincount(content.row, minlength=rows) > 0
-    leans_back = answers.first(answers.fact("backward")) == 1
+    first_words = np.flatnonzero(answers.token_place < FIRST_WORDS)
+    leaning = answers.facts["leaning"][answers.tokens.word[first_words]] == 1
+    leans_back = np.bincount(answers.token_row[first_words], leaning, minlength=rows) > 0
+    leans_back |= answers.first(answers.fact("backward")) == 1
     value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
     value = abstain(value, ramp(answers.words, 10.0, 30.0))
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)

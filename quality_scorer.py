@@ -44,7 +44,7 @@ from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
 from training_configs import SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 5  # raise it whenever a score may change
+SCORER_VERSION = 6  # raise it whenever a score may change
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -232,6 +232,7 @@ def clarity(parts: dict[str, float]) -> float:
         ]
     )
     answer_side = fluency(parts) * parts["no_refusal"] * (0.8 + 0.2 * parts["answer_readability"])
+    answer_side *= 0.4 + 0.6 * parts["relevance"]  # what is off the point makes nothing clear
     return clamp(0.7 * ask_side + 0.3 * answer_side)
 
 

@@ -171,6 +171,11 @@ BACKWARD = frozenset(
     "it this these they those such however additionally also overall finally therefore then and but so moreover "
     "furthermore he she thus hence consequently another similarly next instead lastly".split()
 )
+# What does so anywhere among the first words of a text: "The company also ...", "On this page ...".
+LEANING = frozenset(
+    "this these those such its their his her also however therefore furthermore moreover similarly additionally finally "
+    "lastly consequently thus hence nevertheless likewise another too instead later afterwards".split()
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Syllables and Flesch, with textstat's numbers
@@ -341,7 +346,7 @@ class WordTable(dict):
     Places and stem numbers hold until `make_room`."""
 
     COLUMNS = {"flags": "h", "stem": "i", "asked": "q", "syllables": "b"}
-    FLAGS = ["alpha", "head", "stop", "tail", "backward"]  # bits above the class, which takes the lowest five
+    FLAGS = ["alpha", "head", "stop", "tail", "backward", "leaning"]  # bits above the class, which takes the lowest five
 
     def __init__(self):
         self.empty()
@@ -360,7 +365,7 @@ class WordTable(dict):
     def __missing__(self, found: str) -> int:
         word = found.lower()  # only ASCII letters are in lower case yet
         head, stop, tail = sentence_pieces(word)
-        flags = word.isalpha() | head << 1 | stop << 2 | tail << 3 | (word in BACKWARD) << 4
+        flags = word.isalpha() | head << 1 | stop << 2 | tail << 3 | (word in BACKWARD) << 4 | (word in LEANING) << 5
         self.columns["flags"].append(CLASSES.index(word_class(word)) | flags << 5)
         self.columns["stem"].append(self.stem_number(stem(word)))
         self.columns["asked"].append(asked_bits().get(word, 0))
