@@ -127,16 +127,17 @@ ODD_NEIGHBOURS = np.any([np.outer(class_flags(first), class_flags(then)) for fir
 
 
 def word_order(texts: Texts) -> np.ndarray:
-    """1 for English word order, 0 for words in random order: odd neighbours among closed-class words ("the of").
-
-    and words said twice on end. English prose has under 2% of them, shuffled words 35%."""
+    """1 for English word order, 0 for words in random order: odd neighbours among closed-class words ("the of") and
+    words said twice on end, which code has not either. English prose has under 2% of them, shuffled words 35%."""
     heads = texts.count("dpcb")
     words, letters = texts.tokens.word, texts.fact("alpha")[1:] == 1
     doubled = (words[1:] == words[:-1]) & (texts.tokens.end[:-1] == PLAIN) & letters
     odd = neighbours(texts, doubled | ODD_NEIGHBOURS[texts.token_class[:-1], texts.token_class[1:]])
     in_english = np.where(heads < 3, 1.0, abstain(1.0 - ramp(fraction(odd, heads + 1), 0.0, 0.4), texts.english))
-    stutter = ramp(fraction(neighbours(texts, doubled), texts.lengths), 0.0, 0.2) * texts.code  # in any other language
-    return in_english * (1.0 - stutter)
+    places = np.flatnonzero(doubled)
+    row = texts.token_row[places]
+    twice = np.bincount(row[texts.code[row] & (texts.token_row[places + 1] == row)], minlength=len(texts.texts))
+    return in_english * (1.0 - ramp(fraction(twice, texts.lengths), 0.0, 0.2))
 
 
 def spelling(texts: Texts, confidence: np.ndarray) -> np.ndarray:
@@ -151,13 +152,14 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
 
     `usual` is how far the rule holds in this data: half where the instruction itself is in lower case."""
     lower, stops = texts.tokens.lower, texts.tokens.end == STOP
-    is_sentence = np.where(texts.sum(stops) > 0, 1.0, ramp(texts.words, 0.0, 40.0))  # or a label, without a stop
+    ends = texts.sum(stops)
+    is_sentence = np.where(ends > 0, 1.0, ramp(texts.words, 0.0, 40.0))  # or a label, without a stop
     begins_low = texts.first(lower) * np.where(texts.words < 6, 0.2, is_sentence)
     wrong = neighbours(texts, stops[:-1] & lower[1:]) + begins_low
     long = (texts.tokens.characters > 1) & (texts.fact("alpha") == 1)
     shouted = fraction(texts.sum(long & (texts.tokens.capitals == texts.tokens.characters)), texts.sum(long))
     shouting = np.where(texts.words > 3, ramp(shouted, 0.3, 0.8), 0.0)
-    return abstain((1.0 - 0.6 * wrong / (texts.sum(stops) + 1)) * (1.0 - 0.6 * shouting), texts.english * usual)
+    return abstain((1.0 - 0.6 * wrong / (ends + 1)) * (1.0 - 0.6 * shouting), texts.english * usual)
 
 
 def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
@@ -179,14 +181,13 @@ REFUSALS = (  # of being able, not of regret: "I'm sorry to hear that" may be ju
 BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
-    "<|", "[/inst]", "### instruction",  # what a chat template has around its turns
 )  # fmt: skip
 # What a web page has around its text, in an answer that is to be no code.
 WEB_REMAINS = (
-    "</html>", "</div>", "</body>", "</p>", "cookie policy", "privacy policy", "terms of use", "all rights reserved",
-    "skip to main content",
+    "cookie policy", "privacy policy", "terms of use", "all rights reserved", "skip to main content",
 )  # fmt: skip
-LINKS = ("http://", "https://", "www.")  # not asked for, a link is an advertisement or made up
+WEB_TAGS = ("</html>", "</div>", "</body>", "</p>")
+# What an ask about links says; where none was asked for, a link is an advertisement or made up.
 LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "online", "internet", "cite", "citation")
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
 
@@ -214,6 +215,7 @@ def looped_fraction(text: str) -> float:
 
 LOOP_TAIL = 8  # characters; shorter tails recur by chance
 LOOP_CHARACTERS = 2_500
+SHORT_CHARACTERS = 200  # a longer text said twice repeats its sentences, or a tail of some length
 
 
 def echoed_fraction(ask: str, text: str) -> float:
@@ -223,7 +225,7 @@ def echoed_fraction(ask: str, text: str) -> float:
     return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
 
 
-ECHO_CHARACTERS, LEAST_ECHO = 20, 0.15
+ECHO_CHARACTERS, LEAST_ECHO = 20, 0.25
 CODE_BEGINS = ("def ", "class ", "import ", "from ", "function ", "public ", "#", "<")  # begun code is carried on
 
 
@@ -236,7 +238,9 @@ def said_twice(text: str) -> bool:
 
 def looped_or_repeated(text: str) -> float:
     """The share of sentences or lines said before, or of a loop at the end, whichever is larger."""
-    share = 0.5 if said_twice(text) else looped_fraction(text[-LOOP_CHARACTERS:].strip())
+    if len(text) < SHORT_CHARACTERS and said_twice(text):
+        return 0.5
+    share = looped_fraction(text[-LOOP_CHARACTERS:].strip())
     pieces = [piece for piece in text.replace(". ", "\n").split("\n") if len(piece) > 12]
     return max(share, 1.0 - len(set(pieces)) / len(pieces)) if len(pieces) > 1 else share
 
@@ -303,23 +307,31 @@ def completeness(text: str, words: float, ends_open: bool, sentence: bool, expec
 def no_padding(
     asks: Texts, answers: Texts, edge_texts: list[str], code_asked: np.ndarray, lines: np.ndarray
 ) -> np.ndarray:
-    """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks.
+    """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks;
+    less for what a web page or a chat template has around its text, in any language.
 
     Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
-    boilerplate += np.array([sum([phrase in text for phrase in WEB_REMAINS]) for text in edge_texts]) * ~code_asked
-    boilerplate += 2 * np.array(list(map(unasked_link, asks.texts, edge_texts))) * ~code_asked
+    remains = np.array(list(map(remains_around, asks.texts, edge_texts, code_asked.tolist())))
     vacuous = vacuous_words(answers) * ramp(answers.words, 8.0, 60.0)  # a short answer may be one plain sentence
     padding = fraction(vacuous + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
     prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
     blank = np.array([3 * text.count("\n\n\n") / max(1, len(text)) for text in answers.texts])
     value = abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8))
-    return value * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
+    return value * (1.0 - np.minimum(0.6, 0.12 * remains)) * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
 
 
-def unasked_link(ask: str, edge_text: str) -> bool:
-    """Whether an answer begins or ends with a link and nothing in its ask is about links."""
-    return any([link in edge_text for link in LINKS]) and not any([word in ask.lower() for word in LINK_ASKS])
+def remains_around(ask: str, edge_text: str, code_asked: bool) -> int:
+    """How much of a chat template, a web page, or links that nothing in the ask is about, stands at an answer's ends."""
+    found = 2 * ("<|" in edge_text or "[/inst]" in edge_text or "### instruction" in edge_text)
+    if code_asked:
+        return found
+    found += sum([phrase in edge_text for phrase in WEB_REMAINS])
+    if "</" in edge_text:
+        found += sum([tag in edge_text for tag in WEB_TAGS])
+    if "http" in edge_text or "www." in edge_text:
+        found += not any([word in ask.lower() for word in LINK_ASKS])
+    return found
 
 
 def broken_lines(answers: Texts, lines: np.ndarray) -> np.ndarray:
@@ -344,10 +356,10 @@ def coherence(answers: Texts, content: Content) -> np.ndarray:
     opening = stem_keys(answers, np.flatnonzero(answers.token_place < OPENING_TOKENS))
     on_topic = np.bincount(content.row, among(content.row << 32 | content.stem, opening), minlength=rows) > 0
     has_content = np.bincount(content.row, minlength=rows) > 0
-    first_words = np.flatnonzero(answers.token_place < FIRST_WORDS)
-    leaning = answers.facts["leaning"][answers.tokens.word[first_words]] == 1
-    leans_back = np.bincount(answers.token_row[first_words], leaning, minlength=rows) > 0
-    leans_back |= answers.first(answers.fact("backward")) == 1
+    first_words = np.minimum(answers.starts[:, None] + np.arange(FIRST_WORDS), len(answers.token_row) - 1)
+    first_words = answers.tokens.word[first_words]
+    leaning = (answers.facts["leaning"][first_words] == 1) & (np.arange(FIRST_WORDS) < answers.lengths[:, None])
+    leans_back = leaning.any(axis=1) | (answers.facts["backward"][first_words[:, 0]] == 1)
     value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
     value = abstain(value, ramp(answers.words, 10.0, 30.0))
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
@@ -499,7 +511,7 @@ def answer_parts(
         "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
         "no_loops": 1.0 - np.maximum([looped_or_repeated(text) for text in answers.texts], echoes),
         "code_order": code_order(answers),
-        "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) for text in answers.texts]),
+        "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) if "=" in text else 1.0 for text in answers.texts]),
         "no_refusal": no_refusal(answers, edge_texts),
         "no_padding": no_padding(asks, answers, edge_texts, bits & CODE_ASK_BIT > 0, lines),
         "vocabulary": vocabulary(answers),
@@ -521,11 +533,10 @@ def code_order(answers: Texts) -> np.ndarray:
     """What word order is to prose: brackets close what was opened, and blocks are indented, in texts full of marks of
     code (`blocks_indented` in code alone)."""
     value = np.ones(len(answers.texts))
-    for row in np.flatnonzero(answers.tokens.code_marks).tolist():
-        text = answers.texts[row]
-        if has_code_marks(text, answers.tokens.code_marks[row]):
-            blocks = blocks_indented(text) if answers.code[row] else 1.0
-            value[row] = ramp(brackets_match(text), 0.2, 0.9) * (0.6 + 0.4 * blocks)
+    full = has_code_marks(np.array(list(map(len, answers.texts))), answers.tokens.code_marks)
+    for row in np.flatnonzero(full).tolist():
+        blocks = blocks_indented(answers.texts[row]) if answers.code[row] else 1.0
+        value[row] = ramp(brackets_match(answers.texts[row]), 0.2, 0.9) * (0.6 + 0.4 * blocks)
     return value
 
 

@@ -238,14 +238,14 @@ class Texts(NamedTuple):
 CODE_LINE_ENDS = tuple(":;{}()[],>=")
 
 
-def has_code_marks(text: str, marks: int) -> bool:
-    """Whether 1.5% of a text's characters are marks of code."""
-    return marks > 2 and marks > 0.015 * len(text)
+def has_code_marks(characters, marks):
+    """Whether 1.5% of a text's characters are marks of code; of one text or of an array of them."""
+    return (marks > 2) & (marks > 0.015 * characters)
 
 
 def is_code(text: str, marks: int) -> bool:
     """Whether a text is for a good part code: full of marks of code, and lines end as code does."""
-    if not has_code_marks(text, marks):
+    if not has_code_marks(len(text), marks):
         return False
     lines = [line for line in map(str.strip, text.split("\n")) if line]
     return sum([line.endswith(CODE_LINE_ENDS) for line in lines]) > 0.25 * len(lines)
@@ -409,9 +409,10 @@ def neighbours(texts: Texts, flags: np.ndarray) -> np.ndarray:
 def capitals(texts: Texts) -> np.ndarray:
     """Tokens of each row that begin with a capital, the first one apart; none where the row shouts: there capitals name
     nothing."""
-    inside = texts.token_place > 0
-    named = texts.sum(texts.tokens.upper & inside)
-    loud = texts.sum((texts.tokens.capitals > 1) & (texts.tokens.capitals == texts.tokens.characters) & inside)
+    named = texts.sum(texts.tokens.upper & (texts.token_place > 0))
+    places = np.flatnonzero(texts.tokens.capitals > 1)
+    places = places[texts.tokens.capitals[places] == texts.tokens.characters[places]]
+    loud = np.bincount(texts.token_row[places[texts.token_place[places] > 0]], minlength=len(texts.texts))
     return named - loud * ramp(fraction(loud, texts.lengths), 0.3, 0.6)
 
 
