@@ -57,12 +57,16 @@ class RunModel:
             )
 
     def lighter(self):
-        """The model that generates: in bf16, where that is the precision, so that no step has to cast the weights."""
+        """The model that generates: in bf16, where that is the precision, so that no step has to cast the weights.
+
+        Weights alone: rotary frequencies rounded to bf16 would turn distant tokens by other angles than in training.
+        """
         import torch
 
         if self.generator is None:
-            low = self.precision == "bf16"
-            self.generator = copy.deepcopy(self.model).to(torch.bfloat16) if low else self.model
+            self.generator = copy.deepcopy(self.model) if self.precision == "bf16" else self.model
+            for weight in self.generator.parameters() if self.precision == "bf16" else []:
+                weight.data = weight.data.to(torch.bfloat16)
         return self.generator
 
 

@@ -1,6 +1,5 @@
 """Generation: answers that do not depend on the batch, and draws that fall at their probabilities."""
 
-import copy
 from contextlib import contextmanager
 
 import pytest
@@ -47,7 +46,6 @@ def test_more_draws_go_on_where_fewer_end():
 
 
 def test_tokens_are_drawn_at_their_probabilities():
-
     scores = torch.tensor([[0.5, 0.0, 0.3, 0.2]]).log().expand(1000, 4)
     uniforms = torch.arange(1000, dtype=torch.float64) / 1000
     drawn = tg.drawn_tokens(scores, uniforms, temperature=1.0)[:, 0]
@@ -89,7 +87,13 @@ def test_what_is_left_of_batches_is_gathered_with_the_same_answers(tiny_models, 
 
 @pytest.mark.parametrize("name", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])
 def test_weights_in_bf16_generate_without_autocast(tiny_models, tokenizer, name):
-    low, how = copy.deepcopy(tiny_models[name]).to(torch.bfloat16), {"device": "cpu", "batch_size": 5}
+    run_model = tg.RunModel("nowhere", "bf16")
+    run_model.model = tiny_models[name]
+    low, how = run_model.lighter(), {"device": "cpu", "batch_size": 5}
+    assert {str(weight.dtype) for weight in low.parameters()} == {"torch.bfloat16"}
+    assert {str(weight.dtype) for weight in run_model.model.parameters()} == {"torch.float32"}
+    buffers = dict(run_model.model.named_buffers())  # the rotary frequencies among them
+    assert buffers and all((buffer == buffers[place]).all() for place, buffer in low.named_buffers())
     answers = tg.generate_responses(low, tokenizer, PROMPTS, 100, 8, precision="bf16", **how)
     plain = tg.generate_responses(low, tokenizer, PROMPTS, 100, 8, precision="fp32", **how)
     assert answers == plain and len(answers) == len(PROMPTS)
