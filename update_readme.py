@@ -239,7 +239,7 @@ def train_rows(facts: dict) -> list[tuple[str, ...]]:
 
 def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
     """One size after the other: compiled layers beside all that was measured of it; memory."""
-    gpu, rows = facts["provenance"]["hardware"]["gpu"], []
+    gpu, rows = facts["provenance"]["hardware"]["gpus"][0], []
     for size, found in facts["sizes"].items():
         done = {name: item for name, item in found.items() if "failed" not in item}
         for number, (name, item) in enumerate(done.items()):

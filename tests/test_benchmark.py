@@ -108,5 +108,16 @@ def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
     rows = 3 * 10_000 + 100_000 + 1_000_000
     hours = rows * 300 * (1 / 140_000 + 1 / 70_000) / 3600
     assert abs(gpu_benchmark.six_runs_hours(facts["sizes"]) - hours) < 1e-9
-    facts["sizes"]["1B"]["gradient checkpointing"] = {"failed": "out of memory"}
+    facts["sizes"]["1B"]["plain layers"] = {"failed": "out of memory"}
     assert "out of memory" in "\n".join(gpu_benchmark.gpu_table(facts))
+    assert gpu_benchmark.six_runs_hours(facts["sizes"]) is None
+
+
+def test_a_contender_out_of_memory_is_a_result(monkeypatch):
+    import torch
+
+    def full(*_arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(gpu_benchmark, "new_random_model", lambda _spec: (torch.nn.Linear(1, 1), None))
+    assert gpu_benchmark.measure(full, {}, [], TRAINING) == {"failed": "CUDA out of memory"}
