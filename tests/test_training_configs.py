@@ -73,6 +73,9 @@ def test_weights_sum_to_one():
         (("ultra_10k_500M", {"learning_rat": 1e-4}), "unknown setting 'learning_rat'.*learning_rate"),
         (("ultra_10k_500M", {"epochs": "three"}), "'epochs' takes a int"),
         (("ultra_10k_500M", {"epochs": True}), "'epochs' takes a int"),
+        (("ultra_10k_500M", {"epochs": None}), "'epochs' takes a int such as 1, not None"),
+        (("ultra_10k_500M", {"heldout_rows": 1e3}), "'heldout_rows' takes a int such as 1000, not 1000.0"),
+        (("ultra_10k_500M", {"model": 5}), "'model' takes a str"),
         (("ultra_10k_500M", {"learning_rate": float("nan")}), "'learning_rate' must be a finite number, more than 0"),
         (("ultra_10k_500M", {"precision": "fp61"}), "'precision' cannot be 'fp61'.*fp16"),
         (("ultra_10k_500M", {"epochs": 0}), "'epochs' must be a finite number, more than 0"),
@@ -97,6 +100,7 @@ def test_overrides_win_and_the_rest_stays():
     assert (config["family"], config["learning_rate"], config["epochs"]) == ("pythia", 1, 3)
     assert model_spec(config) == {"model": "EleutherAI/pythia-1b"}
     assert model_spec(experiment_config("ultra_10k_1B", {"model": "my/model"})) == {"model": "my/model"}
+    assert experiment_config("ultra_10k_demo", {"heldout_rows": None})["heldout_rows"] is None
     with pytest.raises(ConfigError, match="unknown model family"):
         model_spec(experiment_config("ultra_10k_1B", {"family": "etin"}))
 
