@@ -1,11 +1,15 @@
 """The sweep of learning rates: rows set aside are apart from the rest, every rate has one budget, the best is named."""
 
 import copy
+import sys
 
 import numpy as np
+import pytest
 from test_training_loop import CONFIG
 
 import learning_rate_sweep
+import train_quality_comparison
+from common import UserError
 from learning_rate_sweep import dev_rows, run_sweep, sweep_table, within_budget
 
 HOW = {"checkpoint_seconds": 1e9, "report_to": None, "micro_batch_tokens": None, "force": False}
@@ -19,6 +23,18 @@ def test_rows_set_aside_share_no_instruction_with_the_rest():
     named = np.array(instructions)
     assert not set(named[aside]) & set(named[~aside])
     assert dev_rows([f"ask {number}" for number in range(20_000)], 0).sum() == 500
+
+
+@pytest.mark.parametrize("stage, option", [("sweep", ["--sweep_learning_rate", "1e-4"]), ("dry_run", ["--dry_run"])])
+def test_rows_that_teach_nothing_are_a_users_mistake(stage, option, tmp_path, monkeypatch):
+    def nothing(*_arguments):
+        raise train_quality_comparison.TrainingFailed("no row has a response to learn from")
+
+    monkeypatch.setattr(train_quality_comparison, stage, nothing)
+    monkeypatch.setattr(train_quality_comparison.signal, "signal", lambda *_arguments: None)
+    monkeypatch.setattr(sys, "argv", ["train.py", "ultra_10k_demo", "--results_dir", str(tmp_path), *option])
+    with pytest.raises(UserError, match="no row has a response"):
+        train_quality_comparison.main()
 
 
 def test_every_rate_has_one_budget_and_a_second_call_trains_none(model, examples, tokenizer, tmp_path, monkeypatch):
