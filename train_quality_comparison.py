@@ -67,7 +67,7 @@ from learning_rate_sweep import dev_rows, run_sweep, sweep_table
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, fit, new_accelerator
-from training_memory import model_shape
+from training_memory import gpu_bytes, model_shape
 
 MANY_CUT_FRACTION = 0.1
 TRACKERS = ["tensorboard", "wandb", "trackio"]
@@ -448,7 +448,7 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
         examples, _ = encode_subset(table, tokenizer, training)
         precision, rate = pick_precision(training["precision"]), stated_rate(parameters, tokens_per_second, mfu)
-        where = {"device": pick_device(), "precision": precision, "memory": None}
+        where = {"device": pick_device(), "precision": precision, "memory": gpu_bytes(pick_device())}
         if rate:  # what is stated is a GPU's
             where = {"device": "cuda", "precision": "bf16", "memory": ASSUMED_GPU_BYTES}
         else:
