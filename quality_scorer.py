@@ -22,7 +22,6 @@ import argparse
 import math
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -273,14 +272,10 @@ BATCH_ROWS = 2_000
 
 def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
     """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
-    batches = batches_of(instructions, responses)
-    if num_proc > 1 and len(instructions) > BATCH_ROWS:
-        import multiprocessing
+    from corpus_shards import run_tasks
 
-        with multiprocessing.Pool(num_proc) as pool:
-            scored = list(pool.imap(partial(score_one_batch, scorer), batches))
-    else:
-        scored = [scorer.score_batch(*batch) for batch in batches]
+    num_proc = num_proc if len(instructions) > BATCH_ROWS else 1
+    scored = list(run_tasks(score_one_batch, scorer, batches_of(instructions, responses), num_proc))
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
 
 

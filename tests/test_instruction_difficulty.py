@@ -238,12 +238,12 @@ def test_weighted_total_by_hand():
     assert (np.diff(rising) > 0).all() and rising.min() >= 0 and rising.max() <= 1
 
 
-def test_spearman_by_hand():
-    assert difficulty.spearman(np.array([1, 2, 3.0]), np.array([10, 20, 900])) == pytest.approx(1)
-    assert difficulty.spearman(np.array([1, 2, 3.0]), np.array([3, 2, 1])) == pytest.approx(-1)
-    # ranks 1.5 1.5 3 4 against 1 2 3 4: covariance 4.5, sums of squares 4.5 and 5
-    assert difficulty.spearman(np.array([7, 7, 8, 9]), np.arange(4)) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
-    assert difficulty.spearman(np.ones(3), np.arange(3)) is None
+def test_correlations_are_over_the_rows_that_have_one():
+    ifd = np.array([0.1, np.nan, 0.2, 0.9, 0.3])
+    others = {"rising": np.array([1, 9, 2, 4, 3.0]), "flat": np.ones(5)}
+    line = difficulty.correlation_line(ifd, others)
+    assert line == "ifd, rank correlation with rising +1.000, flat -"
+    assert difficulty.correlation_line(np.full(5, np.nan), others).endswith("rising -, flat -")
 
 
 def test_extremes_leave_nulls_out():

@@ -105,6 +105,7 @@ def test_ranks_and_correlation_by_hand():
     assert correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])) == 0.5
     assert correlation(np.array([1.0, 2.0, 3.0]), np.full(3, 0.1)) is None
     assert correlation(np.array([1.0, 2.0]), np.array([1.0, 2.0])) is None
+    assert correlation(np.empty(0), np.empty(0)) is None
     assert within_groups(np.array([1.0, 3.0, 10.0]), np.array([0, 0, 1])).tolist() == [-1.0, 1.0, 0.0]
 
 
