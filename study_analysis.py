@@ -194,13 +194,18 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
         "examples": examples, "unit": unit, "units": units, "unit_count": sums.shape[1], "spread": spread,
         "passed": numerators.sum(axis=1), "run_points": run_points, "run_draws": run_draws,
         "points": np.array([run_points[group].mean() for group in groups]),
-        "draws": statistics.arm_draws(run_draws, groups, spread, BOOTSTRAP_SEED),
+        "draws": statistics.arm_draws(run_draws, groups, spread, training_draws_seed(runs[0]["size"])),
         "numerators": np.stack([sums[group].mean(axis=0) for group in groups]),
         "denominators": np.stack([sizes[group].mean(axis=0) for group in groups]),
         "by_example": {arm: {"numerators": numerators[group].mean(axis=0), "denominators": denominators[group[0]]}
                        for arm, group in zip(arms, groups, strict=True)},
         "example_scores": values[0]["scores"],
     }  # fmt: skip
+
+
+def training_draws_seed(size: str) -> int:
+    """Sizes are trained apart: were their seeds' spread drawn alike, it would cancel in the difference of two sizes."""
+    return SIZES.index(size) if size in SIZES else BOOTSTRAP_SEED
 
 
 UNIT_WORDS = {"bits_per_byte": {"family": "sources"}, "task_completion": {"family": "task families"}}
@@ -403,7 +408,7 @@ def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
 
 
 def join_scores(pairs: list[dict], names: list[str], arms: list[str]) -> dict:
-    """The scores of two sizes side by side: both resampled the same units by the same seed and stay paired."""
+    """The scores of two sizes side by side: both resampled the same units alike and stay paired in them."""
     columns = [[scores["arms"].index(arm) for arm in arms] for scores in pairs]
     joined = {**pairs[0], "arms": [f"{arm}_{size}" for size in names for arm in arms]}
     joined["by_example"] = {

@@ -158,6 +158,20 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
 
 
+def test_the_spread_between_seeds_does_not_cancel_between_sizes(tmp_path):
+    """Three seeds at each size, whose shares of passes lie 0.2 apart at both: the difference of means is known badly."""
+    fake = FakeStudy(tmp_path, prompts=400, heldout_rows=40)
+    for size in ("500M", "1B"):
+        for seed, rate in ((2, 0.3), (1, 0.5), (0, 0.7)):
+            folder = fake.write_run("ultra_10k", size, seed=seed)
+            fake.write_tasks(folder, "general", "suite-1", rate)
+            folder.rename(tmp_path / f"ultra_10k_{size}{f'_s{seed}' if seed else ''}")
+    sizes = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]
+    between = {item["metric"]: item for item in sizes["1B"]["contrasts"] if item["family"] == "sizes"}
+    contrast = between["task_completion"]
+    assert contrast["high"] - contrast["low"] > 2 * 1.96 * 0.2 * np.sqrt(2 / 3)  # by the normal, t asks for more
+
+
 def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
     """Where the metric cannot tell medium from the anchor, curves, kappa and N80 would be fits to noise."""
     fake = FakeStudy(tmp_path, prompts=100, heldout_rows=100)
