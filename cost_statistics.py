@@ -23,8 +23,7 @@ def rank_correlation(x, y, confidence: float = 0.95) -> dict:
     """Spearman's correlation with an interval by Fisher's z: {"value", "interval", "n", "why"}.
 
     The standard error is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright 2000). Null with `why` under three points,
-    where
-    a side is constant, and, for the interval alone, under MIN_RANKED points.
+    where a side is constant, and, for the interval alone, under MIN_RANKED points.
     """
     n = len(x)
     result = {"value": None, "interval": [None, None], "n": n, "why": None}
@@ -43,8 +42,7 @@ def rank_correlation(x, y, confidence: float = 0.95) -> dict:
 
 
 def cost_record(run: dict, gains: dict, scoring_hours: float) -> dict:
-    """One run's cost, with its share of scoring, and what its `gains` {metric: gain over the anchor} are per unit of
-    it.
+    """One run's cost, with its share of scoring, and its `gains` {metric: gain over the anchor} per unit of that.
 
     `run`: {"experiment", "rows", "tokens", "train_seconds", "scored", "values"}. A subset chosen by score pays for the
     scoring of the whole pool, a random one does not. Hours are of the device that trained.
@@ -85,8 +83,7 @@ def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, lis
 def gains_by_band(first, second, scores, count: int, draws: int, seed: int, confidence: float) -> list[dict]:
     """How much better the first of two runs is in each band of a score of the test rows, lowest scores first.
 
-    `first`, `second`: {"numerators", "denominators"} (examples,), oriented; `scores` (examples,). Intervals: paired
-    bootstrap.
+    `first`, `second`: {"numerators", "denominators"} (examples,), oriented; `scores` (examples,). Paired bootstrap.
     """
     rng, bands = np.random.default_rng(seed), []
     for number, part in enumerate(np.array_split(np.argsort(scores, kind="stable"), count), start=1):

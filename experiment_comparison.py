@@ -153,7 +153,7 @@ def comparison_table(comparison: dict) -> dict:
     rows = "; ".join(f"{run['experiment']}: {run['rows']:,} rows, {run['epochs']} epochs" for run in (first, second))
     note = (
         f"{comparison['scale_label']}. {rows}. Advantage of the first, positive where it is better (fewer bits per "
-        "byte, more tasks completed), with its 95% interval, paired over examples; detectable: the true difference "
+        "byte, more tasks completed), with its 95% interval, on the same examples; detectable: the true difference "
         "found with 80% power; p without correction for several comparisons"
     )
     headings = ["", "reading", first["experiment"], second["experiment"], "advantage", "p", "detectable", "n"]

@@ -109,8 +109,20 @@ def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) ->
     return {"name": name, "title": title, "caption": capital(caption), "alt": alt, "svg": folder / f"{name}.svg"}
 
 
+def legend_below(figure, axes, **settings) -> None:
+    """One legend of all panels under them, each label once."""
+    shown = [axis.get_legend_handles_labels() for axis in axes]
+    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
+    look = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 6.5, **settings}
+    figure.legend(by_label.values(), by_label.keys(), **look)
+
+
 def rule_of(run: dict) -> str | None:
     return run["rule"] if run["rule"] in RULES else None
+
+
+def factor_of(metric: str) -> int:
+    return 100 if metric == "task_completion" else 1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -131,10 +143,7 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
     for axis, metric in zip(axes, metrics, strict=True):
         draw_performance_panel(axis, [run for run in records if metric in run["metrics"]], metric)
     axes[-1].set_xlabel("training rows")
-    shown = [axis.get_legend_handles_labels() for axis in axes]
-    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
-    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5,
-                  columnspacing=1, handlelength=1.6)  # fmt: skip
+    legend_below(figure, axes, columnspacing=1, handlelength=1.6)
     put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
@@ -146,7 +155,7 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
 
 
 def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
-    factor = 100 if metric == "task_completion" else 1
+    factor = factor_of(metric)
     for rule in LADDER:
         style, points = RULES[rule], [run for run in records if run["rows"] and rule_of(run) == rule]
         for repeated, epochs in sorted({(is_repeated(run), run["epochs"]) for run in points}):

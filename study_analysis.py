@@ -10,7 +10,7 @@ import numpy as np
 
 import contrast_statistics as planning
 import retention_statistics as statistics
-from finished_runs import METRICS, SIZES, comparable_runs, omission, recipe_differences, split_comparable
+from finished_runs import METRICS, SIZES, comparable_runs, recipe_differences, split_comparable
 from study_tradeoff import cost_of, rank_correlation_of, tradeoff_of, usefulness_of
 from training_configs import ALL_EXPERIMENTS
 
@@ -461,14 +461,11 @@ def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
 
 
 def compare_pair(runs: list[dict], first: str, second: str, claim: dict) -> list[dict]:
-    """The contrast of any two loaded experiments on each metric that both were tested on alike."""
+    """The contrast of any two loaded experiments, which took the same tests, on each metric that both have."""
     chosen = [run for name in (first, second) for run in runs if run["experiment"] == name]
     records = []
     for metric in METRICS:
-        if len(chosen) < 2 or any(metric not in run["metrics"] for run in chosen):
-            continue
-        if test_of(chosen[0], metric) != test_of(chosen[1], metric):
-            records.append(omission(first, metric, f"tested otherwise than {second}"))
+        if any(metric not in run["metrics"] for run in chosen):
             continue
         scores = score_runs([{**run, "arm": run["experiment"]} for run in chosen], metric, claim)
         plan = planning.pair("pair", first, second)

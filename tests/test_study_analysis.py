@@ -159,7 +159,7 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
 
 
 def test_the_spread_between_seeds_does_not_cancel_between_sizes(tmp_path):
-    """Three seeds at each size, whose shares of passes lie 0.2 apart at both: the difference of means is known badly."""
+    """Three seeds at each size, 0.2 apart in the share that passes: the difference of the means is known badly."""
     fake = FakeStudy(tmp_path, prompts=400, heldout_rows=40)
     for size in ("500M", "1B"):
         for seed, rate in ((2, 0.3), (1, 0.5), (0, 0.7)):
