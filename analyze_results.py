@@ -168,12 +168,12 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
 # Records
 
 
-def scoring_hours(results: Path) -> float:
-    """Hours that filter_datasets.py took to read, score and select, by its own account; 0 where that is not there."""
+def scoring_hours(results: Path) -> float | None:
+    """Hours that filter_datasets.py took to read, score and select, by its own account; null where it has none."""
     try:
         return float(read_json(results / "scores.json")["provenance"]["seconds"]) / 3600
-    except (UserError, KeyError, TypeError):
-        return 0.0
+    except (UserError, TypeError):
+        return None
 
 
 def lasting_provenance(runs: list[dict]) -> dict:

@@ -19,7 +19,7 @@ BOOTSTRAP_SEED = 0
 SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "response_words", "source_mix"]
 
 
-def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float = 0.0) -> dict:
+def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float | None = None) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
     others = sorted({run["size"] for run in runs} - set(SIZES))
     present = [*SIZES, *others] if any(run["size"] in SIZES for run in runs) else others  # a demo alone is no study
@@ -54,7 +54,7 @@ def claimed_sizes(sizes: dict) -> list[str]:
     return [size for size in named if not sizes[size]["demo"]]
 
 
-def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float) -> tuple[dict, list, list, dict]:
+def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None) -> tuple[dict, list, list, dict]:
     """One size: its summary, one record per run, the runs left out of a metric, and the scores of each metric."""
     records = {run["experiment"]: run_record(run) for run in runs}
     retention, contrasts, doses, left_out, scored = {}, [], [], [], {}

@@ -243,7 +243,7 @@ def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
 # Cost
 
 
-def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -> dict:
+def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float | None) -> dict:
     """{"cost": one record per arm, "cost_frontier": {metric: the best arm from each budget on}}.
 
     An arm stands for all its seeds, with means: the luckiest seed would else be the best run for its cost.
@@ -267,7 +267,7 @@ def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -
     return {"cost": records, "cost_frontier": frontier}
 
 
-def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float) -> dict:
+def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float | None) -> dict:
     """The record of one arm: seconds and tokens of one run, the mean over its seeds."""
     first, seconds = group[0], [run["train"].get("train_seconds") for run in group]
     facts = {"experiment": f"{arm}_{first['size']}", "rows": first["rows"], "tokens": first["train"].get("tokens"),

@@ -163,7 +163,7 @@ def draw_pareto(cost: list[dict], records: dict, size: str, note: str, bars: str
 
 
 def usable(item: dict, metric: str) -> bool:
-    return item.get(metric) is not None and item["total_hours"] > 0
+    return item.get(metric) is not None and bool(item["total_hours"])
 
 
 def frontier_of(cost: list[dict], metric: str) -> list[dict]:

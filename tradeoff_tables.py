@@ -47,6 +47,10 @@ def show_gain(metric: str, value: float | None, interval: list | None = None) ->
     return f"{show(metric, value, difference=True)}{ends}"
 
 
+def show_hours(hours: float | None) -> str:
+    return NONE if hours is None else show_seconds(hours * 3600)
+
+
 def table(analysis: dict, name: str, title: str, note: str, headings: list[str], rows: list[tuple]) -> dict:
     """`rows`: (size, cells, record); each record is given its size and scale."""
     records = [{"size": size, **record, "scale": analysis["sizes"][size]["scale_label"]} for size, _, record in rows]
@@ -228,7 +232,7 @@ def budget_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for metric, steps in summary["cost_frontier"].items():
             for step in steps:
-                cells = [f"{size}, {METRIC_NAMES[metric]}", show_seconds(step["from_hours"] * 3600), step["run"],
+                cells = [f"{size}, {METRIC_NAMES[metric]}", show_hours(step["from_hours"]), step["run"],
                          show(metric, step["value"])]  # fmt: skip
                 rows.append((size, cells, {"metric": metric, **step}))
     note = (
@@ -242,7 +246,7 @@ def cost_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for item in summary["cost"]:
             best = ", ".join(METRIC_NAMES[metric] for metric in item["on_frontier"]) or NONE
-            times = [show_seconds(item[key] * 3600) for key in ("total_hours", "scoring_cpu_hours")]
+            times = [show_hours(item[key]) for key in ("total_hours", "scoring_cpu_hours")]
             shown = [show(metric, item.get(metric)) for metric in METRIC_NAMES]
             counts = [show_count(item["tokens"]), show_count(item["rows"])]
             cells = [item["run"], item["device"], *times, *counts, *shown, best]

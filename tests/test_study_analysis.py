@@ -99,9 +99,10 @@ def test_rank_correlation_by_hand():
 
 
 def test_the_frontier_and_what_scoring_costs():
-    def record(name, seconds, value, scored):
+    def record(name, seconds, value, scored, scoring_hours=0.5):
         run = {"experiment": name, "rows": 1_000, "tokens": 2_000_000, "train_seconds": seconds, "scored": scored}
-        return cost.cost_record({**run, "values": {"task_completion": value}}, {"task_completion": 0.2}, 0.5)
+        run |= {"values": {"task_completion": value}}
+        return cost.cost_record(run, {"task_completion": 0.2}, scoring_hours)
 
     records = [record("u", 3600, 0.4, True), record("r", 3600, 0.3, False), record("m", 7200, 0.35, False)]
     frontier = cost.mark_frontier(records, {"task_completion": 1})
@@ -109,6 +110,13 @@ def test_the_frontier_and_what_scoring_costs():
     assert [step["from_hours"] for step in frontier["task_completion"]] == [1, 1.5]
     assert records[0]["per_gpu_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
     assert records[2]["on_frontier"] == [] and records[0]["per_million_tokens"]["task_completion"] == 0.1
+    assert records[0]["per_thousand_rows"]["task_completion"] == 0.2
+    twins = [record("b", 3600, 0.3, False), record("a", 3600, 0.4, False)]  # of equal cost only the better one counts
+    assert [step["run"] for step in cost.mark_frontier(twins, {"task_completion": 1})["task_completion"]] == ["a"]
+    unknown = [record("u", 3600, 0.9, True, None), record("r", 3600, 0.3, False, None), record("t", None, 0.9, False)]
+    assert unknown[0]["total_hours"] is None and unknown[0]["per_gpu_hour"]["task_completion"] is None
+    frontier = cost.mark_frontier(unknown, {"task_completion": 1})  # what is not known is not free
+    assert [step["run"] for step in frontier["task_completion"]] == ["r"]
 
 
 @pytest.fixture(scope="module")
