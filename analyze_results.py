@@ -129,13 +129,19 @@ def compare_subsets(results: Path, names: list[str], output: Path) -> None:
     runs = load_runs(results)[0] if any(results.glob("*/train_results.json")) else []
     chosen = [[run for run in runs if run["arm"] == run["subset"] == name and not run["seed"]] for name in names]
     pairs = [(first, second) for first in chosen[0] for second in chosen[1] if first["size"] == second["size"]]
-    trained = [compare_runs(runs, *pair) for pair in pairs if names[0] != names[1]]
+    pairs = [pair for pair in pairs if names[0] != names[1]]
+    trained, not_compared = [], []
+    for pair in pairs:
+        try:
+            trained.append(compare_runs(runs, *pair))
+        except UserError as error:  # the rows can be compared all the same
+            not_compared.append(str(error))
     scale = ", ".join(dict.fromkeys(pair["scale_label"] for pair in trained)) or None
     comparison = subset_comparison.make_comparison(results, names, trained, scale)
     comparison["provenance"] = lasting_provenance([run for pair in pairs for run in pair])
     comparison = round_numbers(comparison)
-    said = subset_comparison.sentence(comparison), subset_comparison.cautions(comparison)
-    said += (subset_comparison.tables_of(comparison),)
+    points = subset_comparison.cautions(comparison) + [f"Not compared: {reason}." for reason in not_compared]
+    said = subset_comparison.sentence(comparison), points, subset_comparison.tables_of(comparison)
     page = experiment_comparison.write_comparison(comparison, *said, output)
     print(experiment_comparison.comparison_text(comparison, *said))
     print(page)

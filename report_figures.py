@@ -16,7 +16,7 @@ import numpy as np
 
 from common import UserError, read_arrow, read_json
 from report_tables import arm_records, capital, interval_words, model_words, show_share
-from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
+from training_configs import CLAIM, SCORE_KEYS, SCORE_WEIGHTS, SUBSETS
 
 COLUMN_WIDTH = 3.3  # inches: a column of a paper, and the width of a phone
 PAGE_WIDTH = 6.9  # inches: two columns of a paper
@@ -437,7 +437,7 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     if not (results / "scores.json").exists() or not (results / "scores").is_dir():
         return None
     try:
-        scores = read_arrow(results / "scores", ["quality", *SCORE_WEIGHTS])
+        scores = read_arrow(results / "scores", SCORE_KEYS)
     except UserError as error:
         print(f"left out: the figure of the scores ({error})", file=sys.stderr)
         return None

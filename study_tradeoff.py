@@ -9,8 +9,9 @@ import numpy as np
 
 import tradeoff_statistics as curves
 from cost_statistics import cost_record, gains_by_band, mark_frontier, rank_correlation
-from finished_runs import DIMENSIONS, METRICS
+from finished_runs import METRICS
 from retention_statistics import percentile_interval, wilson_interval
+from training_configs import SCORE_KEYS
 
 CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "random_10k", "random_30k", "random_100k"]
 REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
@@ -291,11 +292,11 @@ def usefulness_of(scored: dict, contrasts: list[dict], claim: dict, seed: int) -
     random = next((arm for arm in claim["controls"] if arm.startswith("random")), None)
     return {
         "bands": [record for metric in METRICS for record in training_bands(scored[metric], claim)],
-        "dimensions": {name: dimension_record(scored, name, claim, random, seed) for name in DIMENSIONS},
+        "dimensions": {name: dimension_record(scored, name, claim, random, seed) for name in SCORE_KEYS},
         "drop_one": [
             {"dimension": name, **contrast}
             for contrast in contrasts
-            for name in DIMENSIONS
+            for name in SCORE_KEYS
             if re.search(rf"_(no|without|drop)_{name}(_|$)", contrast["first"])
         ],
     }

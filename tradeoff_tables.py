@@ -3,7 +3,6 @@
 Reads  the analysis (verdict.json's content); `analyze_results.py` calls it.
 """
 
-from finished_runs import DIMENSIONS
 from report_tables import (
     METRIC_NAMES,
     NONE,
@@ -16,7 +15,7 @@ from report_tables import (
     speed_words,
     table_note,
 )
-from training_configs import ALL_EXPERIMENTS, split_seed
+from training_configs import ALL_EXPERIMENTS, SCORE_KEYS, split_seed
 
 
 def make_tables(analysis: dict) -> list[dict]:
@@ -318,7 +317,7 @@ def dimension_table(analysis: dict) -> dict:
                 drops.setdefault(record["dimension"], []).append(
                     f"{METRIC_NAMES[record['metric']]} {show_gain(record['metric'], -record['difference'])}"
                 )
-        for name in DIMENSIONS:
+        for name in SCORE_KEYS:
             part = summary["score_usefulness"]["dimensions"][name]
             ranks = part["rank_correlation"]
             if all(rank["value"] is None for rank in ranks.values()) and not part["test_bands"]:

@@ -14,7 +14,7 @@ from common import UserError, read_arrow, read_json
 
 
 def loss_table(sources, nll, tokens, size):
-    scores = {name: np.linspace(0, 1, len(nll)) for name in evaluation.DIMENSIONS}
+    scores = {name: np.linspace(0, 1, len(nll)) for name in evaluation.SCORE_KEYS}
     ids = [str(index) for index in range(len(nll))]
     return pyarrow.table({"id": ids, "source": sources, **scores, "nll": nll, "tokens": tokens, "bytes": size})
 

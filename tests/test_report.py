@@ -264,6 +264,15 @@ def test_compare_takes_subsets_with_the_runs_trained_on_them(tmp_path):
     assert content["subsets"][0]["scores"]["quality"] == pytest.approx(0.8)
 
 
+def test_subsets_are_compared_where_their_runs_cannot_be(tmp_path):
+    pair(tmp_path, suite_hash="other")
+    for name in ("ultra_10k", "low_100k"):
+        write_rows(tmp_path / "subsets" / name, ["1", "2"])
+    done = compare(tmp_path, "ultra_10k", "low_100k")
+    assert done.returncode == 0, done.stderr
+    assert "share 2 rows" in done.stdout and "Not compared: ultra_10k_500M and low_100k_500M took" in done.stdout
+
+
 def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
     write_rows(tmp_path / "mine", ["1", "2"])
     write_rows(tmp_path / "subsets" / "ultra_10k", ["1"], quality=[0.5])
