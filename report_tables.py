@@ -89,8 +89,8 @@ def model_words(summary: dict) -> str | None:
     return f"{summary['model']}, {size} parameters"
 
 
-def join_words(words: list[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+def join_words(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def interval_words(analysis: dict) -> str:

@@ -44,7 +44,7 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
                 series = [part for part in summary["dose_response"] if part["name"] == name]
                 figures.append(draw_doses(name, series, size, note, bars, folder))
             figures.append(draw_pareto(summary["cost"], records, size, note, bars, folder))
-            figures.append(draw_curves(summary["tradeoff"], records, size, note, folder))
+            figures.append(draw_curves(summary["tradeoff"], size, note, folder))
     return [figure for figure in figures if figure]
 
 
@@ -200,7 +200,7 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     axis.set_title(METRIC_LABELS[metric], loc="left")
 
 
-def draw_curves(tradeoff: dict, records: dict, size: str, note: str, folder: Path) -> dict | None:
+def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | None:
     """The runs of the two tiers with a curve, the fitted curves, and the level at which the claim holds."""
     shown = {metric: part for metric, part in tradeoff.items() if set(CURVES) & set(part["tiers"])}
     if not shown:
