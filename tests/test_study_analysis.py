@@ -32,6 +32,7 @@ def test_units_by_hand():
     few, many = np.arange(40) % 4, np.arange(40) % 20
     assert statistics.choose_unit({"family": few, "example": np.arange(40)}) == ("example", 40)
     assert statistics.choose_unit({"family": many, "example": np.arange(40)}) == ("family", 20)
+    assert statistics.choose_unit({"family": np.arange(40) % 10, "example": np.arange(40)}) == ("family", 10)
 
 
 def test_few_units_widen_as_students_t_does():
@@ -54,6 +55,9 @@ def test_seed_spread_by_hand():
     expected = {"degrees": 1, "sd": pytest.approx(np.sqrt(2)), "sd_of_examples": pytest.approx(np.sqrt(0.5))}
     assert spread == expected
     assert statistics.seed_spread(np.array([1.0]), [[0]], draws[:, :1]) == statistics.NO_SPREAD
+    known = {"degrees": 100_000, "sd": 2.0, "sd_of_examples": 1.0}  # the draws hold the examples' part already
+    noise = statistics.arm_draws(np.zeros((20_000, 4)), [[0, 1, 2], [3]], known, 0)
+    assert noise.std(axis=0) == pytest.approx([1, np.sqrt(3)], rel=0.02)
 
 
 @pytest.mark.parametrize(
