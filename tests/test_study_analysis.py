@@ -80,14 +80,27 @@ def test_contrasts_come_in_families():
         "ultra_5k": {"rows": 5, "subset": "ultra_5k"}, "band1_10k": {"rows": 10, "subset": "band1_10k"},
         "band5_10k": {"rows": 10, "subset": "band5_10k"}, "ultra_10k_no_clarity": {"rows": 10, "subset": "x"},
     }  # fmt: skip
-    plans = {plan["name"]: plan for plan in planning.planned_contrasts(facts, CLAIM)}
+    plans, families = {plan["name"]: plan for plan in planning.planned_contrasts(facts, CLAIM)}, {}
+    for name, plan in plans.items():
+        families.setdefault(plan["family"], []).append(name)
+    others = ["random_10k", "longest_10k", "source_matched_10k", "length_matched_10k", "random_10k_d1", "mean of draws"]
+    assert families == {
+        "controls": [f"ultra_10k - {other}" for other in others],
+        "dose_response": ["high_100k - random_100k", "random_100k - low_100k", "high_100k - low_100k"],
+        "bands": ["band1_10k - band5_10k"],
+        "tokens": ["ultra_10k_x10 - ultra_10k", "ultra_10k_x10 - high_100k", "ultra_10k - high_100k"],
+        "ablations": ["ultra_5k - ultra_10k", "ultra_10k_no_clarity - ultra_10k"],
+    }
     assert plans["ultra_10k - mean of draws"]["b"] == ["random_10k", "random_10k_d1"]
-    assert plans["band1_10k - band5_10k"]["family"] == "bands"
-    assert plans["ultra_10k_x10 - ultra_10k"]["family"] == "tokens"
-    ablations = {plan["a"][0] for plan in plans.values() if plan["family"] == "ablations"}
-    assert ablations == {"ultra_5k", "ultra_10k_no_clarity"}
     weights = planning.contrast_weights(plans["ultra_10k - mean of draws"], list(facts))
     assert weights.tolist() == [1, -0.5, -0.5, 0, 0, 0, 0, 0]
+
+
+def test_a_series_of_doses_has_three_arms_and_starts_with_the_lowest_scores():
+    assert planning.planned_doses(dict.fromkeys(["high_100k", "low_100k", "band1_10k", "band5_10k"])) == {}
+    arms = ["high_100k", "low_100k", "random_100k", "band1_10k", "band2_10k", "band5_10k"]
+    series = {"tiers_100k": ["low_100k", "random_100k", "high_100k"], "bands": ["band5_10k", "band2_10k", "band1_10k"]}
+    assert planning.planned_doses(dict.fromkeys(arms)) == series
 
 
 def test_trend_weights_give_the_slope():
@@ -97,7 +110,9 @@ def test_trend_weights_give_the_slope():
 def test_rank_correlation_by_hand():
     assert cost.ranks([3, 1, 3]).tolist() == [2.5, 1, 2.5]
     result = cost.rank_correlation([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2])
-    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["interval"][1] < 0 and result["n"] == 6
+    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["n"] == 6
+    z, spread = np.arctanh(result["value"]), 1.95996 * np.sqrt((1 + result["value"] ** 2 / 2) / 3)
+    assert result["interval"] == pytest.approx(np.tanh([z - spread, z + spread]), abs=1e-5)
     assert cost.rank_correlation([1, 2], [1, 2])["value"] is None
     assert cost.rank_correlation([1, 2, 3], [1, 2, 3])["interval"] == [None, None]
 
@@ -121,6 +136,16 @@ def test_the_frontier_and_what_scoring_costs():
     assert unknown[0]["total_hours"] is None and unknown[0]["per_gpu_hour"]["task_completion"] is None
     frontier = cost.mark_frontier(unknown, {"task_completion": 1})  # what is not known is not free
     assert [step["run"] for step in frontier["task_completion"]] == ["r"]
+
+
+def test_gains_by_band_by_hand():
+    """The two rows that score lowest, then the two that score highest; a metric is a ratio of sums."""
+    first = {"numerators": np.array([6.0, 1, 5, 2]), "denominators": np.array([2.0, 1, 2, 1])}
+    second = {"numerators": np.array([2.0, 1, 2, 1]), "denominators": np.array([2.0, 1, 2, 1])}
+    low, high = cost.gains_by_band(first, second, np.array([0.9, 0.1, 0.8, 0.2]), 2, 500, 0, 0.95)
+    assert (low["band"], low["low"], low["high"], low["rows"]) == (1, 0.1, 0.2, 2)
+    assert low["gain"] == pytest.approx(3 / 2 - 1) and low["interval"] == pytest.approx([0, 1])
+    assert high["gain"] == pytest.approx(11 / 4 - 1) and high["interval"] == pytest.approx([1.5, 2])
 
 
 @pytest.fixture(scope="module")
