@@ -70,7 +70,7 @@ def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
         settled = worth["identified"] or worth["why"] == NO_GAIN
         repetition[metric] = {**worth, "runs_to_add": [] if settled else to_add(REPETITION_ARMS, scores, size)}
         if worth["identified"] and "rows_counted_once" in found["kappa"]:
-            own = kappa_counted(points, worth["value"], found["passes"], claim["confidence"])
+            own = kappa_counted(points, worth["value"], claim["confidence"])
             found["kappa"]["rows_counted_by_own_R_star"] = own
     return tradeoff, repetition
 
@@ -106,7 +106,7 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
         fill_amplitudes(result["tiers"], fit)
         draws = loss_of(metric, scores["run_draws"][:, [point["column"] for point in fitted]])
         exchange |= over_test_examples(rows, draws, tiers, confidence)
-        exchange["rows_counted_once"] = kappa_counted(points, None, result["passes"], confidence)
+        exchange["rows_counted_once"] = kappa_counted(points, None, confidence)
     else:
         result["fit_why"] = exchange["why"]
     settled = exchange["identified"] or no_target == NO_GAIN  # no more runs make a gain where there is none
@@ -173,13 +173,12 @@ def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
     return {"interval_over_examples": list(percentile_interval(refitted, confidence)) if known else [None, None]}
 
 
-def kappa_counted(points: list[dict], r_star: float | None, passes: int, confidence: float) -> dict:
+def kappa_counted(points: list[dict], r_star: float | None, confidence: float) -> dict:
     """Kappa with passes counted by another R*, or not at all where it is null: how far it rests on counting them."""
     fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
     rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("rows", "loss", "tier"))
-    rows, epochs = rows.astype(float), np.array([point["epochs"] for point in fitted])
     if r_star is not None:
-        rows = curves.effective_rows(rows, epochs, r_star) / curves.effective_rows(1, passes, r_star)
+        rows = curves.effective_rows(rows, np.array([point["epochs"] for point in fitted]), r_star)
     other = curves.kappa(rows, losses, tiers, confidence)
     return {key: other[key] for key in ("value", "interval", "identified", "why")}
 
