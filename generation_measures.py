@@ -170,8 +170,7 @@ PATTERNS = [
     ("equal", re.compile(rf"\bexactly {NUMBER} (words?)\b", re.I)),
 ]  # fmt: skip
 ITEMS = re.compile(
-    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w",
-    re.I,
+    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w", re.I
 )
 JSON_ASKED = re.compile(r"\b(?:in|as|valid) (?:valid )?(?:a )?json\b", re.I)
 CASES = {

@@ -134,11 +134,7 @@ def seed_spread(points: np.ndarray, groups: list[list[int]], draws: np.ndarray) 
     errors = draws - draws.mean(axis=0)
     apart = [errors[:, group] - errors[:, group].mean(axis=1, keepdims=True) for group in groups]
     by_examples = sum(float(np.sum(part**2)) for part in apart) / len(draws)
-    return {
-        "degrees": degrees,
-        "sd": math.sqrt(squares / degrees),
-        "sd_of_examples": math.sqrt(by_examples / degrees),
-    }
+    return {"degrees": degrees, "sd": math.sqrt(squares / degrees), "sd_of_examples": math.sqrt(by_examples / degrees)}
 
 
 def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int) -> np.ndarray:

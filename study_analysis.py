@@ -3,7 +3,6 @@
 Reads and writes nothing; `analyze_results.py` calls it with the runs that `finished_runs.py` loaded.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,9 @@ def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None
     retention, contrasts, doses, left_out, scored = {}, [], [], [], {}
     for metric in METRICS:
         evaluated = [run for run in runs if metric in run["metrics"]]
-        kept, omitted = split_comparable(evaluated, partial(test_of, metric=metric), "test", metric)
+        kept, omitted = split_comparable(
+            evaluated, lambda run, metric=metric: run["metrics"][metric]["test"], "test", metric
+        )
         left_out += omitted
         scores = scored[metric] = score_runs(kept, metric, claim)
         for column, run in enumerate(kept):
@@ -99,11 +100,6 @@ def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Facts of a run
-
-
-def test_of(run: dict, metric: str) -> dict:
-    """What a run was tested on: the hashes of the test set and of the examples' ids, the settings of the test."""
-    return run["metrics"][metric]["test"]
 
 
 def suite_of(run: dict) -> str | None:

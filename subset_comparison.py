@@ -14,7 +14,7 @@ import numpy as np
 
 import experiment_comparison
 from common import UserError, hash_path, read_arrow
-from report_tables import METRIC_NAMES, NONE, join_words
+from report_tables import NONE, join_words
 from training_configs import SCORE_KEYS
 
 TEXTS = ["instruction", "response"]
@@ -89,16 +89,13 @@ def sentence(comparison: dict) -> str:
 
 
 def trained_words(pair: dict, names: dict) -> str:
-    readings = {}
-    for record in pair["contrasts"]:
-        readings.setdefault(experiment_comparison.reading(record), []).append(METRIC_NAMES[record["metric"]])
-    words = {
-        "first is better": f"{names['first']} is better in",
-        "second is better": f"{names['second']} is better in",
-        "no difference seen": "no difference is seen in",
+    phrases = {
+        "first is better": f"{names['first']} is better",
+        "second is better": f"{names['second']} is better",
+        "no difference seen": "no difference is seen",
     }
-    size = pair["runs"][0]["size"]
-    return f"at {size} {join_words([f'{words[key]} {join_words(metrics)}' for key, metrics in readings.items()])}"
+    words = experiment_comparison.readings_words(pair["contrasts"], phrases)
+    return f"at {pair['runs'][0]['size']} {join_words(words)}"
 
 
 def cautions(comparison: dict) -> list[str]:

@@ -297,10 +297,8 @@ def band_table(analysis: dict) -> dict:
             score = next(iter(records.values()))["score"]
             record = {"arm": arm, "score": score}
             for metric, part in records.items():
-                record |= {
-                    metric: part["gain"],
-                    **{f"{metric}_{key}": end for key, end in ends_of(part["interval"]).items()},
-                }
+                record[metric] = part["gain"]
+                record |= {f"{metric}_{key}": end for key, end in ends_of(part["interval"]).items()}
             rows.append((size, [f"{arm}_{size}", show_number(score), *shown], record))
     note = f"Gain over the anchor of as many rows from each band of scores, the worst first. {interval_words(analysis)}"
     headings = ["trained on", "mean score", "gain, bits per byte", "gain, tasks"]
