@@ -158,6 +158,7 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     import tradeoff_tables
 
     (output / "verdict.json").unlink(missing_ok=True)
+    remove_stale(output)
     makers = (report_tables, tradeoff_tables, model_tables)
     tables = [table for maker in makers for table in maker.make_tables(analysis)]
     report_tables.write_tables(tables, output / "tables")
@@ -168,6 +169,16 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     write_json(output / "verdict.json", analysis)
     print(report_pages.terminal_text(analysis))
     print(output / "report.html")
+
+
+def remove_stale(output: Path) -> None:
+    """Tables and figures of an earlier analysis, by what their names start with; what else lies there is not ours."""
+    from report_pages import SECTIONS
+
+    starts = tuple(start for starts in SECTIONS.values() for start in starts)
+    for file in [*output.glob("tables/*.*"), *output.glob("figures/*.*")]:
+        if file.name.startswith(starts) and file.suffix in (".csv", ".md", ".tex", ".png", ".svg"):
+            file.unlink()
 
 
 # ---------------------------------------------------------------------------------------------------------------------

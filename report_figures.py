@@ -58,8 +58,6 @@ def draw_figures(analysis: dict, runs: list[dict], results: Path, folder: Path) 
 
     matplotlib.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        stale.unlink()
     with matplotlib.rc_context(STYLE):
         figures = [draw_retention(analysis, folder)]
         for size in analysis["sizes"]:
@@ -437,11 +435,10 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     if not (results / "scores.json").exists() or not (results / "scores").is_dir():
         return None
     try:
-        scores = read_arrow(results / "scores", SCORE_KEYS)
+        scores, cuts = read_arrow(results / "scores", SCORE_KEYS), tier_cutoffs(results)
     except UserError as error:
         print(f"left out: the figure of the scores ({error})", file=sys.stderr)
         return None
-    cuts = tier_cutoffs(results)
     figure, (left, right) = plt.subplots(2, 1, figsize=(COLUMN_WIDTH, 4.2))
     edges = np.linspace(0, 1, 101)
     quality = scores["quality"].to_numpy()

@@ -369,9 +369,6 @@ CONTRAST_COLUMNS = [
 
 def write_tables(tables: list[dict], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("csv", "md", "tex"):
-        for stale in folder.glob(f"*.{suffix}"):
-            stale.unlink()
     for table in tables:
         write_text(folder / f"{table['name']}.csv", csv_text(table["records"]))
         write_text(folder / f"{table['name']}.md", markdown_table(table))

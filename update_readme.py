@@ -114,7 +114,7 @@ def answers_page(study: Path) -> str:
     lines = ["# Some answers", "", "Each model's greedy answer to the suite's first prompt of each of the first "
              f"{SHOWN_FAMILIES} families, cut at {SHOWN_CHARACTERS} characters."]  # fmt: skip
     for key in list(first.values())[:SHOWN_FAMILIES]:
-        rows = {name: next(row for row in table if row["id"] == key) for name, table in tables.items()}
+        rows = {name: row for name, table in tables.items() for row in table if row["id"] == key}
         asked = next(iter(rows.values()))
         lines += ["", f"## {asked['family']}", "", *quoted(asked["prompt"]), "", "| model | passes | answer |",
                   "| --- | --- | --- |"]  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from fake_results import ARMS, FakeStudy, write_arrow, write_json, write_study
 
 import analyze_results
+import report_figures
 import report_pages
 import report_tables
 from common import UserError, read_arrow, read_json
@@ -132,6 +133,23 @@ def test_runs_stand_by_size_then_rows(study):
     runs = [run["experiment"] for run in read_json(study[0] / "analysis" / "verdict.json")["runs"]]
     arms = ["base", "random_1k", "ultra_10k", "random_10k", "longest_10k", "high_100k", "medium_1M"]
     assert runs == [f"{arm}_{size}" for size in ("500M", "demo") for arm in arms]
+
+
+def test_only_what_an_earlier_analysis_wrote_is_removed(tmp_path):
+    mine = ["tables/notes.md", "figures/diagram.svg", "figures/runs.pdf", "retention.csv"]
+    old = ["tables/contrasts_bands.csv", "tables/runs.tex", "figures/performance_1B.png"]
+    for name in [*mine, *old]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    analyze_results.remove_stale(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(mine)
+
+
+def test_a_damaged_subset_costs_its_figure_alone(tmp_path, capsys):
+    FakeStudy(tmp_path).write_pool(50)
+    (tmp_path / "subsets" / "ultra_10k.json").write_text("{")
+    assert report_figures.draw_score_distributions(tmp_path, "note", tmp_path) is None
+    assert "ultra_10k.json is damaged" in capsys.readouterr().err
 
 
 def test_numbers_are_rounded_and_filtering_has_its_hours(tmp_path):
