@@ -100,8 +100,8 @@ def test_each_sample_is_drawn_by_its_prompt_and_number_alone():
 def test_prompts_are_a_random_choice_in_the_tables_order():
     names = ("id", "source", "instruction", "response")
     table = pyarrow.table({name: [f"{number:02d}" for number in range(50)] for name in names})
-    chosen = [int(row["id"]) for row in analysis.spread_rows(table, 5)]
-    assert chosen == sorted(chosen) != list(range(5)) and len(analysis.spread_rows(table, 99)) == 50
+    chosen = [int(row["id"]) for row in analysis.random_rows(table, 5)]
+    assert chosen == sorted(chosen) != list(range(5)) and len(analysis.random_rows(table, 99)) == 50
 
 
 def test_kept_limits_are_shares_of_those_stated():
