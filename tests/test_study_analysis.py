@@ -133,8 +133,8 @@ def test_the_frontier_and_what_scoring_costs():
     assert records[0]["per_gpu_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
     assert records[2]["on_frontier"] == [] and records[0]["per_million_tokens"]["task_completion"] == 0.1
     assert records[0]["per_thousand_rows"]["task_completion"] == 0.2
-    twins = [record("b", 3600, 0.3, False), record("a", 3600, 0.4, False)]  # of equal cost only the better one counts
-    assert [step["run"] for step in cost.mark_frontier(twins, {"task_completion": 1})["task_completion"]] == ["a"]
+    twins = [record("a", 3600, 0.3, False), record("b", 3600, 0.4, False)]  # of equal cost only the better one counts
+    assert [step["run"] for step in cost.mark_frontier(twins, {"task_completion": 1})["task_completion"]] == ["b"]
     unknown = [record("u", 3600, 0.9, True, None), record("r", 3600, 0.3, False, None), record("t", None, 0.9, False)]
     assert unknown[0]["total_hours"] is None and unknown[0]["per_gpu_hour"]["task_completion"] is None
     frontier = cost.mark_frontier(unknown, {"task_completion": 1})  # what is not known is not free
