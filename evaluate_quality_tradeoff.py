@@ -40,9 +40,10 @@ from common import (
 )
 from dataset_files import hash_input
 from dataset_readers import read_rows
-from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
+from language_model import encode_examples, pad_token_id, response_losses, run_inputs
 from lm_harness import evaluate_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
+from text_generation import RunModel
 from training_configs import HELDOUT, SCORE_KEYS
 
 BANDS = 5

@@ -31,8 +31,9 @@ from common import (
     write_json,
 )
 from generation_measures import estimate, group_rows, measure_answer, self_bleu, summarise
-from language_model import RunModel, run_inputs, uniform_draws
+from language_model import run_inputs
 from quality_scorer import QualityScorer
+from text_generation import RunModel, uniform_draws
 from training_configs import EVALUATION
 
 NOT_INDEPENDENT = "not independent of the selection: the training rows were chosen by this score; a diagnostic only"

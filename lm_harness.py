@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from common import UserError, clear, hash_path, is_done, provenance, read_json, write_json
-from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, left_padded, pad_token_id
+from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, pad_token_id
+from text_generation import left_padded
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% else %}"

@@ -9,6 +9,7 @@ import pytest
 
 import evaluate_quality_tradeoff as evaluation
 import language_model as lm
+import text_generation
 import verifiable_tasks
 from common import UserError, read_arrow, read_json
 
@@ -61,7 +62,7 @@ def test_the_same_random_rows_for_every_model_in_the_tables_order():
 
 
 def test_a_row_without_room_is_dropped_and_counted_and_a_cut_one_has_the_bytes_left_of_it(tiny_models, tokenizer):
-    run_model = lm.RunModel(None, "fp32")
+    run_model = text_generation.RunModel(None, "fp32")
     run_model.model, run_model.tokenizer, run_model.device = tiny_models["scratch"], tokenizer, "cpu"
     responses = ["", "Blue.", "stone " * 60]
     table = pyarrow.table({"id": ["a", "b", "c"], "instruction": ["Name a colour."] * 3, "response": responses})
@@ -130,7 +131,7 @@ def test_an_outside_set_is_measured_like_the_held_out_rows(tiny_models, tokenize
     data = tmp_path / "outside.jsonl"
     rows = [{"instruction": f"Add {n} and 4.", "response": f"The sum is {n + 4}."} for n in range(6)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run_model = lm.RunModel(tmp_path, "fp32")
+    run_model = text_generation.RunModel(tmp_path, "fp32")
     run_model.model, run_model.tokenizer, run_model.device = tiny_models["scratch"], tokenizer, "cpu"
     config, run = {"max_tokens": 100, "precision": "fp32"}, tmp_path / "run"
     arguments = (run, config, {"model": "m"}, run_model, str(data), False)
