@@ -164,6 +164,7 @@ def test_the_demo_never_counts_for_the_study(tmp_path):
     analysis = analyse(tmp_path)
     assert analysis["sizes"]["demo"]["demo"] and analysis["sizes"]["demo"]["verdict"] == "refuted"
     assert analysis["verdict"] == "not tested"
+    assert report_pages.lead_sentences(analysis)[0].startswith("Refuted, for the demo's own small world: of the gain")
     tables = report_tables.make_tables(analysis)
     assert all("shows the pipeline, not the answer" in table["note"] for table in tables)
 

@@ -45,6 +45,16 @@ def test_loss_intervals_cover_the_truth():
     assert all(88 <= count <= 100 for count in covered.values()), covered
 
 
+def test_sources_are_redrawn_apart():
+    """Of two sources alike the mean is known better than either, by the root of two."""
+    nll, size = np.tile(np.random.default_rng(0).normal(60, 9, 100), 2), np.full(200, 40)
+    facts = evaluation.summarise_losses(loss_table(["a"] * 100 + ["b"] * 100, nll, size, size))
+    one, both = (
+        np.diff(ends)[0] for ends in (facts["by_source"]["a"]["interval"], facts["bits_per_byte_macro_interval"])
+    )
+    assert both / one == pytest.approx(np.sqrt(0.5), rel=0.1)
+
+
 def test_bands_are_equal_parts_with_intervals():
     size = np.full(20, 10)
     bands = evaluation.quality_bands(loss_table(["a"] * 20, np.arange(20.0), size, size))["quality"]

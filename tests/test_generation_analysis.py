@@ -71,9 +71,9 @@ def test_summary_counts_only_what_was_measured():
 
 
 def test_samples_do_not_enter_the_greedy_measures_and_have_numbers_of_their_own():
-    rows = [answer("one two"), answer("") | {"sample": 1}, answer("") | {"sample": 2}]
+    rows = [answer("one two three"), answer("") | {"sample": 1}, answer("") | {"sample": 2}]
     summary = analysis.summarise_generations(rows)
-    assert summary["empty_rate"] == 0 and summary["length_ratio_median"] == 1
+    assert summary["empty_rate"] == 0 and summary["length_ratio_median"] == 1.5
     assert summary["sampled"]["answers"] == 2 and summary["sampled"]["empty_rate"] == 1
 
 

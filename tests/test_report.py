@@ -140,6 +140,7 @@ def test_a_correction_that_takes_a_finding_away_is_said_and_so_is_a_form_that_do
     }
     assert "rejected (p = 0.003)" in tradeoff_tables.exponent_remark(content)
     assert tradeoff_tables.exponent_remark({**content, "shared_exponent_test": {"p": None}}) is None
+    assert tradeoff_tables.exponent_remark({**content, "kappa": {"identified": False}}) is None
     assert "15.4" in tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 5.2]}, content)
     assert tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 52]}, content) is None
 

@@ -92,6 +92,13 @@ def test_sign_flip_against_all_sign_patterns():
     exact = np.mean(np.abs(patterns @ differences) >= abs(differences.sum()) - 1e-12)
     assert statistics.sign_flip_p_values(differences[None], 20_000, seed=0)[0] == pytest.approx(exact, abs=0.01)
     assert statistics.sign_flip_p_values(np.zeros((1, 5)), 100, seed=0) == [1]
+    assert statistics.sign_flip_p_values(np.ones((1, 60)), 99, seed=0) == [1 / 100]  # never 0
+
+
+def test_bootstrap_p_by_hand():
+    """4 of 99 draws lie beyond zero, and each side counts."""
+    assert statistics.bootstrap_p(np.array([-1.0] * 4 + [1.0] * 95)) == pytest.approx(2 * 5 / 100)
+    assert statistics.bootstrap_p(np.zeros(9)) == 1
 
 
 def test_sign_flip_is_level_under_no_effect():

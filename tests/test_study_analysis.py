@@ -9,10 +9,12 @@ import analyze_results
 import contrast_statistics as planning
 import cost_statistics as cost
 import reference_distributions as reference
+import report_tables
 import retention_statistics as statistics
 import study_analysis
 import study_tradeoff
 import tradeoff_statistics as curves
+import tradeoff_tables
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
 from study_analysis import compare_pair, retention_by_source
@@ -318,7 +320,10 @@ def test_many_families_are_resampled_whole_and_rows_of_one_instruction_too(tmp_p
         fake.write_run(arm, "500M")
     asked = {"id": [f"held-{row}" for row in range(120)], "instruction": [f"ask {row // 2}" for row in range(120)]}
     write_arrow(tmp_path / "subsets" / "heldout", asked)
-    summary = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["500M"]
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    words = "95% intervals over instructions (bits per byte) and task families (task completion)"
+    assert report_tables.interval_words(analysis).startswith(words)
+    summary = analysis["sizes"]["500M"]
     found = {metric: (item["unit"], item["clusters"]) for metric, item in summary["resampling"].items()}
     assert found == {"bits_per_byte": ("instructions", 60), "task_completion": ("task families", 12)}
     control = next(item for item in summary["contrasts"] if item["metric"] == "task_completion")
@@ -347,7 +352,8 @@ def test_what_the_score_is_worth(tmp_path, monkeypatch):
              "band1_10k": 0.85, "band3_10k": 0.5, "band5_10k": 0.2}  # fmt: skip
     for subset, mean in means.items():
         write_arrow(tmp_path / "subsets" / subset, {"id": ["1", "2"], "quality": [mean - 0.1, mean + 0.1]})
-    summary = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["500M"]
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    summary = analysis["sizes"]["500M"]
     worth, bits = summary["score_usefulness"], summary["arms"]["bits_per_byte"]
     bands = [band for band in worth["bands"] if band["metric"] == "bits_per_byte"]
     assert [band["arm"] for band in bands] == ["band5_10k", "band3_10k", "band1_10k"]
@@ -361,6 +367,9 @@ def test_what_the_score_is_worth(tmp_path, monkeypatch):
     assert np.mean([band["gain"] for band in quality["test_bands"]]) == pytest.approx(gained, abs=0.01) and gained > 0
     dropped = {(item["dimension"], item["first"]) for item in worth["drop_one"]}
     assert dropped == {("clarity", "ultra_10k_no_clarity")}
+    shown = {row[0]: row[-1] for row in tradeoff_tables.dimension_table(analysis)["cells"]}
+    lost = bits["ultra_10k_no_clarity"]["value"] - bits["ultra_10k"]["value"]  # what ultra is better by
+    assert shown["500M, clarity"].startswith(f"bits per byte {lost:+.3f}")
     tiers = {"ultra", "random", "medium", "band1", "band3", "band5"}  # the longest rows were picked by length
     assert set(summary["rank_correlation"]["bits_per_byte"]["tiers"]) == tiers
     points = summary["tradeoff"]["bits_per_byte"]["tiers"]["ultra"]["points"]
