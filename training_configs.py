@@ -15,6 +15,7 @@ import re
 DEFAULT_DATASETS = ["teknium/OpenHermes-2.5", "allenai/tulu-3-sft-mixture"]
 
 SCORE_WEIGHTS = {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
+SCORE_KEYS = ["quality", *SCORE_WEIGHTS]  # the columns of scores: the weighted total first
 
 CLEANING = {  # null or false: that step is off, and the ledger says so
     "min_response_characters": 1,
