@@ -43,7 +43,10 @@ KINDS = {
     "dataset_dict.json": {"splits": [str]},  # these two are the datasets library's
     "state.json": {"_data_files": [{"filename": str}]},
     "scores.json": {
-        **FACTS, "config": {"dataset": [str], "seed": int, "decontaminate": [str], "cleaning": dict, "columns": (dict, None)},
+        **FACTS,
+        "config": {
+            "dataset": [str], "seed": int, "decontaminate": [str], "cleaning": dict, "columns": ({ANY: str}, None),
+        },
         "rows": int, "heldout_rows": int, "pool_rows": int, "scale": float, "scale_label": str,
         "subsets_left_out": {ANY: str}, "content_hash": str,
         "scorer": {"version": int, "weights": SPREAD, "statistics": TEXT}, "distribution": {ANY: SPREAD},
@@ -56,8 +59,8 @@ KINDS = {
     },
     "subsets/*.json": {
         **FACTS, "subset": str, "rule": str, "rows": int, "scale": float, "scale_label": str, "pool_rows": int,
-        "pool_fraction": float, "ids_hash": str, "distinct_instructions": int, "score": SPREAD, "source_mix": {ANY: int},
-        "instruction_words": SPREAD, "response_words": SPREAD, "controls": TEXT,
+        "pool_fraction": float, "ids_hash": str, "distinct_instructions": int, "score": SPREAD,
+        "source_mix": {ANY: int}, "instruction_words": SPREAD, "response_words": SPREAD, "controls": TEXT,
         "selection": {
             "rows_unmatched": int, "ks_distance": float, "tier_words": SPREAD, "matched_words": SPREAD,
             "source_mix_distance": float, "candidate_topics": int, "coverage": ({ANY: {"topics": int}}, None),
@@ -65,7 +68,8 @@ KINDS = {
     },
     "experiment_config.json": {"config": CONFIG},
     "train_results.json": {
-        **FACTS, "config": CONFIG, "parameters": COUNT, "scale": NUMBER, "scale_label": TEXT, "steps": int, "tokens": int,
+        **FACTS, "config": CONFIG, "parameters": COUNT, "scale": NUMBER, "scale_label": TEXT,
+        "steps": int, "tokens": int,
         "rows": {"trained": int}, "loss_curve": [{"step": int, "loss": float}], "final_loss": NUMBER,
         "train_seconds": NUMBER, "tokens_per_second": NUMBER, "mfu": NUMBER, "peak_memory_gib": NUMBER,
         "model_hash": str,
@@ -97,7 +101,7 @@ def kinds_of(path) -> dict:
 
 
 def find_wrong(value, kind, place: str = "") -> str | None:
-    """A phrase on the first value of another kind than `kind`, such as "rows is null, not a count"; None without one."""
+    """The first value of another kind than `kind`, such as "rows is null, not a count"; None where all is well."""
     if isinstance(kind, tuple):
         phrases = [find_wrong(value, choice, place) for choice in kind]
         return None if None in phrases else phrases[0]

@@ -4,8 +4,8 @@
     python tests/hardening/fuzz_readers.py --case 1234        # one case again, in this process
     python tests/hardening/fuzz_readers.py --minutes 1 --first 5000
 
-A case is its number: the same number gives the same file, with the same libraries. Each batch is a process of its own of at
-most MEMORY_BYTES, so that what a native library does to the process - a crash, an endless loop, more memory than
+A case is its number: the same number gives the same file, with the same libraries. Each batch is a process of its own
+of at most MEMORY_BYTES, so that what a native library does to the process - a crash, an endless loop, more memory than
 there is - is a finding as well as a traceback is. Ends with status 1 where something was found.
 """
 
@@ -40,8 +40,9 @@ MEMORY_BYTES = 6 * 2**30
 # ---------------------------------------------------------------------------------------------------------------------
 # Rows
 
-TEXTS = ["Add 2 and 3.", "It is 5.", "", " ", "汉字 🙂", "a\0b", "\u202eabc\u200b", "<|im_end|>", "x" * 70_000, "\ufeff",
-         "\ud800", "\r", "\r\n\r\n", '"', '""', ",", "\\", "\x1b[31m", "=1+1", "null", "\u2028", "[", "{}"]  # fmt: skip
+TEXTS = ["Add 2 and 3.", "It is 5.", "", " ", "汉字 🙂", "a\0b", "\u202eabc\u200b", "<|im_end|>", "x" * 70_000,
+         "\ufeff", "\ud800", "\r", "\r\n\r\n", '"', '""', ",", "\\", "\x1b[31m", "=1+1", "null", "\u2028", "[",
+         "{}"]  # fmt: skip
 PLAIN = [
     lambda n: {"id": f"r{n}", "instruction": f"Add {n} and 2.", "response": f"It is {n + 2}."},
     lambda n: {"instruction": f"Sort {n}", "input": "3 1 2", "output": "1 2 3"},
@@ -117,10 +118,16 @@ def json_file(dice: random.Random, rows: list) -> tuple[bytes, str]:
         if dice.random() < 0.05 and texts[place].startswith("{"):  # a key that comes twice
             texts[place] = '{"instruction": [1], "id": {}, ' + texts[place][1:]
         if dice.random() < 0.01:
-            texts[place] = dice.choice(["", "\0", "//", "'a'", "{", "]", "NaN", "1e999", "{} {}", "\ufeff{}", ",", "[{}]"])
+            texts[place] = dice.choice(
+                ["", "\0", "//", "'a'", "{", "]", "NaN", "1e999", "{} {}", "\ufeff{}", ",", "[{}]"]
+            )
     end = dice.choice(["\n", "\n", "\r\n", "\r", "\n\n", " \n", "\u2028", ""])
     if dice.random() < 0.5:
-        text = dice.choice(["[", " [ ", "[\n"]) + dice.choice([",", ",\r\n", ", "]).join(texts) + dice.choice(["]", "]", "] ", ",]", "]]", ""])
+        text = (
+            dice.choice(["[", " [ ", "[\n"])
+            + dice.choice([",", ",\r\n", ", "]).join(texts)
+            + dice.choice(["]", "]", "] ", ",]", "]]", ""])
+        )
         suffix = ".json"
     else:
         text, suffix = end.join(texts) + dice.choice(["", end]), ".jsonl"
@@ -140,9 +147,15 @@ def csv_file(dice: random.Random, rows: list) -> tuple[bytes, str]:
     lines = [mark.join(map(cell, names + names[: dice.randrange(2)]))]
     for row in rows:
         cells = [cell(row.get(name)) for name in names]
-        lines.append(mark.join(cells[: dice.randrange(len(cells) + 1)] if dice.random() < 0.05 else cells + [""] * dice.randrange(2)))
+        lines.append(
+            mark.join(
+                cells[: dice.randrange(len(cells) + 1)] if dice.random() < 0.05 else cells + [""] * dice.randrange(2)
+            )
+        )
     end = dice.choice(["\n", "\r\n", "\r", "\n\n"])
-    return encode(dice, "".join(line + (end if dice.random() < 0.95 else dice.choice(["\n", "\r"])) for line in lines)), ".csv"
+    return encode(
+        dice, "".join(line + (end if dice.random() < 0.95 else dice.choice(["\n", "\r"])) for line in lines)
+    ), ".csv"
 
 
 def encode(dice: random.Random, text: str) -> bytes:
@@ -153,7 +166,7 @@ def encode(dice: random.Random, text: str) -> bytes:
 
 
 def make_table(dice: random.Random, rows: list, kinds: list[str]) -> pyarrow.Table:
-    """The rows as columns, under one of the types that Arrow has for them; columns without a type in common are text."""
+    """The rows as columns, of one of the types that Arrow has for them; what has no type in common is text."""
     rows = [row for row in shallow(rows) if isinstance(row, dict)]
     columns = {}
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -195,8 +208,9 @@ def odd_strings(array, kind: str):
 
 def parquet_file(dice: random.Random, rows: list) -> tuple[bytes, str]:
     sink = io.BytesIO()
+    table, packing = make_table(dice, rows, STRING_KINDS), ["snappy", "gzip", "zstd", "none", "lz4", "brotli"]
     parquet.write_table(
-        make_table(dice, rows, STRING_KINDS), sink, compression=dice.choice(["snappy", "gzip", "zstd", "none", "lz4", "brotli"]),
+        table, sink, compression=dice.choice(packing),
         use_dictionary=dice.random() < 0.5, data_page_version=dice.choice(["1.0", "2.0"]),
         row_group_size=dice.choice([1, 7, 1_000]), data_page_size=dice.choice([64, 2**20]),
         write_page_checksum=dice.random() < 0.5, write_statistics=dice.random() < 0.5,
@@ -255,7 +269,7 @@ def damage(dice: random.Random, content: bytes, suffix: str) -> bytes:
 
 
 def hot_places(content: bytes, suffix: str) -> list[int]:
-    """Where the format's own words are: a Parquet footer, Arrow messages, the first and last bytes, quotes and braces."""
+    """Where the format's own words are: Parquet's footer, Arrow's messages, first and last bytes, quotes, braces."""
     size = len(content)
     places = [0, 1, 2, 3, 4, 8, size - 1, size - 4, size - 8]
     if suffix == ".parquet" and size > 12:
@@ -297,7 +311,9 @@ def write_case(number: int, folder: Path) -> Path:
         content, packing = compressed(dice, content)
         suffix += packing
     if dice.random() < 0.06:
-        suffix = dice.choice([".json", ".jsonl", ".csv", ".parquet", ".arrow", ".json.gz", ".csv.zst", ".JSONL", ".txt"])
+        suffix = dice.choice(
+            [".json", ".jsonl", ".csv", ".parquet", ".arrow", ".json.gz", ".csv.zst", ".JSONL", ".txt"]
+        )
     if dice.random() < 0.12:
         return write_folder(dice, content, suffix, folder)
     path = folder / f"data{suffix}"
@@ -306,12 +322,14 @@ def write_case(number: int, folder: Path) -> Path:
 
 
 def write_folder(dice: random.Random, content: bytes, suffix: str, folder: Path) -> Path:
-    """A folder: of `save_to_disk`, with splits, with links that lead nowhere or round, with a folder named like a file."""
+    """Of `save_to_disk`, with splits, with links that lead nowhere or round, or with a folder named like a file."""
     top = folder / "data"
     top.mkdir()
     if suffix == ".arrow":
         (top / "data-0.arrow").write_bytes(content)
-        state = json.dumps({"_data_files": [{"filename": "data-0.arrow"}], "_fingerprint": "x", "_split": None}).encode()
+        state = json.dumps(
+            {"_data_files": [{"filename": "data-0.arrow"}], "_fingerprint": "x", "_split": None}
+        ).encode()
         (top / "state.json").write_bytes(damage(dice, state, ".json") if dice.random() < 0.5 else state)
         if dice.random() < 0.3:
             (folder / "all").mkdir()
@@ -371,7 +389,7 @@ def check_ledger(ledger: dict, tables: list) -> None:
 
 
 def run_batch(first: int, work: Path, until: float) -> None:
-    """In a process of its own: cases from `first` on; the last one begun stands in a file, findings in lines of output."""
+    """In a process of its own: cases from `first` on; the last begun stands in a file, findings go to the output."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
@@ -381,10 +399,9 @@ def run_batch(first: int, work: Path, until: float) -> None:
         if time.time() > until:
             break
         (work / "last").write_text(f"{number} {time.time()}")
-        with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
-            started = time.perf_counter()
-            problem = fuzz.verdict_on(lambda number, folder: ended.update([outcome(number, folder)]), number)
-            seconds = time.perf_counter() - started
+        started = time.process_time()
+        problem = fuzz.verdict_on(lambda number, folder: ended.update([outcome(number, folder)]), number)
+        seconds = time.process_time() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         if not problem and seconds > 10:
             problem = f"slow: {seconds:.0f} s", ""
@@ -413,7 +430,17 @@ def survey(first: int, seconds: float, work: Path) -> tuple[dict, int, Counter]:
     """Batches until the time is over: findings {place: (text, cases)}, the next case, how the cases ended."""
     until, found, ended = time.time() + seconds, {}, Counter()
     while time.time() < until - 3:
-        command = [sys.executable, __file__, "--batch", "--first", str(first), "--until", str(until), "--work", str(work)]
+        command = [
+            sys.executable,
+            __file__,
+            "--batch",
+            "--first",
+            str(first),
+            "--until",
+            str(until),
+            "--work",
+            str(work),
+        ]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         output, errors, hung = wait_for(child, work / "last")
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
