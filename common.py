@@ -11,6 +11,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -21,6 +22,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -221,7 +223,8 @@ def read_json(path) -> dict:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda content: Facts(content, path))
+        hook = partial(Facts, path=path)
+        content = json.loads(text, object_hook=hook, parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except OSError as error:
@@ -233,6 +236,12 @@ def read_json(path) -> dict:
     if wrong := find_wrong(content, kinds_of(path)):
         raise UserError(f"{path} is damaged ({wrong}); remove it and rerun the stage that writes it")
     return content
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def write_arrow(folder, table) -> None:

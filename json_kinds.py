@@ -6,8 +6,8 @@ Pure data and one look-up; imports nothing local. A kind is
     float   any finite number
     str, bool, dict, list, None
     {key: kind}     an object; a key that it lacks is for its reader to ask for, a key that is not named is free
-    {ANY: kind}     an object under whose keys, which are data, stands one kind
-    [kind]          a list of one kind
+    {ANY: kind}     an object under whose other keys, which are data, stands one kind; {SOME: kind}: not an empty one
+    [kind]          a list of one kind; [kind, SOME]: not an empty one
     (kind, kind)    either
 """
 
@@ -15,18 +15,30 @@ import json
 import math
 from pathlib import PurePath
 
-ANY = "*"
+ANY, SOME = "*", "+"
 LARGEST = 2**62  # of a whole number: beyond it NumPy and Arrow have none
 
 NUMBER, COUNT, TEXT = (float, None), (int, None), (str, None)  # each of which may be unknown
 INTERVAL = [float]
 PROVENANCE = {
-    "seconds": NUMBER, "inputs": {ANY: str}, "git_commit": TEXT, "packages": {ANY: TEXT},
-    "hardware": {"cpu": str, "cores": COUNT, "gpus": [str]},
+    "started": str, "seconds": NUMBER, "argv": [str], "inputs": {ANY: str}, "git_commit": TEXT,
+    "packages": {ANY: TEXT}, "hardware": {"cpu": str, "cores": COUNT, "gpus": [str]},
 }  # fmt: skip
 FACTS = {"config": dict, "provenance": PROVENANCE}
 SPREAD = {ANY: float}  # mean, least, most, percentiles
 DROPPED = {ANY: {ANY: int}}  # {reason: {source: rows}}
+
+SCORER = {"data": (str, [str]), "scorer_version": int, "weights": SPREAD}  # what evidence on the score was made with
+
+SUBSET = {
+    **FACTS, "subset": str, "rule": str, "rows": int, "scale": float, "scale_label": str, "pool_rows": int,
+    "pool_fraction": float, "ids_hash": str, "distinct_instructions": int, "score": SPREAD,
+    "source_mix": {ANY: int}, "instruction_words": SPREAD, "response_words": SPREAD, "controls": TEXT,
+    "selection": {
+        "rows_unmatched": int, "ks_distance": float, "tier_words": SPREAD, "matched_words": SPREAD,
+        "source_mix_distance": float, "candidate_topics": int, "coverage": ({ANY: {"topics": int}}, None),
+    },
+}  # fmt: skip
 
 # What `experiment_config` of training_configs.py resolves.
 CONFIG = {
@@ -57,15 +69,8 @@ KINDS = {
         },
         "steps": {ANY: {"seconds": float, "cpu_seconds": float, "tasks": int}},
     },
-    "subsets/*.json": {
-        **FACTS, "subset": str, "rule": str, "rows": int, "scale": float, "scale_label": str, "pool_rows": int,
-        "pool_fraction": float, "ids_hash": str, "distinct_instructions": int, "score": SPREAD,
-        "source_mix": {ANY: int}, "instruction_words": SPREAD, "response_words": SPREAD, "controls": TEXT,
-        "selection": {
-            "rows_unmatched": int, "ks_distance": float, "tier_words": SPREAD, "matched_words": SPREAD,
-            "source_mix_distance": float, "candidate_topics": int, "coverage": ({ANY: {"topics": int}}, None),
-        },
-    },
+    "subsets/*.json": SUBSET,
+    "exports/*/*.json": {**SUBSET, "file": str},
     "experiment_config.json": {"config": CONFIG},
     "train_results.json": {
         **FACTS, "config": CONFIG, "parameters": COUNT, "scale": NUMBER, "scale_label": TEXT,
@@ -92,6 +97,22 @@ KINDS = {
         **FACTS, "prompts": int, "intervals": {ANY: ({"low": float, "high": float, "n": int}, None)},
     },
     "lm_eval.json": {**FACTS, "lm_eval": dict},
+    "scorer/validation.json": {
+        **FACTS, "config": SCORER,
+        "accuracy": {SOME: {SOME: {"pairs": int, "accuracy": float, "low": float, "high": float}}},
+        "partial_effect": ({ANY: {"coefficient": float, "standard_error": float}}, None),
+    },
+    "scorer/corruptions.json": {
+        **FACTS, "config": SCORER,
+        "kinds": [{"kind": str, "rows": int, "original_wins": NUMBER, "by_length": {SOME: NUMBER}}, SOME],
+    },
+    "benchmark/scorer.json": {
+        **FACTS, "config": {**SCORER, "rows": int, "rounds": int, "process_counts": [int, SOME]},
+        "response_bytes_per_row": float,
+        "contenders": [
+            {"name": str, "missing": TEXT, ANY: ({"rows_per_second": float, "peak_memory_gib": NUMBER}, None)}
+        ],
+    },
 }  # fmt: skip
 
 
@@ -108,8 +129,10 @@ def find_wrong(value, kind, place: str = "") -> str | None:
     plain = type(kind) if isinstance(kind, dict | list) else kind
     if not _is_a(value, plain):
         return f"{place} is {json.dumps(value)[:40]}, not {NAMES[plain]}"
+    if isinstance(kind, dict | list) and SOME in kind and not value:
+        return f"{place} is empty"
     if isinstance(kind, dict):
-        parts = [(key, kind.get(key, kind.get(ANY))) for key in value]
+        parts = [(key, kind.get(key, kind.get(ANY, kind.get(SOME)))) for key in value]
     else:
         parts = [(key, kind[0]) for key in range(len(value))] if isinstance(kind, list) else []
     found = (find_wrong(value[key], part, f"{place}.{key}" if place else key) for key, part in parts if part)

@@ -62,7 +62,7 @@ def odd_value(dice: random.Random):
         return 10 ** dice.choice([400, 4_299, 4_300, 6_000])
     if kind == 2:
         nested = None
-        for _ in range(dice.choice([3, 300, 40_000])):
+        for _ in range(dice.choice([3] * 20 + [300] * 5 + [40_000])):
             nested = [nested] if dice.random() < 0.5 else {"a": nested}
         return nested
     if kind == 3:
@@ -78,7 +78,7 @@ def make_rows(dice: random.Random, odd: float) -> list:
     """Rows of one layout or of several, a share of whose values are odd."""
     layouts = PLAIN if dice.random() < 0.2 else [dice.choice(PLAIN)]
     rows = []
-    for number in range(dice.choice([0, 1, 2, 5, 5, 30, 300])):
+    for number in range(dice.choice([0, 1, 2, 5, 5, 5, 30, 30, 300])):
         row = dice.choice(layouts)(number)
         for name in list(row):
             if dice.random() < odd:
