@@ -10,6 +10,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,9 +21,11 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from json_kinds import find_wrong, kinds_of
 from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
@@ -213,10 +216,14 @@ class Facts(dict):
 
 
 def read_json(path) -> dict:
-    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain."""
+    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain.
+
+    A value of another kind than `json_kinds.KINDS` has for its key is damage too.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda content: Facts(content, path))
+        hook = partial(Facts, path=path)
+        content = json.loads(text, object_hook=hook, parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except OSError as error:
@@ -225,7 +232,15 @@ def read_json(path) -> dict:
         raise UserError(f"{path} is damaged ({error}); remove it and rerun the stage that writes it") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object; remove it and rerun the stage that writes it")
+    if wrong := find_wrong(content, kinds_of(path)):
+        raise UserError(f"{path} is damaged ({wrong}); remove it and rerun the stage that writes it")
     return content
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def write_arrow(folder, table) -> None:
@@ -254,21 +269,17 @@ def read_arrow(folder, columns: list[str] | None = None):
     try:
         tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in data_files(folder)]
         table = pyarrow.concat_tables(tables)
-        table = table.select(columns) if columns else table
+        table = table.select(columns or table.column_names)  # which shows names that are not UTF-8
         table.validate(full=True)  # an offset that points out of its buffer would end the process
         return table
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
+    except (OSError, pyarrow.ArrowException, KeyError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
 
 
 def data_files(folder: Path) -> list[Path]:
     """The Arrow files of a folder that `datasets.save_to_disk` or `write_arrow` wrote. Raises UserError."""
-    entries = read_json(folder / "state.json")["_data_files"]
-    try:
-        names = [Path(entry["filename"]).name for entry in entries]
-    except TypeError as error:
-        raise UserError(f"{folder / 'state.json'} is damaged: it lists no files") from error
+    names = [Path(entry["filename"]).name for entry in read_json(folder / "state.json")["_data_files"]]
     if not names:
         raise UserError(f"{folder / 'state.json'} is damaged: it lists no files")
     return [folder / name for name in names]

@@ -164,7 +164,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
             yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
     except EOFError as error:
         raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
-    except (OSError, zlib.error, pyarrow.ArrowException) as error:
+    except (OSError, zlib.error, pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from error
 
 
@@ -342,9 +342,11 @@ def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
 def _read_arrow_file(path: Path) -> pyarrow.Table:
     file = pyarrow.memory_map(str(path))
     try:
-        return pyarrow.ipc.open_stream(file).read_all()
+        table = pyarrow.ipc.open_stream(file).read_all()
     except pyarrow.ArrowInvalid:  # the other of Arrow's two file formats
-        return pyarrow.ipc.open_file(file).read_all()
+        table = pyarrow.ipc.open_file(file).read_all()
+    table.validate(full=True)  # an offset that points out of its buffer would end the process
+    return table
 
 
 def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
@@ -352,7 +354,8 @@ def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
 
 
 def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:
-    table = table.select(_used_columns(table.column_names, columns))
+    used = _used_columns(table.column_names, columns)
+    table = table.select([place for place, name in enumerate(table.column_names) if name in used])  # a name may recur
     return table.to_batches(_rows_at_once(table.num_rows, table.nbytes))
 
 
