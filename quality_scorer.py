@@ -295,8 +295,9 @@ def report_file(arguments) -> None:
 
     In this order: a reader such as head may close the pipe at the first line."""
     from dataset_readers import read_rows
+    from scorecard_page import page_path
 
-    page, rows_path = start_page(arguments), scored_rows_path(arguments.output)
+    page, rows_path = arguments.scorecard and page_path(arguments.scorecard), scored_rows_path(arguments.output)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored: {ledger_line(ledger)}")
@@ -340,13 +341,6 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
     if path:
         write_json(path, scorer.to_dict())
     return scorer, f"written to {path}" if path else "on these rows"
-
-
-def start_page(arguments) -> Path | None:
-    """Where --scorecard goes, None without it. Raises UserError before anything is scored."""
-    from scorecard_page import page_path
-
-    return page_path(arguments.scorecard) if arguments.scorecard else None
 
 
 def write_page(page: Path, arguments, table) -> list[str]:

@@ -213,16 +213,19 @@ def test_logits_stay_within_their_memory(tokenizer, monkeypatch):
     assert all(rows == 1 or rows * width <= 300 for rows, width in model.seen)
 
 
-def test_a_long_run_says_so_after_three_batches(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "to_come, said", [(None, "100 rows will take about 3.7"), (300, "300 rows will take about 11.1")]
+)
+def test_a_long_run_says_so_after_three_batches(monkeypatch, capsys, to_come, said):
     clock = iter(range(0, 10_000, 100))
     monkeypatch.setattr(difficulty, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    with difficulty.Progress(tokens=40_000, rows=100, device="cpu") as progress:
+    with difficulty.Progress(tokens=40_000, rows=100, device="cpu", rows_to_come=to_come) as progress:
         for _ in range(2):
             progress.add(1, 100)
         assert "will take" not in capsys.readouterr().err
         progress.add(1, 100)
     # 300 tokens in the clock's one step of 100 s: 40,000 tokens take 13,333 s
-    assert "100 rows will take about 3.7 hours on cpu (3 tokens/s)" in capsys.readouterr().err
+    assert f"{said} hours on cpu (3 tokens/s)" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def test_a_cut_response_does_not_learn_to_end(tokenizer):
     assert example.response_cut and len(example.ids) == 64
     assert tokenizer.eos_token_id not in example.ids
     assert len(example.ids) - example.prompt_tokens >= 32
+    assert lm.encode_example(tokenizer, "word " * 500, "word " * 500, 64).prompt_tokens == 32
 
 
 def test_a_row_without_response_is_no_example(tokenizer):

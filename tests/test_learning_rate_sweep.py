@@ -10,6 +10,7 @@ from test_training_loop import CONFIG
 import learning_rate_sweep
 import train_quality_comparison
 from common import UserError
+from language_model import pick_device, response_losses
 from learning_rate_sweep import dev_rows, run_sweep, sweep_table, within_budget
 
 HOW = {"checkpoint_seconds": 1e9, "report_to": None, "micro_batch_tokens": None, "force": False}
@@ -42,19 +43,27 @@ def test_every_rate_has_one_budget_and_a_second_call_trains_none(model, examples
     plan = {"config": {**CONFIG, "experiment": "ultra_10k_demo", "epochs": 1}, "inputs": {"subset": "abc"}}
     budget = 2 * CONFIG["tokens_per_step"]
     assert budget - 64 < sum(len(example.ids) for example in within_budget(examples[5:], plan["config"])) <= budget
+    once, twice = (within_budget(examples[5:], {**plan["config"], "epochs": epochs}) for epochs in (1, 2))
+    assert sum(len(example.ids) for example in twice) <= budget / 2 < sum(len(example.ids) for example in once)
     started = []
 
     def start():
-        started.append(1)
-        return copy.deepcopy(model), tokenizer
+        started.append(copy.deepcopy(model))
+        return started[-1], tokenizer
 
     rates = [1e-5, 5e-3, 1e30]
     entries = run_sweep(plan, examples[5:], examples[:5], start, rates, tmp_path / "sweep", HOW)
     low, high, broken = entries
     assert low["tokens"] == high["tokens"] <= budget and low["steps"] == high["steps"]
     assert high["dev_loss"] < low["dev_loss"]
+    nll, tokens = response_losses(started[0], examples[:5], tokenizer.pad_token_id, pick_device(), "fp32")
+    assert low["dev_loss"] == pytest.approx(nll.sum() / tokens.sum(), rel=1e-6)
     assert broken["dev_loss"] is None and "the loss on the rows set aside is nan" in broken["reason"]
     assert run_sweep(plan, examples[5:], examples[:5], start, rates, tmp_path / "sweep", HOW) == entries
     assert len(started) == 3
     lines = sweep_table(entries)
     assert len(lines) == 6 and "0.005; it is at the edge, so try higher ones too" in lines[-1]
+    assert (
+        "try lower ones too"
+        in sweep_table([high, {**low, "dev_loss": 9.0, "config": {**CONFIG, "learning_rate": 1}}])[-1]
+    )

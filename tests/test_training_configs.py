@@ -131,11 +131,15 @@ def test_seeds_are_experiments_of_their_own():
 
 
 def test_a_dry_run_counts_by_hand_and_scales_a_sample():
-    from dry_run import packed_size, stated_rate
+    from dry_run import estimate, packed_size, stated_rate
 
     config = {"block_tokens": 10, "tokens_per_step": 20, "epochs": 3}
     size = {"rows": 5, "tokens": 60, "blocks": 2, "steps": 3, "sampled": False}
     assert packed_size([6, 5, 4, 3, 2], config, 1.0) == size
     scaled = packed_size([6, 5, 4, 3, 2], config, 100.0)
     assert (scaled["rows"], scaled["tokens"], scaled["steps"], scaled["sampled"]) == (500, 6_000, 300, True)
+    shape = dict.fromkeys(["layers", "width", "mlp_width", "key_value_width", "vocabulary"], 1)
+    where = {"device": "cpu", "precision": "fp32", "memory": None}
+    line = estimate(size, {**config, "gradient_checkpointing": "off"}, 2**30, shape, 1.0, where)
+    assert (line["disk_gib"], line["kept_gib"], line["hours"]) == (4 + 2 * 12, 4, 60 / 3600)
     assert stated_rate(10**9, None, 0.4) == pytest.approx(0.4 * 989e12 / 6e9)
