@@ -52,10 +52,11 @@ def test_what_is_amiss_is_flagged_texts_are_cut_and_samples_keep_their_number(tm
     assert (second["flags"], second["sample"], second["model"]) == (["empty"], 0, 1) and second["passed"] is None
 
 
-def test_a_damaged_folder_does_not_end_the_page(tmp_path):
+def test_a_damaged_folder_does_not_end_the_page_and_is_named(tmp_path, capsys):
     runs = make_runs(tmp_path)
     (tmp_path / "model_0" / "evaluation" / "task_completion" / "state.json").write_text("{")
     assert [len(entry["answers"]) for entry in browser.browser_data(runs)["prompts"]] == [1, 1, 1]
+    assert "task_completion" in capsys.readouterr().err
 
 
 def test_no_answers_no_page_and_the_old_one_goes(tmp_path):
