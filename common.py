@@ -5,7 +5,6 @@ removed before a rewrite, written last. So a stage killed at any instant leaves 
 """
 
 import argparse
-import contextlib
 import errno
 import fcntl
 import glob
@@ -140,7 +139,7 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def locked(folder):
     """Within it, no other process that asks for the lock works in `folder`. Raises UserError at once, saying who does.
 
@@ -318,19 +317,17 @@ def sole_use(run):
         yield
 
 
-class quiet_progress_bars:
+@contextmanager
+def quiet_progress_bars():
     """Within it, the progress bars of the datasets library are off: a stage shows bars of its own."""
+    import datasets
 
-    def __enter__(self):
-        import datasets
-
-        self.were_on = datasets.is_progress_bar_enabled()
-        datasets.disable_progress_bars()
-
-    def __exit__(self, *error):
-        import datasets
-
-        if self.were_on:
+    were_on = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if were_on:
             datasets.enable_progress_bars()
 
 

@@ -309,15 +309,11 @@ def _turn_text(turn: dict) -> str:
 
 def _joined_turns(prompt, response) -> list:
     """A dialogue of a prompt and a response of which at least one is a list of turns."""
-    if isinstance(response, list) and any(isinstance(turn, dict) and _is_user(turn) for turn in response):
+    if isinstance(response, list) and any(isinstance(turn, dict) and _role_of(turn) == "user" for turn in response):
         return response
     before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
     after = response if isinstance(response, list) else [{"role": "assistant", "content": response}]
     return [*before, *after]
-
-
-def _is_user(turn: dict) -> bool:
-    return _role_of(turn) == "user"
 
 
 def text_of(value) -> str:
@@ -414,7 +410,7 @@ class RowCollector:
         else:
             self.rows += [(key, name, f"{identity}#{turn}", source, *pair) for turn, pair in enumerate(pairs, start=1)]
             self.rows_added += len(pairs) - 1
-        self.characters += sum(map(len, pairs[0]))
+        self.characters += sum(len(text) for pair in pairs for text in pair)
         return None
 
     def drop(self, reason: str, source: str, rows: int = 1, example: str | None = None) -> str:

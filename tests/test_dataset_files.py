@@ -103,7 +103,7 @@ def test_chunks_of_long_rows_are_few_rows(tmp_path, monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # Encodings and damage
 
-ACCENTS = [{"instruction": "café 山 😀", "response": f"naïve {number}"} for number in range(40)]
+ACCENTS = [{"instruction": "café 山 😀", "response": f"naïve {number}"} for number in range(400)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
