@@ -47,6 +47,7 @@ Each entry of `runs` also has base_arm and seed; a repeat with another seed is a
 from pathlib import Path
 
 from common import (
+    Facts,
     UserError,
     add_results_dir,
     argument_parser,
@@ -201,9 +202,10 @@ def lasting_provenance(runs: list[dict]) -> dict:
 
 
 def round_numbers(content):
-    """Every float of nested plain values to SIGNIFICANT_DIGITS."""
+    """Every float of nested plain values to SIGNIFICANT_DIGITS. Facts stay such, and name their file."""
     if isinstance(content, dict):
-        return {key: round_numbers(value) for key, value in content.items()}
+        rounded = {key: round_numbers(value) for key, value in content.items()}
+        return Facts(rounded, content.path) if isinstance(content, Facts) else rounded
     if isinstance(content, list):
         return [round_numbers(value) for value in content]
     return float(f"{content:.{SIGNIFICANT_DIGITS}g}") if isinstance(content, float) else content

@@ -224,6 +224,8 @@ def read_json(path) -> dict:
         text = Path(path).read_text(encoding="utf-8")
         hook = partial(Facts, path=path)
         content = json.loads(text, object_hook=hook, parse_float=_finite, parse_constant=_finite)
+        if "\\ud" in text.lower():  # an escape that we never write; of half a character, it could not be written again
+            json.dumps(content, ensure_ascii=False).encode()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except OSError as error:
@@ -272,7 +274,7 @@ def read_arrow(folder, columns: list[str] | None = None):
         table = table.select(columns or table.column_names)  # which shows names that are not UTF-8
         table.validate(full=True)  # an offset that points out of its buffer would end the process
         return table
-    except (OSError, pyarrow.ArrowException, KeyError, UnicodeDecodeError) as error:
+    except (OSError, pyarrow.ArrowException, KeyError, UnicodeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
 

@@ -334,6 +334,8 @@ def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     # Pre-buffering holds on to every row group that was read: memory would grow with the file.
     with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         names = _used_columns(file.schema_arrow.names, columns)
+        if not names:  # where a damaged footer may claim any number of rows, and a negative one ends the process
+            return
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         rows = _rows_at_once(file.metadata.num_rows, sum(group.total_byte_size for group in groups))
         yield from _batch_chunks(file.iter_batches(rows, columns=names))
@@ -399,7 +401,7 @@ def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
     try:
         return rows.to_pylist()
-    except UnicodeDecodeError:  # Arrow does not look at what it is given as text
+    except (UnicodeDecodeError, pyarrow.ArrowException):  # Arrow looks neither at texts nor at places in dictionaries
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 
@@ -408,6 +410,8 @@ def _row_of(batch) -> dict | str:
         return batch.to_pylist()[0]
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x})"
+    except pyarrow.ArrowException as error:
+        return f"damaged ({_first_line(error)})"
 
 
 def _used_columns(names: list[str], columns: set[str]) -> list[str]:

@@ -22,7 +22,7 @@ NUMBER, COUNT, TEXT = (float, None), (int, None), (str, None)  # each of which m
 INTERVAL = [float]
 PROVENANCE = {
     "started": str, "seconds": NUMBER, "argv": [str], "inputs": {ANY: str}, "git_commit": TEXT,
-    "packages": {ANY: TEXT}, "hardware": {"cpu": str, "cores": COUNT, "gpus": [str]},
+    "hardware": {"cpu": str, "cores": COUNT, "gpus": [str]},
 }  # fmt: skip
 FACTS = {"config": dict, "provenance": PROVENANCE}
 SPREAD = {ANY: float}  # mean, least, most, percentiles

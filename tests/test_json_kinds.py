@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import common
+from analyze_results import round_numbers
 from common import UserError
 from json_kinds import ANY, SOME, find_wrong, kinds_of
 
@@ -45,6 +46,22 @@ def test_a_number_that_is_none_is_damage(tmp_path, number):
     (tmp_path / "any.json").write_text(f'{{"a": [{number}]}}')
     with pytest.raises(UserError, match=f"any.json is damaged \\({number} is no finite number"):
         common.read_json(tmp_path / "any.json")
+
+
+def test_half_a_character_is_damage(tmp_path):
+    (tmp_path / "any.json").write_text('{"a": "\\ud83d\\ude00"}')
+    assert common.read_json(tmp_path / "any.json")["a"] == "\U0001f600"
+    (tmp_path / "any.json").write_text('{"\\uD83D": 1}')
+    with pytest.raises(UserError, match="any.json is damaged .*surrogates"):
+        common.read_json(tmp_path / "any.json")
+
+
+def test_rounded_facts_still_name_their_file(tmp_path):
+    (tmp_path / "any.json").write_text('{"interval": {"high": 0.123456789}}')
+    interval = round_numbers({"found": common.read_json(tmp_path / "any.json")})["found"]["interval"]
+    assert interval["high"] == 0.123457
+    with pytest.raises(UserError, match="any.json lacks 'low'"):
+        interval["low"]
 
 
 def test_what_must_not_be_empty():

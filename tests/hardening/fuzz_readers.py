@@ -307,7 +307,7 @@ def write_case(number: int, folder: Path) -> Path:
         content = damage(dice, content, suffix)
     if suffix in (".json", ".jsonl", ".csv") and dice.random() < 0.35:
         if dice.random() < 0.03:
-            content += dice.choice([b" ", b"\n", b"a", b"[", b'"']) * 2**27  # a bomb
+            content += dice.choice([b" ", b"\n", b"a", b"[", b'"']) * 2**24  # a bomb
         content, packing = compressed(dice, content)
         suffix += packing
     if dice.random() < 0.06:
@@ -420,9 +420,7 @@ def outcome(number: int, folder: Path) -> str:
     try:
         read_case(number, folder)
         return "read"
-    except UserError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"several lines: {error}") from error
+    except UserError:  # which `common.run_main` makes one line of
         return "one line"
 
 
