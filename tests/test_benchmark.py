@@ -90,7 +90,8 @@ def test_the_filter_stage_is_measured(tmp_path):
     facts = json.loads((tmp_path / "benchmark" / "filter.json").read_text())
     assert [(run["rows"], run["num_proc"]) for run in facts["runs"]] == [(15, 2), (60, 2), (60, 1)]
     assert facts["runs"][1]["content_hash"] == facts["runs"][2]["content_hash"]
-    assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in facts["runs"])
+    runs = [*facts["runs"], facts["scorer_alone"]]
+    assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in runs)
     assert not (tmp_path / "benchmark" / "work").exists()
 
 
