@@ -47,6 +47,7 @@ Each entry of `runs` also has base_arm and seed; a repeat with another seed is a
 from pathlib import Path
 
 from common import (
+    Facts,
     UserError,
     add_results_dir,
     argument_parser,
@@ -129,13 +130,19 @@ def compare_subsets(results: Path, names: list[str], output: Path) -> None:
     runs = load_runs(results)[0] if any(results.glob("*/train_results.json")) else []
     chosen = [[run for run in runs if run["arm"] == run["subset"] == name and not run["seed"]] for name in names]
     pairs = [(first, second) for first in chosen[0] for second in chosen[1] if first["size"] == second["size"]]
-    trained = [compare_runs(runs, *pair) for pair in pairs if names[0] != names[1]]
+    pairs = [pair for pair in pairs if names[0] != names[1]]
+    trained, not_compared = [], []
+    for pair in pairs:
+        try:
+            trained.append(compare_runs(runs, *pair))
+        except UserError as error:  # the rows can be compared all the same
+            not_compared.append(str(error))
     scale = ", ".join(dict.fromkeys(pair["scale_label"] for pair in trained)) or None
     comparison = subset_comparison.make_comparison(results, names, trained, scale)
     comparison["provenance"] = lasting_provenance([run for pair in pairs for run in pair])
     comparison = round_numbers(comparison)
-    said = subset_comparison.sentence(comparison), subset_comparison.cautions(comparison)
-    said += (subset_comparison.tables_of(comparison),)
+    points = subset_comparison.cautions(comparison) + [f"Not compared: {reason}." for reason in not_compared]
+    said = subset_comparison.sentence(comparison), points, subset_comparison.tables_of(comparison)
     page = experiment_comparison.write_comparison(comparison, *said, output)
     print(experiment_comparison.comparison_text(comparison, *said))
     print(page)
@@ -152,6 +159,7 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     import tradeoff_tables
 
     (output / "verdict.json").unlink(missing_ok=True)
+    remove_stale(output)
     makers = (report_tables, tradeoff_tables, model_tables)
     tables = [table for maker in makers for table in maker.make_tables(analysis)]
     report_tables.write_tables(tables, output / "tables")
@@ -164,16 +172,26 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
     print(output / "report.html")
 
 
+def remove_stale(output: Path) -> None:
+    """Tables and figures of an earlier analysis, by what their names start with; what else lies there is not ours."""
+    from report_pages import SECTIONS
+
+    starts = tuple(start for starts in SECTIONS.values() for start in starts)
+    for file in [*output.glob("tables/*.*"), *output.glob("figures/*.*")]:
+        if file.name.startswith(starts) and file.suffix in (".csv", ".md", ".tex", ".png", ".svg"):
+            file.unlink()
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Records
 
 
-def scoring_hours(results: Path) -> float:
-    """Hours that filter_datasets.py took to read, score and select, by its own account; 0 where that is not there."""
+def scoring_hours(results: Path) -> float | None:
+    """Hours that filter_datasets.py took to read, score and select, by its own account; null where it has none."""
     try:
         return float(read_json(results / "scores.json")["provenance"]["seconds"]) / 3600
-    except (UserError, KeyError, TypeError):
-        return 0.0
+    except (UserError, TypeError):
+        return None
 
 
 def lasting_provenance(runs: list[dict]) -> dict:
@@ -184,9 +202,10 @@ def lasting_provenance(runs: list[dict]) -> dict:
 
 
 def round_numbers(content):
-    """Every float of nested plain values to SIGNIFICANT_DIGITS."""
+    """Every float of nested plain values to SIGNIFICANT_DIGITS. Facts stay such, and name their file."""
     if isinstance(content, dict):
-        return {key: round_numbers(value) for key, value in content.items()}
+        rounded = {key: round_numbers(value) for key, value in content.items()}
+        return Facts(rounded, content.path) if isinstance(content, Facts) else rounded
     if isinstance(content, list):
         return [round_numbers(value) for value in content]
     return float(f"{content:.{SIGNIFICANT_DIGITS}g}") if isinstance(content, float) else content

@@ -26,7 +26,14 @@ from analysis_benchmark import run_analysis_benchmark
 from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
 from dataset_readers import read_rows
 from evaluation_benchmark import benchmark_evaluation, evaluation_table
-from filter_benchmark import DEDUP_ROWS, deduplicator_lines, measure_deduplicators, measure_stage, stage_lines
+from filter_benchmark import (
+    DEDUP_ROWS,
+    deduplicator_lines,
+    measure_deduplicators,
+    measure_stage,
+    scorer_line,
+    stage_lines,
+)
 from language_model import pick_device
 from quality_scorer import SCORER_VERSION, QualityScorer
 from training_configs import MODEL_FAMILIES, TRAINING
@@ -237,7 +244,7 @@ def main() -> None:
 
 
 def report_filter(arguments, folder: Path) -> None:
-    """The filter stage on many rows, and its near-duplicate search beside other libraries."""
+    """The filter stage and the scorer on many rows, and near-duplicate search beside other libraries."""
     os.environ["RAYON_NUM_THREADS"] = "1"  # one core for each library
     started = time.time()
     config = {"data": arguments.data, "rows": arguments.rows, "num_proc": arguments.num_proc, "seed": arguments.seed}
@@ -245,13 +252,14 @@ def report_filter(arguments, folder: Path) -> None:
     table, _ledger = read_rows([arguments.data], DEDUP_ROWS, arguments.seed)
     pairs = list(zip(table["instruction"].to_pylist(), table["response"].to_pylist(), strict=True))
     deduplicators = measure_deduplicators(pairs, arguments.seed)
-    made, runs = measure_stage(arguments.data, arguments.rows, arguments.seed, arguments.num_proc, folder)
+    made, runs, scorer = measure_stage(arguments.data, arguments.rows, arguments.seed, arguments.num_proc, folder)
     facts = {
         "config": config | {"scorer_version": SCORER_VERSION},
         "provenance": provenance(started, {}),
         "load_average_before": load,
         "made": made,
         "runs": runs,
+        "scorer_alone": scorer,
         "deduplicators": deduplicators,
     }
     write_json(folder / "filter.json", facts)
@@ -259,7 +267,8 @@ def report_filter(arguments, folder: Path) -> None:
     size = f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes"
     print(f"{size}, made of {arguments.data} in {made['rounds']} rounds")
     print(f"{hardware['cores']} cores ({hardware['cpu']}), load average {load:.1f} before\n")
-    print("\n".join([*stage_lines(runs), "", *deduplicator_lines(deduplicators)]))
+    alone = scorer_line(scorer, made["rows"], arguments.num_proc)
+    print("\n".join([*stage_lines(runs), alone, "", *deduplicator_lines(deduplicators)]))
     print(f"\nwritten: {folder / 'filter.json'}")
 
 

@@ -5,12 +5,12 @@ removed before a rewrite, written last. So a stage killed at any instant leaves 
 """
 
 import argparse
-import contextlib
 import errno
 import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -21,9 +21,11 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from json_kinds import find_wrong, kinds_of
 from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
@@ -137,7 +139,7 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def locked(folder):
     """Within it, no other process that asks for the lock works in `folder`. Raises UserError at once, saying who does.
 
@@ -214,10 +216,16 @@ class Facts(dict):
 
 
 def read_json(path) -> dict:
-    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain."""
+    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain.
+
+    A value of another kind than `json_kinds.KINDS` has for its key is damage too.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda content: Facts(content, path))
+        hook = partial(Facts, path=path)
+        content = json.loads(text, object_hook=hook, parse_float=_finite, parse_constant=_finite)
+        if "\\ud" in text.lower():  # an escape that we never write; of half a character, it could not be written again
+            json.dumps(content, ensure_ascii=False).encode()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except OSError as error:
@@ -226,7 +234,15 @@ def read_json(path) -> dict:
         raise UserError(f"{path} is damaged ({error}); remove it and rerun the stage that writes it") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object; remove it and rerun the stage that writes it")
+    if wrong := find_wrong(content, kinds_of(path)):
+        raise UserError(f"{path} is damaged ({wrong}); remove it and rerun the stage that writes it")
     return content
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def write_arrow(folder, table) -> None:
@@ -255,21 +271,17 @@ def read_arrow(folder, columns: list[str] | None = None):
     try:
         tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in data_files(folder)]
         table = pyarrow.concat_tables(tables)
-        table = table.select(columns) if columns else table
+        table = table.select(columns or table.column_names)  # which shows names that are not UTF-8
         table.validate(full=True)  # an offset that points out of its buffer would end the process
         return table
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
+    except (OSError, pyarrow.ArrowException, KeyError, UnicodeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
 
 
 def data_files(folder: Path) -> list[Path]:
     """The Arrow files of a folder that `datasets.save_to_disk` or `write_arrow` wrote. Raises UserError."""
-    entries = read_json(folder / "state.json")["_data_files"]
-    try:
-        names = [Path(entry["filename"]).name for entry in entries]
-    except TypeError as error:
-        raise UserError(f"{folder / 'state.json'} is damaged: it lists no files") from error
+    names = [Path(entry["filename"]).name for entry in read_json(folder / "state.json")["_data_files"]]
     if not names:
         raise UserError(f"{folder / 'state.json'} is damaged: it lists no files")
     return [folder / name for name in names]
@@ -305,19 +317,17 @@ def sole_use(run):
         yield
 
 
-class quiet_progress_bars:
+@contextmanager
+def quiet_progress_bars():
     """Within it, the progress bars of the datasets library are off: a stage shows bars of its own."""
+    import datasets
 
-    def __enter__(self):
-        import datasets
-
-        self.were_on = datasets.is_progress_bar_enabled()
-        datasets.disable_progress_bars()
-
-    def __exit__(self, *error):
-        import datasets
-
-        if self.were_on:
+    were_on = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if were_on:
             datasets.enable_progress_bars()
 
 

@@ -23,8 +23,7 @@ def rank_correlation(x, y, confidence: float = 0.95) -> dict:
     """Spearman's correlation with an interval by Fisher's z: {"value", "interval", "n", "why"}.
 
     The standard error is sqrt((1 + r^2 / 2) / (n - 3)) (Bonett and Wright 2000). Null with `why` under three points,
-    where
-    a side is constant, and, for the interval alone, under MIN_RANKED points.
+    where a side is constant, and, for the interval alone, under MIN_RANKED points.
     """
     n = len(x)
     result = {"value": None, "interval": [None, None], "n": n, "why": None}
@@ -42,16 +41,15 @@ def rank_correlation(x, y, confidence: float = 0.95) -> dict:
     return {**result, "interval": [math.tanh(centre - z), math.tanh(centre + z)]}
 
 
-def cost_record(run: dict, gains: dict, scoring_hours: float) -> dict:
-    """One run's cost, with its share of scoring, and what its `gains` {metric: gain over the anchor} are per unit of
-    it.
+def cost_record(run: dict, gains: dict, scoring_hours: float | None) -> dict:
+    """One run's cost, with its share of scoring, and its `gains` {metric: gain over the anchor} per unit of that.
 
     `run`: {"experiment", "rows", "tokens", "train_seconds", "scored", "values"}. A subset chosen by score pays for the
-    scoring of the whole pool, a random one does not. Hours are of the device that trained.
+    scoring of the whole pool, a random one does not. Hours are of the device that trained; null where not known.
     """
-    train_hours = (run["train_seconds"] or 0) / 3600
+    train_hours = None if run["train_seconds"] is None else run["train_seconds"] / 3600
     scoring = scoring_hours if run["scored"] else 0.0
-    hours = train_hours + scoring
+    hours = None if None in (train_hours, scoring) else train_hours + scoring
 
     def per(amount: float | None) -> dict:
         return {metric: gain / amount if amount and gain is not None else None for metric, gain in gains.items()}
@@ -67,11 +65,13 @@ def cost_record(run: dict, gains: dict, scoring_hours: float) -> dict:
 def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, list[dict]]:
     """Note on each record the metrics in which no cheaper run is as good; returns the best run from each budget on.
 
+    A run whose cost is not known has no place.
+
     `metrics`: {metric: sign}. {metric: [{"from_hours", "run", "value"}]}, cheapest first: the best tier for a budget.
     """
     frontier = {}
     for metric, sign in metrics.items():
-        known = [record for record in records if record.get(metric) is not None]
+        known = [item for item in records if item.get(metric) is not None and item["total_hours"] is not None]
         best, frontier[metric] = -math.inf, []
         for record in sorted(known, key=lambda item: (item["total_hours"], -sign * item[metric], item["run"])):
             if sign * record[metric] > best:
@@ -85,8 +85,7 @@ def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, lis
 def gains_by_band(first, second, scores, count: int, draws: int, seed: int, confidence: float) -> list[dict]:
     """How much better the first of two runs is in each band of a score of the test rows, lowest scores first.
 
-    `first`, `second`: {"numerators", "denominators"} (examples,), oriented; `scores` (examples,). Intervals: paired
-    bootstrap.
+    `first`, `second`: {"numerators", "denominators"} (examples,), oriented; `scores` (examples,). Paired bootstrap.
     """
     rng, bands = np.random.default_rng(seed), []
     for number, part in enumerate(np.array_split(np.argsort(scores, kind="stable"), count), start=1):

@@ -164,7 +164,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
             yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
     except EOFError as error:
         raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
-    except (OSError, zlib.error, pyarrow.ArrowException) as error:
+    except (OSError, zlib.error, pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from error
 
 
@@ -334,6 +334,8 @@ def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     # Pre-buffering holds on to every row group that was read: memory would grow with the file.
     with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         names = _used_columns(file.schema_arrow.names, columns)
+        if not names:  # where a damaged footer may claim any number of rows, and a negative one ends the process
+            return
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         rows = _rows_at_once(file.metadata.num_rows, sum(group.total_byte_size for group in groups))
         yield from _batch_chunks(file.iter_batches(rows, columns=names))
@@ -342,9 +344,11 @@ def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
 def _read_arrow_file(path: Path) -> pyarrow.Table:
     file = pyarrow.memory_map(str(path))
     try:
-        return pyarrow.ipc.open_stream(file).read_all()
+        table = pyarrow.ipc.open_stream(file).read_all()
     except pyarrow.ArrowInvalid:  # the other of Arrow's two file formats
-        return pyarrow.ipc.open_file(file).read_all()
+        table = pyarrow.ipc.open_file(file).read_all()
+    table.validate(full=True)  # an offset that points out of its buffer would end the process
+    return table
 
 
 def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
@@ -352,7 +356,8 @@ def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
 
 
 def _narrow(table: pyarrow.Table, columns: set[str]) -> list[pyarrow.RecordBatch]:
-    table = table.select(_used_columns(table.column_names, columns))
+    used = _used_columns(table.column_names, columns)
+    table = table.select([place for place, name in enumerate(table.column_names) if name in used])  # a name may recur
     return table.to_batches(_rows_at_once(table.num_rows, table.nbytes))
 
 
@@ -396,7 +401,7 @@ def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
     try:
         return rows.to_pylist()
-    except UnicodeDecodeError:  # Arrow does not look at what it is given as text
+    except (UnicodeDecodeError, pyarrow.ArrowException):  # Arrow looks neither at texts nor at places in dictionaries
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 
@@ -405,6 +410,8 @@ def _row_of(batch) -> dict | str:
         return batch.to_pylist()[0]
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x})"
+    except pyarrow.ArrowException as error:
+        return f"damaged ({_first_line(error)})"
 
 
 def _used_columns(names: list[str], columns: set[str]) -> list[str]:

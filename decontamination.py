@@ -18,7 +18,6 @@ Pure functions of the text over numpy arrays: `build_index` once, then `overlap`
 Paraphrases and translations are not found. Reads and writes no files.
 """
 
-import functools
 import itertools
 import unicodedata
 from collections.abc import Iterable
@@ -26,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from near_duplicates import BASE, BASE_INVERSE, mix, powers
 from text_features import spaced
 
 NGRAM_WORDS = 8
@@ -42,8 +42,6 @@ FOLD = bytes(
 )  # fmt: skip
 WORD_BYTES = 32  # of a longer word the first so many and its length count
 MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)  # of the first bytes of a little-endian number
-BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
-BASE_INVERSE = pow(BASE, -1, 2**64)
 
 
 class Index(NamedTuple):
@@ -87,11 +85,11 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     starts, ends = edges[::2], edges[1::2]
     lengths = ends - starts
     eights = np.ndarray(len(content) - 7, np.uint64, folded, 0, (1,))  # at every byte, the eight bytes from there
-    hashes = _mix((eights[starts] & MASKS[np.minimum(lengths, 8)]) + lengths.astype(np.uint64))
+    hashes = mix((eights[starts] & MASKS[np.minimum(lengths, 8)]) + lengths.astype(np.uint64))
     for first in range(8, WORD_BYTES, 8):
         longer = np.flatnonzero(lengths > first)
         part = eights[starts[longer] + first] & MASKS[np.minimum(lengths[longer] - first, 8)]
-        hashes[longer] = _mix(hashes[longer] ^ part)
+        hashes[longer] = mix(hashes[longer] ^ part)
     borders = np.flatnonzero(content[: len(folded) - WORD_BYTES - 8] == 0)[1:]
     return hashes, np.searchsorted(borders, starts)
 
@@ -101,20 +99,6 @@ def _plain(text: str) -> str:
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     return spaced(text.lower()).replace("\0", " ")
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64: every bit of the input moves every bit of the output."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-@functools.lru_cache(maxsize=8)
-def _powers(base: int, length: int) -> np.ndarray:
-    powers = np.full(length, base, np.uint64)
-    powers[0] = 1
-    return np.multiply.accumulate(powers)
 
 
 class Hashes(NamedTuple):
@@ -132,9 +116,9 @@ def hash_texts(texts: list[str]) -> Hashes:
     words, numbers = word_hashes(texts)
     count = max(len(words) - NGRAM_WORDS + 1, 0)
     length = 1 << len(words).bit_length()  # few different lengths, so that the powers are made once
-    inverse = _powers(BASE_INVERSE, length)
+    inverse = powers(BASE_INVERSE, length)
     sums = np.zeros(len(words) + 1, np.uint64)
-    np.cumsum(words * _powers(BASE, length)[: len(words)], out=sums[1:])
+    np.cumsum(words * powers(BASE, length)[: len(words)], out=sums[1:])
     inside = np.flatnonzero(numbers[:count] == numbers[len(numbers) - count :])
     ngrams = (sums[inside + NGRAM_WORDS] - sums[inside]) * inverse[inside]
     bounds = np.searchsorted(numbers, np.arange(len(texts) + 1))

@@ -8,8 +8,9 @@ import time
 
 import numpy as np
 
+from packed_attention import pick_attention
 from packing import pack_rows
-from training_loop import PEAK_FLOPS, PackedRun, new_accelerator, train_step
+from training_loop import PEAK_FLOPS, PackedRun, new_accelerator, train_step, turn_on_checkpointing
 from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, footprint_bytes, wants_checkpointing
 
 GPU_HOUR_BUDGET = 3.5
@@ -40,14 +41,16 @@ def packed_size(lengths: list[int], config: dict, weight: float) -> dict:
 
 
 def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str) -> float:
-    """Tokens per second of a few real steps on this device; the first does not count."""
+    """Tokens per second of a few real steps on this device, without compiled layers; the first does not count."""
     accelerator = new_accelerator()
     model.to(accelerator.device).train()
+    turn_on_checkpointing(model, config, accelerator.device.type, precision)
     wanted = config["tokens_per_step"] * (PROBE_STEPS + 1)
-    few = wanted // sum(len(example.ids) for example in examples)  # a small subset fills full steps by repetition
-    examples = examples * (1 + few)
+    repeats = 1 + wanted // sum(len(example.ids) for example in examples)  # so that a small subset fills full steps
+    examples = examples * repeats
     taken = np.cumsum([len(example.ids) for example in examples]).searchsorted(wanted) + 1
     run = PackedRun(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision)
+    pick_attention(model, run.device, precision)
     done, spent = 0, 0.0
     for number in range(PROBE_STEPS + 1):
         blocks = run.steps[number % len(run.steps)]

@@ -40,12 +40,12 @@ from common import (
 )
 from dataset_files import hash_input
 from dataset_readers import read_rows
-from language_model import RunModel, encode_examples, pad_token_id, response_losses, run_inputs
+from language_model import encode_examples, pad_token_id, response_losses, run_inputs
 from lm_harness import evaluate_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
-from training_configs import HELDOUT, SCORE_WEIGHTS
+from text_generation import RunModel
+from training_configs import HELDOUT, SCORE_KEYS
 
-DIMENSIONS = ["quality", *SCORE_WEIGHTS]
 BANDS = 5
 BOOTSTRAP_DRAWS = 1_000
 
@@ -172,7 +172,7 @@ def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.n
         if example.response_cut:
             response = tokenizer.decode(list(example.ids[example.prompt_tokens :]))
         byte_counts.append(len(response.encode("utf-8")))
-    columns = {name: table[name] for name in ["id", "source", *DIMENSIONS] if name in table.column_names}
+    columns = {name: table[name] for name in ["id", "source", *SCORE_KEYS] if name in table.column_names}
     return pyarrow.table({**columns, "nll": losses, "tokens": tokens, "bytes": np.array(byte_counts, dtype=np.int64)})
 
 
@@ -226,7 +226,7 @@ def quality_bands(rows) -> dict:
     """Bits per byte in BANDS equal-sized bands of each score dimension, the lowest scores first."""
     nll, size = rows["nll"].to_numpy(), rows["bytes"].to_numpy()
     bands = {}
-    for dimension in DIMENSIONS:
+    for dimension in SCORE_KEYS:
         scores = rows[dimension].to_numpy()
         parts = np.array_split(np.argsort(scores, kind="stable"), BANDS)
         bands[dimension] = [

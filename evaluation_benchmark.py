@@ -21,7 +21,6 @@ from evaluate_quality_tradeoff import summarise_tasks
 from language_model import (
     encode_examples,
     format_prompt,
-    generate_responses,
     learn_bpe,
     load_model,
     new_model,
@@ -30,6 +29,7 @@ from language_model import (
     response_losses,
 )
 from lm_harness import harness_model
+from text_generation import generate_responses
 from train_benchmark import CONFIG
 from training_configs import MODEL_FAMILIES
 from training_loop import fit

@@ -74,18 +74,22 @@ def reading(record: dict) -> str:
     return "first is better" if record["difference"] > 0 else "second is better"
 
 
+def readings_words(contrasts: list[dict], phrases: dict[str, str]) -> list[str]:
+    """A phrase for each reading that some contrast has, with the metrics it is had in."""
+    by_reading = {}
+    for record in contrasts:
+        by_reading.setdefault(record["reading"], []).append(METRIC_NAMES[record["metric"]])
+    return [f"{phrases[word]} in {join_words(metrics)}" for word, metrics in by_reading.items()]
+
+
 def verdict_sentence(comparison: dict) -> str:
     first, second = comparison["config"]["first"], comparison["config"]["second"]
-    by_reading = {}
-    for record in comparison["contrasts"]:
-        by_reading.setdefault(record["reading"], []).append(METRIC_NAMES[record["metric"]])
     phrases = {
-        "first is better": f"{first} is better than {second} in",
-        "second is better": f"{second} is better than {first} in",
-        "no difference seen": f"no difference is seen between {first} and {second} in",
+        "first is better": f"{first} is better than {second}",
+        "second is better": f"{second} is better than {first}",
+        "no difference seen": f"no difference is seen between {first} and {second}",
     }
-    parts = [f"{phrases[word]} {join_words(metrics)}" for word, metrics in by_reading.items()]
-    sentence = "; ".join(parts)
+    sentence = "; ".join(readings_words(comparison["contrasts"], phrases))
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence.startswith("no ") else f"{sentence}."
 
 
@@ -153,17 +157,11 @@ def comparison_table(comparison: dict) -> dict:
     rows = "; ".join(f"{run['experiment']}: {run['rows']:,} rows, {run['epochs']} epochs" for run in (first, second))
     note = (
         f"{comparison['scale_label']}. {rows}. Advantage of the first, positive where it is better (fewer bits per "
-        "byte, more tasks completed), with its 95% interval, paired over examples; detectable: the true difference "
+        "byte, more tasks completed), with its 95% interval, on the same examples; detectable: the true difference "
         "found with 80% power; p without correction for several comparisons"
     )
     headings = ["", "reading", first["experiment"], second["experiment"], "advantage", "p", "detectable", "n"]
-    return {
-        "name": "comparison",
-        "title": "Paired differences",
-        "note": f"{note}.",
-        "headings": headings,
-        "cells": cells,
-    }
+    return {"title": "Paired differences", "note": f"{note}.", "headings": headings, "cells": cells}
 
 
 def write_comparison(comparison: dict, words: str, points: list[str], tables: list[dict], output: Path) -> Path:

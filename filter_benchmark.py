@@ -1,4 +1,4 @@
-"""What `benchmark.py filter` measures: the filter stage on many rows, and near-duplicate search beside other libraries.
+"""What `benchmark.py filter` measures: filter stage and scorer on many rows, near-duplicate search beside others.
 
 The rows are made from real ones (`renamed_rows`): the data over and over, each time with half of its words renamed. A
 word outside the COMMON_WORDS most frequent takes the place of another of like frequency, the same one throughout a
@@ -94,25 +94,13 @@ def rename(text: str, names: dict[str, str]) -> str:
 
 
 def run_filter(data: Path, results: Path, num_proc: int) -> dict:
-    """Run the filter stage in a process of its own: seconds, CPU seconds, peak memory in GiB, seconds by step."""
-    script = Path(__file__).with_name("filter_datasets.py")
-    command = [sys.executable, str(script), "--dataset", str(data), "--results_dir", str(results)]
-    log = results.with_suffix(".log")
-    before, started = os.times(), time.perf_counter()
-    with open(log, "w", encoding="utf-8") as output:
-        run = subprocess.Popen([*command, "--num_proc", str(num_proc)], stdout=output, stderr=output)
-        peak = {"pss": 0.0, "anonymous": 0.0}
-        while run.poll() is None:
-            found = tree_memory(run.pid)
-            peak = {name: max(peak[name], found[name]) for name in peak}
-            time.sleep(SAMPLE_SECONDS)
-    seconds, after = time.perf_counter() - started, os.times()
-    if run.returncode:
-        raise UserError(f"the filter stage failed: {log.read_text(encoding='utf-8').strip().splitlines()[-1]}")
+    """Run the filter stage in a process of its own: what `watch` sees, and seconds by step."""
+    command = ["filter_datasets.py", "--dataset", str(data), "--results_dir", str(results)]
+    seen = watch([*command, "--num_proc", str(num_proc)], results.with_suffix(".log"))
     scores = read_json(results / "scores.json")
     steps = scores["steps"]
-    steps["subsets, start and end"] = {"seconds": round(seconds - sum(step["seconds"] for step in steps.values()), 3)}
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    rest = seen["seconds"] - sum(step["seconds"] for step in steps.values())
+    steps["subsets, start and end"] = {"seconds": round(rest, 3)}
     return {
         "num_proc": num_proc,
         "rows": scores["ledger"]["rows_read"],
@@ -120,13 +108,29 @@ def run_filter(data: Path, results: Path, num_proc: int) -> dict:
         "dropped": {
             reason: sum(by.values()) for step in scores["ledger"]["steps"] for reason, by in step["dropped"].items()
         },
-        "seconds": seconds,
-        "cpu_seconds": cpu,
-        "peak_pss_gib": peak["pss"] / 2**20,
-        "peak_anonymous_gib": peak["anonymous"] / 2**20,
+        **seen,
         "content_hash": scores["content_hash"],
         "steps": steps,
     }
+
+
+def watch(command: list[str], log: Path) -> dict:
+    """Run a script of this repository to its end: seconds, CPU seconds, peak memory of all its processes in GiB."""
+    before, started = os.times(), time.perf_counter()
+    with open(log, "w", encoding="utf-8") as output:
+        script = Path(__file__).with_name(command[0])
+        run = subprocess.Popen([sys.executable, str(script), *command[1:]], stdout=output, stderr=output)
+        peak = {"pss": 0.0, "anonymous": 0.0}
+        while run.poll() is None:
+            found = tree_memory(run.pid)
+            peak = {name: max(peak[name], found[name]) for name in peak}
+            time.sleep(SAMPLE_SECONDS)
+    seconds, after = time.perf_counter() - started, os.times()
+    if run.returncode:
+        raise UserError(f"{command[0]} failed: {log.read_text(encoding='utf-8').strip().splitlines()[-1]}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    memory = {f"peak_{name}_gib": kib / 2**20 for name, kib in peak.items()}
+    return {"seconds": seconds, "cpu_seconds": cpu, **memory}
 
 
 def tree_memory(pid: int) -> dict:
@@ -146,8 +150,11 @@ def tree_memory(pid: int) -> dict:
     return total
 
 
-def measure_stage(data: str, rows: int, seed: int, num_proc: int, folder: Path) -> tuple[dict, list[dict]]:
-    """The stage on all rows by `num_proc` processes and by one, and on a quarter of them: what was made, the runs."""
+def measure_stage(data: str, rows: int, seed: int, num_proc: int, folder: Path) -> tuple[dict, list[dict], dict]:
+    """The stage on all rows by `num_proc` processes and by one, and on a quarter of them; the scorer alone on all.
+
+    Returns what was made, the stage's runs and the scorer's (as `watch` has it).
+    """
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -160,7 +167,8 @@ def measure_stage(data: str, rows: int, seed: int, num_proc: int, folder: Path) 
             results = work / f"results_{part}_{processes}"
             runs.append(run_filter(path, results, processes))
             shutil.rmtree(results)
-        return made, runs
+        scorer = watch(["quality_scorer.py", str(path), "--num_proc", str(num_proc)], work / "scorer.log")
+        return made, runs, scorer
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -297,6 +305,13 @@ def stage_lines(runs: list[dict]) -> list[str]:
         f"{many['peak_pss_gib'] / quarter['peak_pss_gib']:.2f}x the memory"
     )
     return lines
+
+
+def scorer_line(scorer: dict, rows: int, num_proc: int) -> str:
+    return (
+        f"quality_scorer.py alone, {rows:,} rows, {num_proc} processes: {scorer['seconds']:.1f} s, "
+        f"{rows / scorer['seconds']:,.0f} rows/s with reading, peak memory {scorer['peak_pss_gib']:.2f} GiB"
+    )
 
 
 def deduplicator_lines(entries: list[dict]) -> list[str]:

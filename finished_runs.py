@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, hash_strings, read_arrow, read_json
-from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_WEIGHTS, SUBSETS
+from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_KEYS, SUBSETS
 
 # The primary metrics. `sign` orients: higher is better. `family` is the column whose values are resampled as wholes.
 METRICS = {
@@ -27,7 +27,6 @@ METRICS = {
     },
 }
 SIZES = list(dict.fromkeys(config["size"] for config in EXPERIMENTS.values()))  # the claim is about these
-DIMENSIONS = ["quality", *SCORE_WEIGHTS]
 # An arm may differ from the next in these; in anything else of the recipe a difference is reported.
 FREE_SETTINGS = {"experiment", "base_experiment", "subset", "size", "epochs", "model_spec", "family", "model"}
 
@@ -146,7 +145,7 @@ def subset_scores(run: dict) -> dict | None:
     except UserError as error:
         run["omissions"].append(omission(run["experiment"], "subset", str(error)))
         return None
-    present = [name for name in DIMENSIONS if name in table.column_names]
+    present = [name for name in SCORE_KEYS if name in table.column_names]
     return {name: float(np.mean(table[name].to_numpy())) for name in present} or None
 
 
@@ -189,7 +188,7 @@ def load_metric(run: dict, metric: str) -> dict:
     instructions = heldout_instructions(run["folder"].parent) if metric == "bits_per_byte" else {}
     return {
         "summary": summary, "test": test, "numerators": numerators[order], "denominators": denominators[order],
-        "family": extra["family"][order], "scores": {name: extra[name][order] for name in DIMENSIONS if name in extra},
+        "family": extra["family"][order], "scores": {name: extra[name][order] for name in SCORE_KEYS if name in extra},
         "instruction": np.array([instructions.get(ids[index], ids[index]) for index in order]),
     }  # fmt: skip
 
@@ -213,7 +212,7 @@ def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.
     table = read_arrow(folder)
     if lacking := [name for name in [*columns, METRICS[metric]["family"]] if name not in table.column_names]:
         raise UserError(f"{folder.name} lacks {', '.join(lacking)}; evaluate again with --force")
-    extra = {name: table[name].to_numpy() for name in DIMENSIONS if name in table.column_names}
+    extra = {name: table[name].to_numpy() for name in SCORE_KEYS if name in table.column_names}
     extra["family"] = np.array(table[METRICS[metric]["family"]].to_pylist(), dtype=str)
     ids = table["id"].to_pylist()
     if not ids:

@@ -31,8 +31,9 @@ from common import (
     write_json,
 )
 from generation_measures import estimate, group_rows, measure_answer, self_bleu, summarise
-from language_model import RunModel, run_inputs, uniform_draws
+from language_model import run_inputs
 from quality_scorer import QualityScorer
+from text_generation import RunModel, uniform_draws
 from training_configs import EVALUATION
 
 NOT_INDEPENDENT = "not independent of the selection: the training rows were chosen by this score; a diagnostic only"
@@ -64,7 +65,7 @@ def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) 
         return read_json(marker)
     marker.parent.mkdir(exist_ok=True)
     clear(marker, generations)
-    prompts = spread_rows(read_arrow(run.parent / "subsets" / "heldout"), settings["generation_prompts"])
+    prompts = random_rows(read_arrow(run.parent / "subsets" / "heldout"), settings["generation_prompts"])
     rows = answer_prompts(RunModel(run / "model", config["precision"]), prompts, settings)
     write_arrow(generations, pyarrow.Table.from_pylist(rows))
     measures = summarise_generations(rows)
@@ -99,7 +100,7 @@ def answer_prompts(run_model: RunModel, prompts: list[dict], settings: dict) -> 
     return [measure_answer(row, answer, number) for (row, number), answer in zip(numbered, answers, strict=True)]
 
 
-def spread_rows(table, count: int) -> list[dict]:
+def random_rows(table, count: int) -> list[dict]:
     """`count` rows of the held-out set, the same random ones for every model, in the set's order."""
     chosen = np.sort(np.random.default_rng(1).permutation(len(table))[:count])
     return table.select(["id", "source", "instruction", "response"]).take(chosen).to_pylist()

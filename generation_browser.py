@@ -8,6 +8,7 @@ that HTML or script in them is shown, never run; a policy in the page forbids ev
 """
 
 import json
+import sys
 from pathlib import Path
 
 from common import UserError, read_arrow, write_text
@@ -43,10 +44,11 @@ KINDS = {"held-out": "generation_analysis/generations", "suite": "evaluation/tas
 
 
 def optional_rows(folder: Path) -> list[dict]:
-    """The rows of a stage's Arrow folder; none where it is absent, damaged or without answers."""
+    """The rows of a stage's Arrow folder; none where it is absent or without answers, or damaged, which is said."""
     try:
         rows = read_arrow(folder).to_pylist() if folder.exists() else []
-    except UserError:
+    except UserError as error:
+        print(f"left out: some answers of the page ({error})", file=sys.stderr)
         return []
     return [row for row in rows if "answer" in row and ("prompt" in row or "instruction" in row)]
 

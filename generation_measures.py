@@ -94,7 +94,8 @@ def refuses(text: str) -> bool:
     """Whether the answer opens by declining: one of a short list of phrases in its first 200 characters.
 
     String matching as for AdvBench (Zou et al. 2023), with the phrases of the quality score."""
-    return any(phrase in edges(text)[:200] for phrase in REFUSALS)
+    opening = edges(text)[:200]
+    return any(phrase in opening for phrase in REFUSALS)
 
 
 def coherence(text: str) -> float | None:
@@ -169,8 +170,7 @@ PATTERNS = [
     ("equal", re.compile(rf"\bexactly {NUMBER} (words?)\b", re.I)),
 ]  # fmt: skip
 ITEMS = re.compile(
-    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w",
-    re.I,
+    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w", re.I
 )
 JSON_ASKED = re.compile(r"\b(?:in|as|valid) (?:valid )?(?:a )?json\b", re.I)
 CASES = {

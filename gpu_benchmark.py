@@ -73,6 +73,9 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
     import torch
 
     cuda = pick_device() == "cuda"
+    gc.collect()  # what the contender before holds: the parts of a trainer hold each other
+    if cuda:
+        torch.cuda.empty_cache()
     model, tokenizer = new_random_model(spec)
     model.to(pick_device())
     warm = examples[: max(1, len(examples) * WARM_STEPS // STEPS)]
@@ -86,16 +89,10 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
             seconds = train(model, tokenizer, examples, config, Path(folder))
     except torch.OutOfMemoryError as error:
         return {"failed": str(error).partition(".")[0]}
-    finally:
-        peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
+    peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
     rate = sum(len(example.ids) for example in examples) / seconds
-    facts = {"tokens_per_second": rate, "mfu": flops_utilisation(model, rate, pick_device(), 1),
-             "peak_memory_gib": peak, "warm_up_seconds": first}  # fmt: skip
-    del model
-    gc.collect()
-    if cuda:
-        torch.cuda.empty_cache()
-    return facts
+    return {"tokens_per_second": rate, "mfu": flops_utilisation(model, rate, pick_device(), 1),
+            "peak_memory_gib": peak, "warm_up_seconds": first}  # fmt: skip
 
 
 def new_random_model(spec: dict):
@@ -148,12 +145,12 @@ def train_sft(model, tokenizer, examples, config: dict, folder: Path) -> float:
 
 
 def six_runs_hours(sizes: dict) -> float | None:
-    """Hours of training the six main runs at TOKENS_PER_ROW, from the fastest measured rate of each size."""
+    """Hours of training the six main runs at TOKENS_PER_ROW, from the fastest measured rate of each size; None where a
+    size has none."""
     hours = 0.0
     for config in EXPERIMENTS.values():
-        rates = [
-            found["tokens_per_second"] for name, found in sizes.get(config["size"], {}).items() if name in VARIANTS
-        ]
+        ours = [found for name, found in sizes.get(config["size"], {}).items() if name in VARIANTS]
+        rates = [found["tokens_per_second"] for found in ours if "failed" not in found]
         if not rates:
             return None
         rows = {"ultra_10k": 10_000, "high_100k": 100_000, "medium_1M": 1_000_000}[config["subset"]]

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
+import score_output
 from common import (
     UserError,
     add_results_dir,
@@ -55,6 +56,7 @@ from language_model import (
     response_losses,
     response_start_ids,
 )
+from scorecard import correlation, ranks
 
 MAX_TOKENS = 512  # prompt and response: what training gives a row, and Cherry's length
 LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; one row at least
@@ -278,30 +280,16 @@ def weighed(ifd: np.ndarray) -> np.ndarray:
     return np.where(ifd < 1, ifd, 0.0)
 
 
-def spearman(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Rank correlation, ties at their mean rank; None where either does not vary."""
-    ranks = []
-    for values in (one, other):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        if len(counts) < 2:
-            return None
-        ranks.append((counts.cumsum() - (counts - 1) / 2)[inverse])
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
 def distribution_line(ifd: np.ndarray) -> str:
-    """Mean, standard deviation and percentiles 5, 25, 50, 75, 95 in the columns of the scorer's table."""
+    """A line of the scorer's table, of the rows that have one."""
     values = ifd[np.isfinite(ifd)]
-    if not len(values):
-        return f"{'ifd':18s}  no row has one"
-    numbers = [values.mean(), values.std(), *np.percentile(values, [5, 25, 50, 75, 95])]
-    return f"{'ifd':18s}" + "".join(f"{number:9.3f}" for number in numbers)
+    return score_output.distribution_line("ifd", values) if len(values) else f"{'ifd':18s}  no row has one"
 
 
 def correlation_line(ifd: np.ndarray, others: dict[str, np.ndarray]) -> str:
     """Rank correlation of IFD with each of `others`, over the rows that have one."""
     found = np.isfinite(ifd)
-    numbers = {name: spearman(ifd[found], values[found]) for name, values in others.items()}
+    numbers = {name: correlation(ranks(ifd[found]), ranks(values[found])) for name, values in others.items()}
     shown = [f"{name} {'-' if number is None else f'{number:+.3f}'}" for name, number in numbers.items()]
     return f"ifd, rank correlation with {', '.join(shown)}"
 

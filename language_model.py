@@ -1,11 +1,9 @@
-"""What every stage that touches a model shares: prompt format, encoding, loading, response losses, generation.
+"""What every stage that touches a model shares: prompt format, encoding, loading, response losses.
 
 There is one `format_prompt` and one `encode_examples`, so that training, held-out loss and generation see the same
 tokens. torch and transformers are imported inside the functions that need them.
 """
 
-import copy
-import hashlib
 import re
 import time
 from array import array
@@ -26,11 +24,6 @@ LOSS_BATCH_TOKENS = {"cuda": 32_768, "cpu": 4_096}  # padded tokens per forward 
 # False, and not left out: then transformers does not ask on the terminal whether to run a repository's own code.
 SAFELY = {"use_safetensors": True, "trust_remote_code": False}
 LOGIT_BYTES = 2**30  # fp32 logits of held-out loss at a time
-GENERATION_BATCH = {"cuda": 1_024, "cpu": 64}  # prompts; 64 are 12.9 times as fast as one at a time on two cores
-# Tokens of a batch, prompts padded and answers at full length. On a GPU each token's keys and values stay in memory:
-# 0.1 to 0.2 MB at 500M and 1B, so that a batch takes a quarter of it at most.
-GENERATION_TOKENS = 65_536
-GENERATION_TOKENS_PER_GIB = 1_536
 
 
 def format_prompt(instruction: str) -> str:
@@ -285,53 +278,6 @@ def run_inputs(run: Path) -> tuple[dict, dict[str, str]]:
     return read_json(run / "experiment_config.json")["config"], inputs
 
 
-class RunModel:
-    """A run's model, loaded when it is first needed, so that a stage with nothing left to do answers at once."""
-
-    def __init__(self, folder: Path, precision: str):
-        self.folder, self.precision = folder, precision
-        self.device = self.model = self.tokenizer = self.generator = None
-
-    def load(self) -> "RunModel":
-        if self.model is None:
-            self.device, self.precision = pick_device(), pick_precision(self.precision)
-            self.model, self.tokenizer = load_model(str(self.folder))
-            self.model.to(self.device)
-        return self
-
-    def generate(
-        self, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, what: str, sampling=None
-    ) -> list[dict]:
-        """Greedy (or sampled) answers under a progress bar; see `generate_responses`."""
-        from tqdm import tqdm
-
-        self.load()
-        with tqdm(total=len(instructions), desc=what, unit="prompt", leave=False) as bar:
-            how = {"device": self.device, "precision": self.precision, "progress": bar}
-            how |= {"batch_size": GENERATION_BATCH[self.device], "batch_tokens": generation_tokens(self.device)}
-            return generate_responses(
-                self.lighter(), self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, sampling, **how
-            )
-
-    def lighter(self):
-        """The model that generates: in bf16, where that is the precision, so that no step has to cast the weights."""
-        import torch
-
-        if self.generator is None:
-            low = self.precision == "bf16"
-            self.generator = copy.deepcopy(self.model).to(torch.bfloat16) if low else self.model
-        return self.generator
-
-
-def generation_tokens(device: str) -> int:
-    """Padded tokens of a batch that generates."""
-    import torch
-
-    if device != "cuda":
-        return GENERATION_TOKENS
-    return GENERATION_TOKENS_PER_GIB * (torch.cuda.get_device_properties(0).total_memory // 2**30)
-
-
 def model_fingerprint(name_or_path: str) -> str:
     """What identifies a pretrained model: the hash of a local folder, or the hub id as it is."""
     if Path(name_or_path).is_dir():
@@ -349,7 +295,7 @@ def quiet_transformers() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Losses and generation
+# Losses
 
 
 def response_losses(model, examples: list[Example], pad_id: int, device: str, precision: str, progress=None):
@@ -435,97 +381,6 @@ def _padded(examples: list[Example], pad_id: int):
         ids[row, : len(example.ids)] = example.ids
         labels[row, example.prompt_tokens : len(example.ids)] = example.ids[example.prompt_tokens :]
     return ids, labels
-
-
-def generate_responses(
-    model, tokenizer, instructions: list[str], max_prompt_tokens: int, max_new_tokens: int, sampling=None, **how
-):
-    """Answers: a list of {"answer", "tokens", "ended"} in the order of `instructions`; `tokens` without the end token.
-
-    Greedy, or with `sampling` = {"temperature", "uniforms"} drawn by uniforms (answers, max_new_tokens), a number in
-    [0, 1) for each token (see `uniform_draws`), so that order and batch do not decide which numbers an answer gets.
-    how: device, precision, batch_size, batch_tokens, progress (a tqdm bar or None). Batches of similar length, padded
-    on the left, with which an answer in fp32 is that of a prompt on its own; lower precision may turn where two tokens
-    nearly tie.
-    """
-    import torch
-    from transformers import GenerationConfig
-
-    device, end = how["device"], end_token_id(tokenizer)
-    settings = GenerationConfig(
-        do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end, pad_token_id=pad_token_id(tokenizer)
-    )
-    prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens)
-    answers: list[dict | None] = [None] * len(prompts)
-    lengths = [len(prompt) + max_new_tokens for prompt in prompts]
-    model.eval()
-    for batch in length_batches(lengths, how.get("batch_tokens", GENERATION_TOKENS), how["batch_size"]):
-        ids, mask = left_padded([prompts[index] for index in batch], settings.pad_token_id)
-        draw = sampling and [_drawing(sampling["temperature"], sampling["uniforms"][batch], ids.shape[1], device)]
-        with torch.inference_mode(), autocast(device, how["precision"]):
-            out = model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                generation_config=settings,
-                logits_processor=draw,
-            )
-        for index, new in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
-            answers[index] = _answer(tokenizer, new, end)
-        if how.get("progress"):
-            how["progress"].update(len(batch))
-    return answers
-
-
-def left_padded(prompts: list[list[int]], pad_id: int):
-    """Token ids and attention mask, both int64 (rows, longest)."""
-    import torch
-
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.full((len(prompts), width), pad_id)
-    mask = torch.zeros((len(prompts), width), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(prompt)
-        mask[row, width - len(prompt) :] = 1
-    return ids, mask
-
-
-def uniform_draws(keys: list[str], count: int, seed: int) -> np.ndarray:
-    """(keys, count) numbers in [0, 1) from `seed` and the key alone; more go on where fewer end."""
-    seeds = [hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
-    rows = [np.random.default_rng(int.from_bytes(digest[:16])).random(count) for digest in seeds]
-    return np.array(rows).reshape(len(keys), count)
-
-
-def _drawing(temperature: float, uniforms: np.ndarray, prompt_width: int, device: str):
-    """What `generate` calls on a step's scores: every token but the drawn one becomes impossible."""
-    import torch
-
-    numbers = torch.from_numpy(uniforms).to(device)
-
-    def leave_the_drawn_token(ids, scores):
-        drawn = drawn_tokens(scores, numbers[:, ids.shape[1] - prompt_width], temperature)
-        return torch.full_like(scores, float("-inf")).scatter_(1, drawn, 0.0)
-
-    return leave_the_drawn_token
-
-
-def drawn_tokens(scores, uniforms, temperature: float):
-    """Inverse transform sampling: the first token, in order of id, at which the cumulative probability passes u.
-
-    scores (rows, vocabulary); uniforms (rows,), float64; returns ids (rows, 1). By id and not by rank: tokens that
-    nearly tie may change ranks with the batch, and then every draw would fall on another token.
-    """
-    import torch
-
-    cumulative = (scores.float() / temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
-    targets = (uniforms * cumulative[:, -1])[:, None]
-    return torch.searchsorted(cumulative, targets, right=True).clamp(max=scores.shape[1] - 1)
-
-
-def _answer(tokenizer, new: list[int], end: int) -> dict:
-    ended = end in new
-    kept = new[: new.index(end)] if ended else new
-    return {"answer": tokenizer.decode(kept, skip_special_tokens=True), "tokens": len(kept), "ended": ended}
 
 
 def pad_token_id(tokenizer) -> int:

@@ -11,12 +11,12 @@ template, and its parts are tokenised apart as in training.
 """
 
 import re
-import shutil
 import time
 from pathlib import Path
 
-from common import UserError, clear, is_done, provenance, read_json, write_json
-from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, left_padded, pad_token_id
+from common import UserError, clear, hash_path, is_done, provenance, read_json, write_json
+from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, pad_token_id
+from text_generation import left_padded
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% else %}"
@@ -31,14 +31,13 @@ def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool
     version = require_harness(names)
     started = time.time()
     marker = run / "evaluation" / "lm_eval.json"
-    settings = {"tasks": names, "precision": run_model.precision, "lm_eval": version, "chat_template": CHAT_TEMPLATE}
-    inputs = {"model": inputs["model"]}
+    settings = {"tasks": names, "precision": "fp32", "lm_eval": version, "chat_template": CHAT_TEMPLATE}
+    inputs = {"model": inputs["model"], **{str(file): hash_path(file) for file in task_files(names)}}
     if is_done(marker, settings, inputs, force):
         print(f"skipped: {marker} is already done")
         return read_json(marker)
     marker.parent.mkdir(exist_ok=True)
     clear(marker, marker.with_suffix(""))
-    shutil.rmtree(marker.with_suffix(""), ignore_errors=True)
     results = run_harness(run_model.load(), names, marker.with_suffix(""))
     markers = {name: run / "evaluation" / file for name, file in OURS.items()}
     ours = {name: read_json(path)[name] for name, path in markers.items() if path.exists()}
@@ -67,11 +66,7 @@ def run_harness(run_model, names: list[str], folder: Path) -> dict:
     from lm_eval.loggers import EvaluationTracker
     from lm_eval.tasks import TaskManager
 
-    files = [Path(name) for name in names if name.endswith(".yaml")]
-    for file in files:
-        if not file.exists():
-            raise UserError(f"--lm_eval: no task file {file}")
-    manager = TaskManager(include_path=[str(file.parent) for file in files] or None)
+    manager = TaskManager(include_path=[str(file.parent) for file in task_files(names)] or None)
     tasks = [task_name(Path(name)) if name.endswith(".yaml") else name for name in names]
     if unknown := [task for task in tasks if not manager.match_tasks([task])]:
         raise UserError(f"lm-evaluation-harness has no task {', '.join(unknown)}; see: lm_eval ls tasks")
@@ -105,6 +100,15 @@ def harness_model(model, tokenizer):
             return left_padded(prompts, pad_token_id(self.tokenizer))
 
     return TrainedFormat(pretrained=model, tokenizer=tokenizer, batch_size=16)
+
+
+def task_files(names: list[str]) -> list[Path]:
+    """The task files of one's own among the names. Raises UserError where one is not there."""
+    files = [Path(name) for name in names if name.endswith(".yaml")]
+    for file in files:
+        if not file.exists():
+            raise UserError(f"--lm_eval: no task file {file}")
+    return files
 
 
 def task_name(file: Path) -> str:

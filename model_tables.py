@@ -34,18 +34,10 @@ def subsets_table(analysis: dict) -> dict:
              f"{source} {record['largest_source_fraction']:.0%}"]
         )  # fmt: skip
     note = "What a comparison of two subsets compares beside their scores: words of a response, prompts, sources"
-    headings = [
-        "subset",
-        "rows",
-        "of the pool",
-        "mean score",
-        "words a response",
-        "different prompts",
-        "largest source",
-    ]
+    headings = ["subset", "rows", "of the pool", "mean score", "words a response", "different prompts"]
     return {
-        "name": "subsets", "title": "The rows trained on", "note": table_note(analysis, note), "headings": headings,
-        "cells": cells, "records": records,
+        "name": "subsets", "title": "The rows trained on", "note": table_note(analysis, note),
+        "headings": [*headings, "largest source"], "cells": cells, "records": records,
     }  # fmt: skip
 
 
@@ -102,7 +94,10 @@ def family_table(analysis: dict) -> dict:
     shown = shown_runs(analysis, measured)
     families = sorted({family for run in measured for family in run["by_family"]})
     shares = {family: [share_passed(run["by_family"].get(family)) for run in shown] for family in families}
-    passed = {family: cells for family, cells in shares.items() if set(cells) - {"0", NONE}}
+    passed = {
+        family: cells for family, cells in shares.items()
+        if any((run["by_family"].get(family) or {}).get("passed") for run in shown)
+    }  # fmt: skip
     cells = [[family.replace("_", " "), *shares] for family, shares in passed.items()]
     records = []
     for run in measured:

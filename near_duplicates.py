@@ -78,11 +78,12 @@ def first_of_each(digests) -> np.ndarray:
 # Word 5-grams as numbers
 
 
-@functools.lru_cache(maxsize=2)
-def _powers(base: np.uint64, length: int) -> np.ndarray:
-    powers = np.full(length, base, np.uint64)
-    powers[0] = 1
-    return np.multiply.accumulate(powers)
+@functools.lru_cache(maxsize=8)
+def powers(base: np.uint64, length: int) -> np.ndarray:
+    """The first `length` powers of a base modulo 2^64, from 1."""
+    factors = np.full(length, base, np.uint64)
+    factors[0] = 1
+    return np.multiply.accumulate(factors)
 
 
 def _folded(text: str) -> bytes:
@@ -107,11 +108,11 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     if not len(starts):
         return np.empty(0, np.uint64), offsets
     length = 1 << len(content).bit_length()  # few different lengths, so that the powers are made once
-    values = (content * in_word).astype(np.uint64) * _powers(BASE, length)[: len(content)]
-    return _mix(np.add.reduceat(values, starts) * _powers(BASE_INVERSE, length)[starts]), offsets
+    values = (content * in_word).astype(np.uint64) * powers(BASE, length)[: len(content)]
+    return mix(np.add.reduceat(values, starts) * powers(BASE_INVERSE, length)[starts]), offsets
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
+def mix(values: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64: every bit of the input moves every bit of the output."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -141,7 +142,7 @@ def windows(words: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarr
     kept_counts = np.where(counts > 0, np.maximum(counts - size + 1, 1), 0)
     kept_offsets = np.concatenate([[0], np.cumsum(kept_counts)])
     kept = np.arange(kept_offsets[-1]) + np.repeat(offsets[:-1] - kept_offsets[:-1], kept_counts)
-    return _mix(total[kept]), kept_offsets
+    return mix(total[kept]), kept_offsets
 
 
 def signatures(texts: list[str]) -> np.ndarray:
@@ -160,7 +161,7 @@ def band_keys(table: np.ndarray) -> np.ndarray:
     slots = table.reshape(len(table), BANDS, BAND_SLOTS)
     keys = np.repeat(np.arange(BANDS, dtype=np.uint64)[:, None], len(table), axis=1)
     for slot in range(BAND_SLOTS):
-        keys = _mix(keys + slots[:, :, slot].T)
+        keys = mix(keys + slots[:, :, slot].T)
     return keys
 
 

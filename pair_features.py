@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from text_checks import blocks_indented, brackets_match, sums_hold
 from text_features import (
     COMMA,
     MATTR_WINDOW,
@@ -30,7 +31,6 @@ from text_features import (
     stem_keys,
     vacuous_words,
 )
-from text_checks import blocks_indented, brackets_match, sums_hold
 from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
@@ -322,7 +322,7 @@ def no_padding(
 
 
 def remains_around(ask: str, edge_text: str, code_asked: bool) -> int:
-    """How much of a chat template, a web page, or links that nothing in the ask is about, stands at an answer's ends."""
+    """How much of a chat template, a web page, or links not asked for stands at an answer's ends."""
     found = 2 * ("<|" in edge_text or "[/inst]" in edge_text or "### instruction" in edge_text)
     if code_asked:
         return found
@@ -335,7 +335,7 @@ def remains_around(ask: str, edge_text: str, code_asked: bool) -> int:
 
 
 def broken_lines(answers: Texts, lines: np.ndarray) -> np.ndarray:
-    """1 where running prose stands in lines of a word or two; 0 for lists of single words, which lack the little words."""
+    """1 where running prose stands in lines of a word or two; 0 for lists of words, which lack the little ones."""
     prose = ramp(fraction(answers.count("dpcb"), answers.lengths), 0.1, 0.25)
     return prose * ramp(fraction(lines, answers.lengths), 0.4, 0.8)
 
@@ -401,8 +401,8 @@ def relevance(
 
 def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
     """How an answer of a few words fits its ask: 1 where it stands in the ask, as an option or an extract does (less
-    where it is a piece of a phrase, or its words stand there apart), or where it says yes or no to a question that can be
-    answered so; -1 where it says so to another, or says the ask again; 0 otherwise."""
+    where it is a piece of a phrase, or its words stand there apart), or where it says yes or no to a question that can
+    be answered so; -1 where it says so to another, or says the ask again; 0 otherwise."""
     rows = len(answers.texts)
     few = (answers.words > 0) & (answers.words <= FEW_WORDS)
     chosen = np.flatnonzero(few[answers.token_row] & (answers.token_class != CLASSES.index("e")))
@@ -570,7 +570,7 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
 
 
 def distinct_terms(asks: Texts, content: Content) -> np.ndarray:
-    """Distinct content words of each ask, in English those alone that are words: saying them again tells nothing new."""
+    """Distinct content words of each ask, in English those alone that are words: said again they tell nothing new."""
     kinds = np.bincount(content.row, minlength=len(asks.texts))
     return np.maximum(0.0, kinds - asks.english * asks.unknown_words)
 

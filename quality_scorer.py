@@ -22,7 +22,6 @@ import argparse
 import math
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +160,9 @@ class QualityScorer:
         asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
         expected = np.array([expected_content(*ask) for ask in asked])
         content = content_words(asks, self.rarity)
-        parts = answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits, content) | depth_parts(answers)
+        parts = (
+            answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits, content) | depth_parts(answers)
+        )
         parts["template"], parts["topic"] = self.freshness(asks, content)
         return {name: values[:-1] for name, values in (self.totals(parts, answers.words > 0) | parts).items()}
 
@@ -275,14 +276,10 @@ BATCH_ROWS = 2_000
 
 def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
     """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
-    batches = batches_of(instructions, responses)
-    if num_proc > 1 and len(instructions) > BATCH_ROWS:
-        import multiprocessing
+    from corpus_shards import run_tasks
 
-        with multiprocessing.Pool(num_proc) as pool:
-            scored = list(pool.imap(partial(score_one_batch, scorer), batches))
-    else:
-        scored = [scorer.score_batch(*batch) for batch in batches]
+    num_proc = num_proc if len(instructions) > BATCH_ROWS else 1
+    scored = list(run_tasks(score_one_batch, scorer, batches_of(instructions, responses), num_proc))
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
 
 
@@ -302,8 +299,9 @@ def report_file(arguments) -> None:
 
     In this order: a reader such as head may close the pipe at the first line."""
     from dataset_readers import read_rows
+    from scorecard_page import page_path
 
-    page, rows_path = start_page(arguments), scored_rows_path(arguments.output)
+    page, rows_path = arguments.scorecard and page_path(arguments.scorecard), scored_rows_path(arguments.output)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored: {ledger_line(ledger)}")
@@ -347,13 +345,6 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
     if path:
         write_json(path, scorer.to_dict())
     return scorer, f"written to {path}" if path else "on these rows"
-
-
-def start_page(arguments) -> Path | None:
-    """Where --scorecard goes, None without it. Raises UserError before anything is scored."""
-    from scorecard_page import page_path
-
-    return page_path(arguments.scorecard) if arguments.scorecard else None
 
 
 def write_page(page: Path, arguments, table) -> list[str]:

@@ -133,7 +133,7 @@ def weekday(rng, difficulty):
 
 
 def date_shift(rng, difficulty):
-    """The date some days on, in the same month; past the end of it; one to two months on or back."""
+    """The date some days on, in the same month; up to a month on, mostly in the next; one to two months on or back."""
     start = datetime.date(2023, rng.randint(3, 10), rng.randint(1, 12 if difficulty == 1 else 28))
     days = rng.randint(2, 15) if difficulty == 1 else rng.randint(29 - start.day, 31) if difficulty == 2 else 0
     days = max(2, days) if difficulty < 3 else rng.choice([-1, 1]) * rng.randint(32, 60)

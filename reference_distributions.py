@@ -1,8 +1,7 @@
 """Quantiles and tails of Student's t and Fisher's F, in plain Python: all that the analysis would need scipy for.
 
 Reads and writes nothing; the statistics modules call it. Both come from the regularised incomplete beta function, by
-its
-continued fraction (Lentz's method; Press et al., Numerical Recipes, 6.4), to about 12 digits.
+its continued fraction (Lentz's method; Press et al., Numerical Recipes, 6.4), to about 12 digits.
 """
 
 import math

@@ -16,7 +16,7 @@ import numpy as np
 
 from common import UserError, read_arrow, read_json
 from report_tables import arm_records, capital, interval_words, model_words, show_share
-from training_configs import CLAIM, SCORE_WEIGHTS, SUBSETS
+from training_configs import CLAIM, SCORE_KEYS, SCORE_WEIGHTS, SUBSETS
 
 COLUMN_WIDTH = 3.3  # inches: a column of a paper, and the width of a phone
 PAGE_WIDTH = 6.9  # inches: two columns of a paper
@@ -58,8 +58,6 @@ def draw_figures(analysis: dict, runs: list[dict], results: Path, folder: Path) 
 
     matplotlib.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        stale.unlink()
     with matplotlib.rc_context(STYLE):
         figures = [draw_retention(analysis, folder)]
         for size in analysis["sizes"]:
@@ -109,8 +107,20 @@ def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) ->
     return {"name": name, "title": title, "caption": capital(caption), "alt": alt, "svg": folder / f"{name}.svg"}
 
 
+def legend_below(figure, axes, **settings) -> None:
+    """One legend of all panels under them, each label once."""
+    shown = [axis.get_legend_handles_labels() for axis in axes]
+    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
+    look = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 6.5, **settings}
+    figure.legend(by_label.values(), by_label.keys(), **look)
+
+
 def rule_of(run: dict) -> str | None:
     return run["rule"] if run["rule"] in RULES else None
+
+
+def factor_of(metric: str) -> int:
+    return 100 if metric == "task_completion" else 1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -131,10 +141,7 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
     for axis, metric in zip(axes, metrics, strict=True):
         draw_performance_panel(axis, [run for run in records if metric in run["metrics"]], metric)
     axes[-1].set_xlabel("training rows")
-    shown = [axis.get_legend_handles_labels() for axis in axes]
-    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
-    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5,
-                  columnspacing=1, handlelength=1.6)  # fmt: skip
+    legend_below(figure, axes, columnspacing=1, handlelength=1.6)
     put_note(figure, note)
     return save(
         figure, folder, f"performance_{size}", f"Performance against training rows, {size}",
@@ -146,7 +153,7 @@ def draw_performance(records: list[dict], size: str, note: str, bars: str, folde
 
 
 def draw_performance_panel(axis, records: list[dict], metric: str) -> None:
-    factor = 100 if metric == "task_completion" else 1
+    factor = factor_of(metric)
     for rule in LADDER:
         style, points = RULES[rule], [run for run in records if run["rows"] and rule_of(run) == rule]
         for repeated, epochs in sorted({(is_repeated(run), run["epochs"]) for run in points}):
@@ -428,11 +435,10 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     if not (results / "scores.json").exists() or not (results / "scores").is_dir():
         return None
     try:
-        scores = read_arrow(results / "scores", ["quality", *SCORE_WEIGHTS])
+        scores, cuts = read_arrow(results / "scores", SCORE_KEYS), tier_cutoffs(results)
     except UserError as error:
         print(f"left out: the figure of the scores ({error})", file=sys.stderr)
         return None
-    cuts = tier_cutoffs(results)
     figure, (left, right) = plt.subplots(2, 1, figsize=(COLUMN_WIDTH, 4.2))
     edges = np.linspace(0, 1, 101)
     quality = scores["quality"].to_numpy()

@@ -8,23 +8,8 @@ import base64
 from pathlib import Path
 
 from common import write_text
-from report_sentences import (
-    glossary,
-    lead_sentences,
-    left_out_sentences,
-    limits,
-    missing_sentences,
-    not_run_sentences,
-)
-from report_tables import (
-    DEMO_NOTE,
-    capital,
-    markdown_table,
-    markdown_text,
-    model_words,
-    summary_table,
-    text_table,
-)
+from report_sentences import glossary, lead_sentences, left_out_sentences, limits, missing_sentences, not_run_sentences
+from report_tables import DEMO_NOTE, capital, markdown_table, markdown_text, model_words, summary_table, text_table
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Terminal and Markdown

@@ -89,8 +89,8 @@ def model_words(summary: dict) -> str | None:
     return f"{summary['model']}, {size} parameters"
 
 
-def join_words(words: list[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+def join_words(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def interval_words(analysis: dict) -> str:
@@ -369,9 +369,6 @@ CONTRAST_COLUMNS = [
 
 def write_tables(tables: list[dict], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("csv", "md", "tex"):
-        for stale in folder.glob(f"*.{suffix}"):
-            stale.unlink()
     for table in tables:
         write_text(folder / f"{table['name']}.csv", csv_text(table["records"]))
         write_text(folder / f"{table['name']}.md", markdown_table(table))

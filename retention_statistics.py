@@ -8,9 +8,8 @@ completion as it is, bits per byte negated. A metric of one run is a ratio of su
 (passes over prompts; minus bits over bytes), and units of examples are what is resampled, the same ones for all runs at
 once, so that every difference between runs is a paired one. A unit is a task family or a source where there are enough
 of them, else the rows of one instruction, else one example: examples of a unit rise and fall together, and counting
-them
-as independent would make every interval too short (Miller 2024, arXiv 2411.00640). Where arms were trained with several
-seeds, the spread between seeds is drawn too; with one seed everywhere it is not in the intervals.
+them as independent would make every interval too short (Miller 2024, arXiv 2411.00640). Where arms were trained with
+several seeds, the spread between seeds is drawn too; with one seed everywhere it is not in the intervals.
 """
 
 import math
@@ -135,11 +134,7 @@ def seed_spread(points: np.ndarray, groups: list[list[int]], draws: np.ndarray) 
     errors = draws - draws.mean(axis=0)
     apart = [errors[:, group] - errors[:, group].mean(axis=1, keepdims=True) for group in groups]
     by_examples = sum(float(np.sum(part**2)) for part in apart) / len(draws)
-    return {
-        "degrees": degrees,
-        "sd": math.sqrt(squares / degrees),
-        "sd_of_examples": math.sqrt(by_examples / degrees),
-    }
+    return {"degrees": degrees, "sd": math.sqrt(squares / degrees), "sd_of_examples": math.sqrt(by_examples / degrees)}
 
 
 def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int) -> np.ndarray:

@@ -22,11 +22,13 @@ WRITE_ROWS = 2_000
 def distribution_table(scores: dict[str, np.ndarray]) -> list[str]:
     """One line per score: mean, standard deviation and percentiles."""
     lines = [f"{'':18s}" + "".join(f"{name:>9s}" for name in ("mean", "sd", "p5", "p25", "median", "p75", "p95"))]
-    for key in SCORE_KEYS:
-        values = scores[key]
-        numbers = [values.mean(), values.std(), *np.percentile(values, [5, 25, 50, 75, 95])]
-        lines.append(f"{key:18s}" + "".join(f"{number:9.3f}" for number in numbers))
-    return lines
+    return lines + [distribution_line(key, scores[key]) for key in SCORE_KEYS]
+
+
+def distribution_line(name: str, values: np.ndarray) -> str:
+    """A line of that table."""
+    numbers = [values.mean(), values.std(), *np.percentile(values, [5, 25, 50, 75, 95])]
+    return f"{name:18s}" + "".join(f"{number:9.3f}" for number in numbers)
 
 
 def source_table(sources: list[str], scores: dict[str, np.ndarray]) -> list[str]:

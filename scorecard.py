@@ -154,10 +154,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Pearson's; None where one of them does not vary, and for two rows, which always agree or disagree."""
+    if len(first) < 3:
+        return None
     first, second = first - first.mean(), second - second.mean()
     size = np.sqrt((first**2).mean() * (second**2).mean())
     varies = min(np.abs(first).max(), np.abs(second).max()) > 1e-6  # ranks and scores differ by more than rounding
-    return plain((first * second).mean() / size) if varies and len(first) > 2 else None
+    return plain((first * second).mean() / size) if varies else None
 
 
 def within_groups(values: np.ndarray, codes: np.ndarray) -> np.ndarray:

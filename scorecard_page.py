@@ -67,7 +67,9 @@ def read_evidence(results) -> dict[str, dict | None]:
     for name, file in EVIDENCE_FILES.items():
         path = Path(results) / file
         content = read_json(path) if path.exists() else None
-        evidence[name] = content and {key: value for key, value in content.items() if key != "provenance"}
+        if content:
+            content.pop("provenance", None)
+        evidence[name] = content
     return evidence
 
 

@@ -10,7 +10,6 @@ Writes <results>/scorer/ablation.json
     python scorer_ablation.py PAIRS FILE [--max_samples 2000] [--seed 0]
 """
 
-import random
 import time
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from common import (
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
 from scorecard import ranks
-from scorer_validation import CORRUPTIONS, LIKE_LENGTH, read_pairs, word_counts
+from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
 
 CHUNK_ROWS = 1_000
 MOVED = 0.01
@@ -41,35 +40,24 @@ class Measured:
     def __init__(self, scorer: QualityScorer, instructions: list[str], responses: list[str]):
         pairs = list(zip(instructions, responses, strict=True))
         chunks = [scorer.sub_scores(pairs[start : start + CHUNK_ROWS]) for start in range(0, len(pairs), CHUNK_ROWS)]
-        self.scorer, self.has_words = scorer, np.array([bool(response.strip()) for response in responses])
         self.parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        self.scorer, self.has_words = scorer, self.parts["completeness"] > 0
 
     def total(self, held: str | None, mean: float = 0.0) -> np.ndarray:
         parts = self.parts | ({held: np.full(len(self.has_words), mean)} if held else {})
         return self.scorer.totals(parts, self.has_words)["quality"]
 
 
-def win_rate(better: np.ndarray, worse: np.ndarray) -> float:
-    """Share of pairs in which the first scores higher, ties half."""
-    return float(((better > worse) + 0.5 * (better == worse)).mean())
-
-
 def measure(scorer: QualityScorer, pairs: dict, instructions: list[str], responses: list[str], seed: int) -> dict:
     """All that an ablation needs, sub-scores worked out once."""
-    ratio = (word_counts(pairs["chosen"]) + 1e-9) / (word_counts(pairs["rejected"]) + 1e-9)
-    copies = {}
-    for corrupt in CORRUPTIONS:
-        rng = random.Random(f"{seed} {corrupt.__name__}")
-        copies[corrupt.__name__] = [corrupt(response, rng, responses) for response in responses]
     return {
         "chosen": Measured(scorer, pairs["instruction"], pairs["chosen"]),
         "rejected": Measured(scorer, pairs["instruction"], pairs["rejected"]),
-        "like_length": (ratio >= LIKE_LENGTH[0]) & (ratio <= LIKE_LENGTH[1]),
+        "like_length": are_of_like_length(word_counts(pairs["chosen"]), word_counts(pairs["rejected"])),
         "original": Measured(scorer, instructions, responses),
-        "copies": {name: Measured(scorer, instructions, texts) for name, texts in copies.items()},
-        "changed": {
-            name: np.array([one != two for one, two in zip(texts, responses, strict=True)])
-            for name, texts in copies.items()
+        "copies": {
+            kind: (Measured(scorer, instructions, copies), changed)
+            for kind, copies, changed in corrupted_copies(responses, seed)
         },
         "words": word_counts(responses),
     }
@@ -80,14 +68,15 @@ def evidence(measured: dict, held: str | None = None) -> dict:
     means = {name: float(measured[name].parts[held].mean()) if held else 0.0 for name in ("chosen", "original")}
     chosen, rejected = (measured[name].total(held, means["chosen"]) for name in ("chosen", "rejected"))
     original, like = measured["original"].total(held, means["original"]), measured["like_length"]
-    kinds = {}
-    for name, copies in measured["copies"].items():
-        changed = measured["changed"][name]
-        if changed.any():
-            kinds[name] = win_rate(original[changed], copies.total(held, means["original"])[changed])
+    kinds = {
+        kind: float(wins_of(original - copies.total(held, means["original"]))[changed].mean())
+        for kind, (copies, changed) in measured["copies"].items()
+        if changed.any()
+    }
+    preferred = wins_of(chosen - rejected)
     return {
-        "any_pair": win_rate(chosen, rejected),
-        "like_length": win_rate(chosen[like], rejected[like]) if like.any() else None,
+        "any_pair": float(preferred.mean()),
+        "like_length": float(preferred[like].mean()) if like.any() else None,
         "corruptions": float(np.mean(list(kinds.values()))),
         "length_correlation": float(np.corrcoef(ranks(original), ranks(measured["words"]))[0, 1]),
         "kinds": kinds,

@@ -49,11 +49,16 @@ def add_pair(pairs: dict[str, list[str]], record, where: str) -> None:
     pairs["kind"].append(str(record.get("kind") or ""))
 
 
+def wins_of(difference: np.ndarray) -> np.ndarray:
+    """1 where the first of a pair scores higher, 0.5 for a tie, else 0."""
+    return (difference > 0) + 0.5 * (difference == 0)
+
+
 def accuracy(difference: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict:
     """Share of pairs whose preferred answer scores higher, ties half; 95% interval by resampling groups.
 
     Pairs of one instruction are not independent, so whole instructions are drawn."""
-    wins = (difference > 0) + 0.5 * (difference == 0)
+    wins = wins_of(difference)
     _, group = np.unique(groups, return_inverse=True)
     pairs, won = np.bincount(group), np.bincount(group, wins)
     drawn = np.random.default_rng(seed).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), RESAMPLES)
@@ -97,11 +102,16 @@ def validate(score, pairs: dict[str, list[str]], seed: int = 0) -> dict:
 
 def pair_subsets(kinds: np.ndarray, chosen_words: np.ndarray, rejected_words: np.ndarray) -> dict[str, np.ndarray]:
     """Masks by name: all pairs, those of each kind, those of like length; empty ones are left out."""
-    ratio = (chosen_words + 1e-9) / (rejected_words + 1e-9)
     masks = {"all": np.ones(len(kinds), bool)}
     masks |= {f"kind {kind}": kinds == kind for kind in sorted(set(kinds.tolist()) - {""})}
-    masks["like length"] = (ratio >= LIKE_LENGTH[0]) & (ratio <= LIKE_LENGTH[1])
+    masks["like length"] = are_of_like_length(chosen_words, rejected_words)
     return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def are_of_like_length(chosen_words: np.ndarray, rejected_words: np.ndarray) -> np.ndarray:
+    """Which pairs length says little of; two empty answers are alike."""
+    ratio = (chosen_words + 1e-9) / (rejected_words + 1e-9)
+    return (ratio >= LIKE_LENGTH[0]) & (ratio <= LIKE_LENGTH[1])
 
 
 def partial_effect(score_difference: np.ndarray, log_length_difference: np.ndarray) -> dict | None:
@@ -196,6 +206,15 @@ CORRUPTIONS = [
 ]  # fmt: skip
 
 
+def corrupted_copies(responses: list[str], seed: int):
+    """(kind, the responses damaged so, which of them it changed: bool) for each kind of damage."""
+    for corrupt in CORRUPTIONS:
+        rng = random.Random(f"{seed} {corrupt.__name__}")
+        copies = [corrupt(response, rng, responses) for response in responses]
+        changed = np.array([copy != response for copy, response in zip(copies, responses, strict=True)], bool)
+        yield corrupt.__name__, copies, changed
+
+
 def corruption_table(score, instructions: list[str], responses: list[str], seed: int = 0) -> list[dict]:
     """One entry a kind: how often the original beats its corrupted copy, ties half, in all and by length bin.
 
@@ -203,15 +222,11 @@ def corruption_table(score, instructions: list[str], responses: list[str], seed:
     original = score(instructions, responses)["quality"]
     bins = np.digitize(word_counts(responses), LENGTH_BINS) - 1
     entries = []
-    for corrupt in CORRUPTIONS:
-        rng = random.Random(f"{seed} {corrupt.__name__}")
-        copies = [corrupt(response, rng, responses) for response in responses]
-        difference = original - score(instructions, copies)["quality"]
-        changed = np.array([copy != response for copy, response in zip(copies, responses, strict=True)])
-        wins = (difference > 0) + 0.5 * (difference == 0)
+    for kind, copies, changed in corrupted_copies(responses, seed):
+        wins = wins_of(original - score(instructions, copies)["quality"])
         masks = [changed, *(changed & (bins == number) for number in range(len(LENGTH_BINS)))]
         rates = [float(wins[mask].mean()) if mask.any() else None for mask in masks]
-        entry = {"kind": corrupt.__name__, "rows": int(changed.sum()), "original_wins": rates[0]}
+        entry = {"kind": kind, "rows": int(changed.sum()), "original_wins": rates[0]}
         entries.append(entry | {"by_length": dict(zip(map(str, LENGTH_BINS), rates[1:], strict=True))})
     return entries
 

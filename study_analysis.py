@@ -3,14 +3,13 @@
 Reads and writes nothing; `analyze_results.py` calls it with the runs that `finished_runs.py` loaded.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import contrast_statistics as planning
 import retention_statistics as statistics
-from finished_runs import METRICS, SIZES, comparable_runs, omission, recipe_differences, split_comparable
+from finished_runs import METRICS, SIZES, comparable_runs, recipe_differences, split_comparable
 from study_tradeoff import cost_of, rank_correlation_of, tradeoff_of, usefulness_of
 from training_configs import ALL_EXPERIMENTS
 
@@ -19,7 +18,7 @@ BOOTSTRAP_SEED = 0
 SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "response_words", "source_mix"]
 
 
-def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float = 0.0) -> dict:
+def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float | None = None) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
     others = sorted({run["size"] for run in runs} - set(SIZES))
     present = [*SIZES, *others] if any(run["size"] in SIZES for run in runs) else others  # a demo alone is no study
@@ -54,13 +53,15 @@ def claimed_sizes(sizes: dict) -> list[str]:
     return [size for size in named if not sizes[size]["demo"]]
 
 
-def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float) -> tuple[dict, list, list, dict]:
+def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None) -> tuple[dict, list, list, dict]:
     """One size: its summary, one record per run, the runs left out of a metric, and the scores of each metric."""
     records = {run["experiment"]: run_record(run) for run in runs}
     retention, contrasts, doses, left_out, scored = {}, [], [], [], {}
     for metric in METRICS:
         evaluated = [run for run in runs if metric in run["metrics"]]
-        kept, omitted = split_comparable(evaluated, partial(test_of, metric=metric), "test", metric)
+        kept, omitted = split_comparable(
+            evaluated, lambda run, metric=metric: run["metrics"][metric]["test"], "test", metric
+        )
         left_out += omitted
         scores = scored[metric] = score_runs(kept, metric, claim)
         for column, run in enumerate(kept):
@@ -99,11 +100,6 @@ def analyse_size(size: str, runs: list[dict], claim: dict, scoring_hours: float)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Facts of a run
-
-
-def test_of(run: dict, metric: str) -> dict:
-    """What a run was tested on: the hashes of the test set and of the examples' ids, the settings of the test."""
-    return run["metrics"][metric]["test"]
 
 
 def suite_of(run: dict) -> str | None:
@@ -194,13 +190,18 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
         "examples": examples, "unit": unit, "units": units, "unit_count": sums.shape[1], "spread": spread,
         "passed": numerators.sum(axis=1), "run_points": run_points, "run_draws": run_draws,
         "points": np.array([run_points[group].mean() for group in groups]),
-        "draws": statistics.arm_draws(run_draws, groups, spread, BOOTSTRAP_SEED),
+        "draws": statistics.arm_draws(run_draws, groups, spread, training_draws_seed(runs[0]["size"])),
         "numerators": np.stack([sums[group].mean(axis=0) for group in groups]),
         "denominators": np.stack([sizes[group].mean(axis=0) for group in groups]),
         "by_example": {arm: {"numerators": numerators[group].mean(axis=0), "denominators": denominators[group[0]]}
                        for arm, group in zip(arms, groups, strict=True)},
         "example_scores": values[0]["scores"],
     }  # fmt: skip
+
+
+def training_draws_seed(size: str) -> int:
+    """Sizes are trained apart: were their seeds' spread drawn alike, it would cancel in the difference of two sizes."""
+    return SIZES.index(size) if size in SIZES else BOOTSTRAP_SEED
 
 
 UNIT_WORDS = {"bits_per_byte": {"family": "sources"}, "task_completion": {"family": "task families"}}
@@ -403,7 +404,7 @@ def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
 
 
 def join_scores(pairs: list[dict], names: list[str], arms: list[str]) -> dict:
-    """The scores of two sizes side by side: both resampled the same units by the same seed and stay paired."""
+    """The scores of two sizes side by side: both resampled the same units alike and stay paired in them."""
     columns = [[scores["arms"].index(arm) for arm in arms] for scores in pairs]
     joined = {**pairs[0], "arms": [f"{arm}_{size}" for size in names for arm in arms]}
     joined["by_example"] = {
@@ -456,14 +457,11 @@ def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
 
 
 def compare_pair(runs: list[dict], first: str, second: str, claim: dict) -> list[dict]:
-    """The contrast of any two loaded experiments on each metric that both were tested on alike."""
+    """The contrast of any two loaded experiments, which took the same tests, on each metric that both have."""
     chosen = [run for name in (first, second) for run in runs if run["experiment"] == name]
     records = []
     for metric in METRICS:
-        if len(chosen) < 2 or any(metric not in run["metrics"] for run in chosen):
-            continue
-        if test_of(chosen[0], metric) != test_of(chosen[1], metric):
-            records.append(omission(first, metric, f"tested otherwise than {second}"))
+        if any(metric not in run["metrics"] for run in chosen):
             continue
         scores = score_runs([{**run, "arm": run["experiment"]} for run in chosen], metric, claim)
         plan = planning.pair("pair", first, second)

@@ -9,8 +9,9 @@ import numpy as np
 
 import tradeoff_statistics as curves
 from cost_statistics import cost_record, gains_by_band, mark_frontier, rank_correlation
-from finished_runs import DIMENSIONS, METRICS
+from finished_runs import METRICS
 from retention_statistics import percentile_interval, wilson_interval
+from training_configs import SCORE_KEYS
 
 CURVE_ARMS = ["ultra_1k", "ultra_3k", "ultra_10k", "random_1k", "random_3k", "random_10k", "random_30k", "random_100k"]
 REPETITION_ARMS = ["ultra_10k", "ultra_10k_x10"]
@@ -69,7 +70,7 @@ def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
         settled = worth["identified"] or worth["why"] == NO_GAIN
         repetition[metric] = {**worth, "runs_to_add": [] if settled else to_add(REPETITION_ARMS, scores, size)}
         if worth["identified"] and "rows_counted_once" in found["kappa"]:
-            own = kappa_counted(points, worth["value"], found["passes"], claim["confidence"])
+            own = kappa_counted(points, worth["value"], claim["confidence"])
             found["kappa"]["rows_counted_by_own_R_star"] = own
     return tradeoff, repetition
 
@@ -105,7 +106,7 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
         fill_amplitudes(result["tiers"], fit)
         draws = loss_of(metric, scores["run_draws"][:, [point["column"] for point in fitted]])
         exchange |= over_test_examples(rows, draws, tiers, confidence)
-        exchange["rows_counted_once"] = kappa_counted(points, None, result["passes"], confidence)
+        exchange["rows_counted_once"] = kappa_counted(points, None, confidence)
     else:
         result["fit_why"] = exchange["why"]
     settled = exchange["identified"] or no_target == NO_GAIN  # no more runs make a gain where there is none
@@ -172,13 +173,12 @@ def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
     return {"interval_over_examples": list(percentile_interval(refitted, confidence)) if known else [None, None]}
 
 
-def kappa_counted(points: list[dict], r_star: float | None, passes: int, confidence: float) -> dict:
+def kappa_counted(points: list[dict], r_star: float | None, confidence: float) -> dict:
     """Kappa with passes counted by another R*, or not at all where it is null: how far it rests on counting them."""
     fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
     rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("rows", "loss", "tier"))
-    rows, epochs = rows.astype(float), np.array([point["epochs"] for point in fitted])
     if r_star is not None:
-        rows = curves.effective_rows(rows, epochs, r_star) / curves.effective_rows(1, passes, r_star)
+        rows = curves.effective_rows(rows, np.array([point["epochs"] for point in fitted]), r_star)
     other = curves.kappa(rows, losses, tiers, confidence)
     return {key: other[key] for key in ("value", "interval", "identified", "why")}
 
@@ -243,7 +243,7 @@ def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
 # Cost
 
 
-def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -> dict:
+def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float | None) -> dict:
     """{"cost": one record per arm, "cost_frontier": {metric: the best arm from each budget on}}.
 
     An arm stands for all its seeds, with means: the luckiest seed would else be the best run for its cost.
@@ -267,7 +267,7 @@ def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float) -
     return {"cost": records, "cost_frontier": frontier}
 
 
-def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float) -> dict:
+def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float | None) -> dict:
     """The record of one arm: seconds and tokens of one run, the mean over its seeds."""
     first, seconds = group[0], [run["train"].get("train_seconds") for run in group]
     facts = {"experiment": f"{arm}_{first['size']}", "rows": first["rows"], "tokens": first["train"].get("tokens"),
@@ -291,11 +291,11 @@ def usefulness_of(scored: dict, contrasts: list[dict], claim: dict, seed: int) -
     random = next((arm for arm in claim["controls"] if arm.startswith("random")), None)
     return {
         "bands": [record for metric in METRICS for record in training_bands(scored[metric], claim)],
-        "dimensions": {name: dimension_record(scored, name, claim, random, seed) for name in DIMENSIONS},
+        "dimensions": {name: dimension_record(scored, name, claim, random, seed) for name in SCORE_KEYS},
         "drop_one": [
             {"dimension": name, **contrast}
             for contrast in contrasts
-            for name in DIMENSIONS
+            for name in SCORE_KEYS
             if re.search(rf"_(no|without|drop)_{name}(_|$)", contrast["first"])
         ],
     }

@@ -14,8 +14,8 @@ import numpy as np
 
 import experiment_comparison
 from common import UserError, hash_path, read_arrow
-from finished_runs import DIMENSIONS
-from report_tables import METRIC_NAMES, NONE, join_words
+from report_tables import NONE, join_words
+from training_configs import SCORE_KEYS
 
 TEXTS = ["instruction", "response"]
 SOURCES_SHOWN = 3
@@ -45,7 +45,7 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
         "distinct_instructions": len(prompts),
         **{f"{text}_words_mean": float(counts.mean()) for text, counts in words.items()},
         **{f"{text}_words_median": float(np.median(counts)) for text, counts in words.items()},
-        "scores": {score: float(table[score].to_numpy().mean()) for score in DIMENSIONS if score in table.column_names},
+        "scores": {score: float(table[score].to_numpy().mean()) for score in SCORE_KEYS if score in table.column_names},
         "source_mix": dict(sorted(mix.items(), key=lambda item: (-item[1], item[0]))),
         "hash": hash_path(folder),
     }
@@ -89,16 +89,13 @@ def sentence(comparison: dict) -> str:
 
 
 def trained_words(pair: dict, names: dict) -> str:
-    readings = {}
-    for record in pair["contrasts"]:
-        readings.setdefault(experiment_comparison.reading(record), []).append(METRIC_NAMES[record["metric"]])
-    words = {
-        "first is better": f"{names['first']} is better in",
-        "second is better": f"{names['second']} is better in",
-        "no difference seen": "no difference is seen in",
+    phrases = {
+        "first is better": f"{names['first']} is better",
+        "second is better": f"{names['second']} is better",
+        "no difference seen": "no difference is seen",
     }
-    size = pair["runs"][0]["size"]
-    return f"at {size} {join_words([f'{words[key]} {join_words(metrics)}' for key, metrics in readings.items()])}"
+    words = experiment_comparison.readings_words(pair["contrasts"], phrases)
+    return f"at {pair['runs'][0]['size']} {join_words(words)}"
 
 
 def cautions(comparison: dict) -> list[str]:
@@ -117,7 +114,7 @@ def subset_table(comparison: dict) -> dict:
     plain = {"rows": ",", "distinct_instructions": ","}
     plain |= {f"{text}_words_{kind}": form for text in TEXTS for kind, form in (("mean", ".1f"), ("median", ".0f"))}
     cells = [[key.replace("_", " "), f"{first[key]:{form}}", f"{second[key]:{form}}"] for key, form in plain.items()]
-    for score in DIMENSIONS:
+    for score in SCORE_KEYS:
         values = [facts["scores"].get(score) for facts in (first, second)]
         if any(value is not None for value in values):
             shown = [NONE if value is None else f"{value:.3f}" for value in values]

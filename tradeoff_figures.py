@@ -13,8 +13,11 @@ from report_figures import (
     METRIC_LABELS,
     RULES,
     STYLE,
+    factor_of,
+    legend_below,
     plain_log_ticks,
     put_note,
+    rule_of,
     save,
     scale_note,
 )
@@ -41,7 +44,7 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
                 series = [part for part in summary["dose_response"] if part["name"] == name]
                 figures.append(draw_doses(name, series, size, note, bars, folder))
             figures.append(draw_pareto(summary["cost"], records, size, note, bars, folder))
-            figures.append(draw_curves(summary["tradeoff"], records, size, note, folder))
+            figures.append(draw_curves(summary["tradeoff"], size, note, folder))
     return [figure for figure in figures if figure]
 
 
@@ -53,10 +56,6 @@ def panels(count: int, height: float = 1.9, **settings):
     return figure, list(axes[:, 0])
 
 
-def factor_of(metric: str) -> int:
-    return 100 if metric == "task_completion" else 1
-
-
 def draw_equal_rows(records: dict, ultra: str, size: str, note: str, bars: str, folder: Path) -> dict | None:
     """Every arm with ultra's number of rows, an arm a line, the metrics side by side, ultra's value marked through."""
     import matplotlib.pyplot as plt
@@ -66,7 +65,7 @@ def draw_equal_rows(records: dict, ultra: str, size: str, note: str, bars: str, 
     metrics = [metric for metric in METRIC_LABELS if metric in records.get(ultra, {"metrics": {}})["metrics"]]
     if len(runs) < 2 or not metrics:
         return None
-    runs.sort(key=lambda run: (run["arm"] != ultra, list(RULES).index(run["rule"] if run["rule"] in RULES else None)))
+    runs.sort(key=lambda run: (run["arm"] != ultra, list(RULES).index(rule_of(run))))
     height = 0.75 + 0.17 * len(runs)
     figure, axes = plt.subplots(1, len(metrics), figsize=(COLUMN_WIDTH, height), squeeze=False, sharey=True)
     for axis, metric in zip(axes[0], metrics, strict=True):
@@ -96,7 +95,7 @@ def draw_equal_panel(axis, runs: list[dict], metric: str) -> None:
     for place, run in enumerate(runs):
         if metric not in run["metrics"]:
             continue
-        style = RULES[run["rule"] if run["rule"] in RULES else None]
+        style = RULES[rule_of(run)]
         value, low, high = (run["metrics"][metric][key] * factor_of(metric) for key in ("value", "low", "high"))
         if place == 0:
             axis.axvline(value, color=style["color"], linewidth=0.8, linestyle=(0, (4, 2)))
@@ -149,9 +148,7 @@ def draw_pareto(cost: list[dict], records: dict, size: str, note: str, bars: str
     for axis, metric in zip(axes, metrics, strict=True):
         draw_pareto_panel(axis, [item for item in cost if usable(item, metric)], records, metric)
     axes[-1].set_xlabel("hours of training and filtering")
-    shown = [axis.get_legend_handles_labels() for axis in axes]
-    by_label = {label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)}
-    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=6.5)
+    legend_below(figure, axes)
     put_note(figure, note)
     best = {metric: [item["arm"] for item in frontier_of(cost, metric)] for metric in metrics}
     keys = "; ".join(
@@ -166,7 +163,7 @@ def draw_pareto(cost: list[dict], records: dict, size: str, note: str, bars: str
 
 
 def usable(item: dict, metric: str) -> bool:
-    return item.get(metric) is not None and item["total_hours"] > 0
+    return item.get(metric) is not None and bool(item["total_hours"])
 
 
 def frontier_of(cost: list[dict], metric: str) -> list[dict]:
@@ -180,7 +177,7 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     factor = factor_of(metric)
     for item in items:
         run = records[item["arm"]]
-        style = RULES[run["rule"] if run["rule"] in RULES else None]
+        style = RULES[rule_of(run)]
         value, low, high = (run["metrics"][metric][key] * factor for key in ("value", "low", "high"))
         axis.errorbar(item["total_hours"], value, yerr=np.maximum(0, [[value - low], [high - value]]), markersize=4,
                       color=style["color"], marker=style["marker"], capsize=1.5, elinewidth=0.8, linestyle="",
@@ -203,7 +200,7 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     axis.set_title(METRIC_LABELS[metric], loc="left")
 
 
-def draw_curves(tradeoff: dict, records: dict, size: str, note: str, folder: Path) -> dict | None:
+def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | None:
     """The runs of the two tiers with a curve, the fitted curves, and the level at which the claim holds."""
     shown = {metric: part for metric, part in tradeoff.items() if set(CURVES) & set(part["tiers"])}
     if not shown:
@@ -211,8 +208,7 @@ def draw_curves(tradeoff: dict, records: dict, size: str, note: str, folder: Pat
     figure, axes = panels(len(shown), height=2.2)
     for axis, (metric, part) in zip(axes, shown.items(), strict=True):
         draw_curve_panel(axis, part, metric)
-    by_label = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
-    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=2, frameon=False)
+    legend_below(figure, axes[:1], fontsize=STYLE["legend.fontsize"])
     put_note(figure, note)
     return save(
         figure, folder, f"tradeoff_{size}", f"Curves of best-scored and random rows, {size}",

@@ -48,14 +48,12 @@ def tier_columns(rows: np.ndarray, tiers: np.ndarray, alphas: np.ndarray) -> np.
     return np.stack(each, axis=-1)
 
 
-def fit_shared(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, alphas: np.ndarray = ALPHAS) -> dict:
-    """The best shared curve: {"alpha", "E", "A" {tier}, "rss", "profile" (alphas,)}. Inputs (n,)."""
-    mean = losses.mean()
+def fit_shared(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray) -> dict:
+    """The best shared curve: {"alpha", "E", "A" {tier}, "rss", "profile" (over ALPHAS)}. Inputs (n,)."""
+    mean, alphas, profiles = losses.mean(), ALPHAS, []
     for _ in range(3):  # the grid, then twice around its best
-        profile = residual_sums(tier_columns(rows, tiers, alphas), losses - mean)
-        if len(alphas) == len(ALPHAS):
-            coarse = profile
-        best = int(np.argmin(profile))
+        profiles.append(residual_sums(tier_columns(rows, tiers, alphas), losses - mean))
+        best = int(np.argmin(profiles[-1]))
         alpha = float(alphas[best])
         alphas = np.geomspace(alphas[max(best - 1, 0)], alphas[min(best + 1, len(alphas) - 1)], 21)
     columns = tier_columns(rows, tiers, np.array([alpha]))[0]
@@ -66,8 +64,8 @@ def fit_shared(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, alphas: 
         "alpha": alpha,
         "E": float(mean + weights[0]),
         "A": amplitudes,
-        "rss": float(profile.min()),
-        "profile": coarse,
+        "rss": float(profiles[-1].min()),
+        "profile": profiles[0],
     }
 
 
@@ -299,10 +297,9 @@ def repetition(rows, epochs, losses, tiers, subsets, confidence: float = 0.95) -
         return {**result, "why": "no subset was trained for two numbers of epochs"}
     if degrees < 1:
         return {**result, "why": f"{len(rows)} runs for {3 + len(set(tiers))} parameters"}
-    profile = []
-    for constant in REPETITION_CONSTANTS:
-        profile.append(fit_shared(effective_rows(rows, epochs, constant), losses, tiers)["rss"])
-    profile, grid = np.array(profile), np.log(REPETITION_CONSTANTS)
+    counted = [effective_rows(rows, epochs, constant) for constant in REPETITION_CONSTANTS]
+    profile = np.array([fit_shared(number, losses, tiers)["rss"] for number in counted])
+    grid = np.log(REPETITION_CONSTANTS)
     ends = profile_interval(grid, profile, degrees, confidence)
     result["interval"] = [None if end is None else float(np.exp(end)) for end in ends]
     result["value"] = float(REPETITION_CONSTANTS[int(np.argmin(profile))])

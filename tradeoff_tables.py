@@ -3,7 +3,6 @@
 Reads  the analysis (verdict.json's content); `analyze_results.py` calls it.
 """
 
-from finished_runs import DIMENSIONS
 from report_tables import (
     METRIC_NAMES,
     NONE,
@@ -16,7 +15,7 @@ from report_tables import (
     speed_words,
     table_note,
 )
-from training_configs import ALL_EXPERIMENTS, split_seed
+from training_configs import ALL_EXPERIMENTS, SCORE_KEYS, split_seed
 
 
 def make_tables(analysis: dict) -> list[dict]:
@@ -45,6 +44,10 @@ def show_rows(value: float | None, interval: list | None = None) -> str:
 def show_gain(metric: str, value: float | None, interval: list | None = None) -> str:
     ends = f" {show_interval(metric, *interval, difference=True)}" if interval else ""
     return f"{show(metric, value, difference=True)}{ends}"
+
+
+def show_hours(hours: float | None) -> str:
+    return NONE if hours is None else show_seconds(hours * 3600)
 
 
 def table(analysis: dict, name: str, title: str, note: str, headings: list[str], rows: list[tuple]) -> dict:
@@ -228,7 +231,7 @@ def budget_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for metric, steps in summary["cost_frontier"].items():
             for step in steps:
-                cells = [f"{size}, {METRIC_NAMES[metric]}", show_seconds(step["from_hours"] * 3600), step["run"],
+                cells = [f"{size}, {METRIC_NAMES[metric]}", show_hours(step["from_hours"]), step["run"],
                          show(metric, step["value"])]  # fmt: skip
                 rows.append((size, cells, {"metric": metric, **step}))
     note = (
@@ -242,7 +245,7 @@ def cost_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for item in summary["cost"]:
             best = ", ".join(METRIC_NAMES[metric] for metric in item["on_frontier"]) or NONE
-            times = [show_seconds(item[key] * 3600) for key in ("total_hours", "scoring_cpu_hours")]
+            times = [show_hours(item[key]) for key in ("total_hours", "scoring_cpu_hours")]
             shown = [show(metric, item.get(metric)) for metric in METRIC_NAMES]
             counts = [show_count(item["tokens"]), show_count(item["rows"])]
             cells = [item["run"], item["device"], *times, *counts, *shown, best]
@@ -294,10 +297,8 @@ def band_table(analysis: dict) -> dict:
             score = next(iter(records.values()))["score"]
             record = {"arm": arm, "score": score}
             for metric, part in records.items():
-                record |= {
-                    metric: part["gain"],
-                    **{f"{metric}_{key}": end for key, end in ends_of(part["interval"]).items()},
-                }
+                record[metric] = part["gain"]
+                record |= {f"{metric}_{key}": end for key, end in ends_of(part["interval"]).items()}
             rows.append((size, [f"{arm}_{size}", show_number(score), *shown], record))
     note = f"Gain over the anchor of as many rows from each band of scores, the worst first. {interval_words(analysis)}"
     headings = ["trained on", "mean score", "gain, bits per byte", "gain, tasks"]
@@ -314,7 +315,7 @@ def dimension_table(analysis: dict) -> dict:
                 drops.setdefault(record["dimension"], []).append(
                     f"{METRIC_NAMES[record['metric']]} {show_gain(record['metric'], -record['difference'])}"
                 )
-        for name in DIMENSIONS:
+        for name in SCORE_KEYS:
             part = summary["score_usefulness"]["dimensions"][name]
             ranks = part["rank_correlation"]
             if all(rank["value"] is None for rank in ranks.values()) and not part["test_bands"]:

@@ -21,6 +21,7 @@ from language_model import (
     response_losses,
 )
 from packing import collate_blocks, pack_rows, plan_steps
+from reference_distributions import t_quantile
 from training_configs import MODEL_FAMILIES, TRAINING
 from training_loop import fit
 
@@ -198,8 +199,7 @@ def check_heldout(examples, tokenizer, seeds: int) -> dict:
             nll, count = response_losses(trained, heldout, 0, "cpu", "fp32")
             losses[name].append(nll.sum() / count.sum())
     differences = np.array(losses["packed"]) / np.array(losses["padded"]) - 1
-    student = {5: 2.776, 3: 4.303, 2: 12.706}[seeds]  # two-sided 95%, seeds - 1 degrees of freedom
-    half = student * differences.std(ddof=1) / seeds**0.5
+    half = t_quantile(0.975, seeds - 1) * differences.std(ddof=1) / seeds**0.5
     return {**{name: list(map(float, found)) for name, found in losses.items()},
             "interval": [float(differences.mean() - half), float(differences.mean() + half)]}  # fmt: skip
 

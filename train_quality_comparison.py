@@ -18,6 +18,7 @@ of this command side by side, each on its GPU (CUDA_VISIBLE_DEVICES), share the 
 that no other has taken.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -66,7 +67,7 @@ from learning_rate_sweep import dev_rows, run_sweep, sweep_table
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, fit, new_accelerator
-from training_memory import model_shape
+from training_memory import gpu_bytes, model_shape
 
 MANY_CUT_FRACTION = 0.1
 TRACKERS = ["tensorboard", "wandb", "trackio"]
@@ -83,11 +84,11 @@ def main() -> None:
     names = experiments_of(args.experiment, args.seeds)
     configs = [experiment_config(name, overrides_from(args)) for name in names]
     results_dir = require_writable(args.results_dir)
-    if args.dry_run:
-        print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
-        return
     how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
     try:
+        if args.dry_run:
+            print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
+            return
         if args.sweep_learning_rate:
             sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
             return
@@ -95,6 +96,8 @@ def main() -> None:
     except TrainingStopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)
+    except TrainingFailed as failure:  # of a dry run or a sweep; a run's own is recorded, and the others go on
+        raise UserError(str(failure)) from failure
     print(f"next: python analyze_results.py {args.results_dir}")
     if failed:
         print(f"error: failed: {', '.join(failed)}; see experiment_summary.json", file=sys.stderr)
@@ -216,6 +219,7 @@ def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how
             print(f"skipped: {plan['marker']} is already done")
             write_experiment_config(plan, config)
             clear(plan["folder"] / "checkpoint.pt")
+        gc.collect()  # the trained weights and their gradients, which would stay in the GPU's memory
         evaluate_run(plan["folder"], force)
         analyse_run(plan["folder"], force)
 
@@ -379,17 +383,9 @@ def own_tokenizer(results_dir: Path, spec: dict) -> Path:
 
 def read_subset(results_dir: Path, name: str, subset: dict):
     """The rows of a subset. Raises UserError where they are damaged or not those that its JSON tells of."""
-    import pyarrow
-
     folder = results_dir / "subsets" / name
     table = read_arrow(folder, ["id", "instruction", "response"])
-    try:
-        table.validate(full=True)
-        same = hash_strings(table["id"].to_pylist()) == subset["ids_hash"]
-    except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is damaged ({reason}); run filter_datasets.py with --force") from error
-    if not same:
+    if hash_strings(table["id"].to_pylist()) != subset["ids_hash"]:
         raise UserError(f"{folder} does not hold the rows that {name}.json names; run filter_datasets.py with --force")
     return table
 
@@ -452,7 +448,7 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
         examples, _ = encode_subset(table, tokenizer, training)
         precision, rate = pick_precision(training["precision"]), stated_rate(parameters, tokens_per_second, mfu)
-        where = {"device": pick_device(), "precision": precision, "memory": None}
+        where = {"device": pick_device(), "precision": precision, "memory": gpu_bytes(pick_device())}
         if rate:  # what is stated is a GPU's
             where = {"device": "cuda", "precision": "bf16", "memory": ASSUMED_GPU_BYTES}
         else:

@@ -62,10 +62,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # a RuntimeError is how torch's writer says it
+        except (OSError, RuntimeError) as error:  # the second is how torch's writer says it
             free = shutil.disk_usage(path.parent).free / 2**20
             temporary.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {str(error).splitlines()[0]}"

@@ -15,6 +15,7 @@ import re
 DEFAULT_DATASETS = ["teknium/OpenHermes-2.5", "allenai/tulu-3-sft-mixture"]
 
 SCORE_WEIGHTS = {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
+SCORE_KEYS = ["quality", *SCORE_WEIGHTS]  # the columns of scores: the weighted total first
 
 CLEANING = {  # null or false: that step is off, and the ledger says so
     "min_response_characters": 1,
@@ -145,6 +146,7 @@ CHOICES = {
     "compile": ["auto", "on", "off"],
     "suite": ["general", "demo"],
 }
+MAY_BE_NULL = {"subset": "ultra_10k", "size": "500M", "model": "owner/name", "heldout_rows": 1_000}  # else like these
 MAY_BE_ZERO = [  # other numbers may not
     "seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction",
     "generation_num_samples", "generation_seed",
@@ -350,7 +352,8 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
     for key, value in {**settings, "seed": seed or settings.get("seed", TRAINING["seed"])}.items():
         if key not in config or key in ("experiment", "base_experiment"):
             raise ConfigError(f"unknown setting {key!r} for {name}: {nearest(key, {**TRAINING, **EVALUATION})}")
-        _check_value(key, value, {**TRAINING, **EVALUATION}.get(key))
+        if value is not None or key not in MAY_BE_NULL:
+            _check_value(key, value, {**config, **MAY_BE_NULL}[key])
         config[key] = value
     return config
 
@@ -360,9 +363,8 @@ def cleaning_config(overrides: dict | None = None) -> dict:
     for key, value in (overrides or {}).items():
         if key not in CLEANING:
             raise ConfigError(f"unknown setting {key!r} of cleaning: {nearest(key, CLEANING)}")
-        _check_value(key, value, CLEANING[key])
-        if value is None and isinstance(CLEANING[key], bool):
-            raise ConfigError(f"setting {key!r} is true or false, not null")
+        if value is not None or isinstance(CLEANING[key], bool):
+            _check_value(key, value, CLEANING[key])
         if key == "near_duplicate_jaccard" and value is not None and value > 1:
             raise ConfigError(f"setting {key!r} is a similarity, of 1 at most, not {value!r}")
     return {**CLEANING, **(overrides or {})}
@@ -370,7 +372,7 @@ def cleaning_config(overrides: dict | None = None) -> dict:
 
 def _check_value(key: str, value, default) -> None:
     number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
-    if not (default is None or value is None or number or type(value) is type(default)):
+    if not (number or type(value) is type(default)):
         raise ConfigError(f"setting {key!r} takes a {type(default).__name__} such as {default!r}, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
         raise ConfigError(f"setting {key!r} cannot be {value!r}: {nearest(str(value), CHOICES[key])}")

@@ -23,6 +23,7 @@ from training_memory import (
     MICRO_BATCH_TOKENS,
     STATE_BYTES_PER_PARAMETER,
     footprint_bytes,
+    gpu_bytes,
     model_shape,
     wants_checkpointing,
 )
@@ -129,10 +130,7 @@ def require_data_parallel(accelerator) -> None:
 
 def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> bool:
     """Gradient checkpointing where the setting says so, or "auto" and the GPU would be too small without."""
-    import torch
-
-    memory = torch.cuda.get_device_properties(0).total_memory if device == "cuda" else None
-    footprint = 0.0
+    memory, footprint = gpu_bytes(device), 0.0
     if memory and config["gradient_checkpointing"] == "auto":
         parameters = sum(parameter.numel() for parameter in model.parameters())
         footprint = footprint_bytes(parameters, model_shape(model.config), config, device, precision, False)

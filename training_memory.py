@@ -47,6 +47,13 @@ def footprint_bytes(parameters: int, shape: dict, config: dict, device: str, pre
     return STATE_BYTES_PER_PARAMETER * parameters + copies + activations
 
 
+def gpu_bytes(device: str) -> int | None:
+    """The memory of the GPU; None on a CPU."""
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory if device == "cuda" else None
+
+
 def wants_checkpointing(setting: str, footprint: float, memory: float | None) -> bool:
     """Whether to recompute activations: "on", "off", or "auto": only where the run would not fit without.
 

@@ -97,7 +97,10 @@ def without_places(value):
 
 
 def answers_page(study: Path) -> str:
-    """What the models of the claim, first seeds, answered to the first prompt of some families: no choice of ours."""
+    """What the models of the claim, first seeds, answered to the first prompt of some families: no choice of ours.
+
+    With them stand the other draws of random rows and the longer run on ultra's, whose names start as theirs do.
+    """
     markers = [
         marker for arm in SHOWN_ARMS for marker in sorted(study.glob(f"{arm}_*/evaluation/task_completion.json"))
     ]
@@ -111,7 +114,7 @@ def answers_page(study: Path) -> str:
     lines = ["# Some answers", "", "Each model's greedy answer to the suite's first prompt of each of the first "
              f"{SHOWN_FAMILIES} families, cut at {SHOWN_CHARACTERS} characters."]  # fmt: skip
     for key in list(first.values())[:SHOWN_FAMILIES]:
-        rows = {name: next(row for row in table if row["id"] == key) for name, table in tables.items()}
+        rows = {name: row for name, table in tables.items() for row in table if row["id"] == key}
         asked = next(iter(rows.values()))
         lines += ["", f"## {asked['family']}", "", *quoted(asked["prompt"]), "", "| model | passes | answer |",
                   "| --- | --- | --- |"]  # fmt: skip
@@ -213,10 +216,11 @@ def speed_table(folder: Path) -> str:
 
 
 def scorer_rows(facts: dict) -> list[tuple[str, ...]]:
-    many = f"processes_{max(facts['config']['process_counts'])}"
+    processes = max(facts["config"]["process_counts"])
+    many = f"processes_{processes}"
     ran = [entry for entry in facts["contenders"] if not entry["missing"]]
     ours, *others = [(entry["name"], entry[many]["rows_per_second"]) for entry in ran]
-    what = f"scoring, rows/s of {facts['response_bytes_per_row'] / 1000:.1f} KB, {many[-1]} processes"
+    what = f"scoring, rows/s of {facts['response_bytes_per_row'] / 1000:.1f} KB, {processes} processes"
     return [compared(what, ours[1], name, rate) for name, rate in others]
 
 
@@ -239,7 +243,7 @@ def train_rows(facts: dict) -> list[tuple[str, ...]]:
 
 def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
     """One size after the other: compiled layers beside all that was measured of it; memory."""
-    gpu, rows = facts["provenance"]["hardware"]["gpu"], []
+    gpu, rows = facts["provenance"]["hardware"]["gpus"][0], []
     for size, found in facts["sizes"].items():
         done = {name: item for name, item in found.items() if "failed" not in item}
         for number, (name, item) in enumerate(done.items()):

@@ -9,11 +9,11 @@ in `task_checkers.py`, the corpus in `demo_corpus.py`.
     python verifiable_tasks.py --suite demo --seed 1
 """
 
-import argparse
 import hashlib
 import json
 import random
 
+from common import argument_parser, run_main
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES, PLANTED_SHARES, make_demo_rows
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
@@ -136,7 +136,7 @@ def _examples(name, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Show the task families, one example of each difficulty.")
+    parser = argument_parser(__doc__)
     parser.add_argument("--suite", choices=SUITES, default="general")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -147,4 +147,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TEXTS
+from torch.distributed.fsdp import FSDPModule
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import training_loop
@@ -64,6 +65,7 @@ def fit(folder: Path, name: str, stop_after: int = 0) -> None:
         except TrainingStopped as stopped:
             facts = {"stopped": str(stopped), "signal": stopped.signal}
     facts["sharded"] = any(type(parameter).__name__ == "DTensor" for parameter in model.parameters())
+    facts["sharded_layers"] = sum(isinstance(module, FSDPModule) for module in model.modules())
     weights = whole_weights(model)
     if rank == 0:
         save_model(model, weights, tokenizer, folder / name)

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_results import ARMS, FakeStudy, write_json, write_study
+from fake_results import ARMS, FakeStudy, write_arrow, write_json, write_study
 
 import analyze_results
+import report_figures
 import report_pages
 import report_tables
-from common import UserError, read_json
+from common import UserError, read_arrow, read_json
 from training_configs import CLAIM
 
 ROOT = Path(__file__).parent.parent
@@ -128,11 +129,42 @@ def test_numbers_agree_with_the_stages_own(study):
             assert run["metrics"][metric]["value"] == pytest.approx(stated, rel=1e-5)
 
 
+def test_runs_stand_by_size_then_rows(study):
+    runs = [run["experiment"] for run in read_json(study[0] / "analysis" / "verdict.json")["runs"]]
+    arms = ["base", "random_1k", "ultra_10k", "random_10k", "longest_10k", "high_100k", "medium_1M"]
+    assert runs == [f"{arm}_{size}" for size in ("500M", "demo") for arm in arms]
+
+
+def test_only_what_an_earlier_analysis_wrote_is_removed(tmp_path):
+    mine = ["tables/notes.md", "figures/diagram.svg", "figures/runs.pdf", "retention.csv"]
+    old = ["tables/contrasts_bands.csv", "tables/runs.tex", "figures/performance_1B.png"]
+    for name in [*mine, *old]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    analyze_results.remove_stale(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(mine)
+
+
+def test_a_damaged_subset_costs_its_figure_alone(tmp_path, capsys):
+    FakeStudy(tmp_path).write_pool(50)
+    (tmp_path / "subsets" / "ultra_10k.json").write_text("{")
+    assert report_figures.draw_score_distributions(tmp_path, "note", tmp_path) is None
+    assert "ultra_10k.json is damaged" in capsys.readouterr().err
+
+
+def test_numbers_are_rounded_and_filtering_has_its_hours(tmp_path):
+    assert analyze_results.round_numbers({"a": [1.23456789, 3, "x", None]}) == {"a": [1.23457, 3, "x", None]}
+    assert analyze_results.scoring_hours(tmp_path) is None
+    write_json(tmp_path / "scores.json", {"provenance": {"seconds": 5400}})
+    assert analyze_results.scoring_hours(tmp_path) == 1.5
+
+
 def test_the_demo_never_counts_for_the_study(tmp_path):
     write_study(tmp_path, sizes=["demo"], arms=CORE, prompts=100, heldout_rows=100)
     analysis = analyse(tmp_path)
     assert analysis["sizes"]["demo"]["demo"] and analysis["sizes"]["demo"]["verdict"] == "refuted"
     assert analysis["verdict"] == "not tested"
+    assert report_pages.lead_sentences(analysis)[0].startswith("Refuted, for the demo's own small world: of the gain")
     tables = report_tables.make_tables(analysis)
     assert all("shows the pipeline, not the answer" in table["note"] for table in tables)
 
@@ -185,6 +217,22 @@ def test_another_suite_is_left_out_of_that_metric_only(core):
     assert "suite_hash other where they have suite-1" in left_out["random_10k_500M", "task_completion"]
     run = next(run for run in analysis["runs"] if run["arm"] == "random_10k")
     assert list(run["metrics"]) == ["bits_per_byte"]
+
+
+def test_of_two_suites_as_frequent_that_of_ultra_counts(tmp_path):
+    fake = FakeStudy(tmp_path, prompts=60, heldout_rows=60)
+    for arm, suite in (("ultra_10k", "a"), ("medium_1M", "z")):
+        fake.write_run(arm, "500M", suite_hash=suite)
+    assert list(left_out_of(tmp_path)[1]) == [("medium_1M_500M", "task_completion")]
+
+
+def test_rows_in_another_order_and_another_precision_are_the_same_test(core):
+    before = analyse(core.folder)["sizes"]
+    folder = core.folder / "ultra_10k_500M" / "evaluation" / "heldout_loss"
+    write_arrow(folder, read_arrow(folder).take(list(range(60))[::-1]).to_pydict())
+    marker = folder.with_suffix(".json")
+    write_json(marker, {**read_json(marker), "config": {"max_tokens": 512, "precision": "bf16"}})
+    assert analyse(core.folder)["sizes"] == before
 
 
 def test_other_heldout_rows_are_left_out(core):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from test_quality_scorer import PAIRS
 
+import evaluation_benchmark
 import filter_benchmark
 import gpu_benchmark
 from benchmark import CONTENDERS, available, benchmark_scorer, table_lines
@@ -35,15 +36,19 @@ def test_what_is_not_installed_is_said():
     assert available(absent) == "not installed (no_such_package)"
 
 
+def run_benchmark(folder, stage, *options, data="rows.jsonl"):
+    rows = [json.dumps({"instruction": ask, "response": reply}) for ask, reply in PAIRS]
+    (folder / "rows.jsonl").write_text("\n".join(rows))
+    command = [sys.executable, "benchmark.py", stage, *options, "--results_dir", str(folder), "--data"]
+    return subprocess.run([*command, str(folder / data)], capture_output=True, text=True, cwd=REPOSITORY)
+
+
 def test_the_command_line_writes_its_numbers(tmp_path):
-    data = tmp_path / "rows.jsonl"
-    data.write_text("\n".join(json.dumps({"instruction": ask, "response": reply}) for ask, reply in PAIRS))
-    command = [sys.executable, "benchmark.py", "scorer", "--rounds", "1", "--results_dir", str(tmp_path), "--data"]
-    done = subprocess.run([*command, str(data)], capture_output=True, text=True, cwd=REPOSITORY)
+    done = run_benchmark(tmp_path, "scorer", "--rounds", "1")
     assert done.returncode == 0 and "bare str.split" in done.stdout, done.stderr
     facts = json.loads((tmp_path / "benchmark" / "scorer.json").read_text())
     assert facts["config"]["rows"] == len(PAIRS) and facts["provenance"]["hardware"]["cores"]
-    done = subprocess.run([*command, "nowhere.jsonl"], capture_output=True, text=True, cwd=REPOSITORY)
+    done = run_benchmark(tmp_path, "scorer", data="nowhere.jsonl")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
 
 
@@ -80,16 +85,30 @@ def test_planted_copies_tell_the_searches_apart():
 
 
 def test_the_filter_stage_is_measured(tmp_path):
-    data = tmp_path / "rows.jsonl"
-    data.write_text("\n".join(json.dumps({"instruction": ask, "response": reply}) for ask, reply in PAIRS))
-    command = [sys.executable, "benchmark.py", "filter", "--rows", "60", "--results_dir", str(tmp_path), "--data"]
-    done = subprocess.run([*command, str(data)], capture_output=True, text=True, cwd=REPOSITORY)
+    done = run_benchmark(tmp_path, "filter", "--rows", "60")
     assert done.returncode == 0 and "2 processes against 1" in done.stdout, done.stderr
     facts = json.loads((tmp_path / "benchmark" / "filter.json").read_text())
     assert [(run["rows"], run["num_proc"]) for run in facts["runs"]] == [(15, 2), (60, 2), (60, 1)]
     assert facts["runs"][1]["content_hash"] == facts["runs"][2]["content_hash"]
-    assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in facts["runs"])
+    runs = [*facts["runs"], facts["scorer_alone"]]
+    assert all(run["peak_pss_gib"] > 0.01 and run["cpu_seconds"] > 0 for run in runs)
     assert not (tmp_path / "benchmark" / "work").exists()
+
+
+def test_the_evaluation_is_measured_against_its_bars(monkeypatch):
+    for name, value in {"PROMPTS": 3, "NEW_TOKENS": 3, "PLANTED_PROMPTS": 100}.items():
+        monkeypatch.setattr(evaluation_benchmark, name, value)
+    shape = {**evaluation_benchmark.SPEC["llama"], "num_hidden_layers": 1}
+    monkeypatch.setattr(evaluation_benchmark, "SPEC", {"vocab_size": 300, "llama": shape})
+    monkeypatch.setattr(evaluation_benchmark, "find_spec", lambda _name: None)
+    facts = evaluation_benchmark.benchmark_evaluation(*map(list, zip(*PAIRS, strict=True)), None, 1)
+    values = {name: entry["value"] for name, entry in facts["measured"].items()}
+    rates, seconds = facts["tokens_per_second"], facts["generation"]["seconds"]
+    assert values["same greedy answers, share"] == 1 and facts["generation"]["tokens"] <= 9
+    assert values["held-out loss, times training's tokens/s"] == rates["heldout_loss"][0] / rates["training"][0]
+    assert values["batched generation, times one prompt at a time"] == seconds["one at a time"] / seconds["batched"]
+    assert 0.92 <= values["planted rate 0.62, share of intervals that hold it"] <= 0.98
+    assert "no lm_eval" in "\n".join(evaluation_benchmark.evaluation_table(facts))
 
 
 def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
@@ -108,5 +127,16 @@ def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
     rows = 3 * 10_000 + 100_000 + 1_000_000
     hours = rows * 300 * (1 / 140_000 + 1 / 70_000) / 3600
     assert abs(gpu_benchmark.six_runs_hours(facts["sizes"]) - hours) < 1e-9
-    facts["sizes"]["1B"]["gradient checkpointing"] = {"failed": "out of memory"}
+    facts["sizes"]["1B"]["plain layers"] = {"failed": "out of memory"}
     assert "out of memory" in "\n".join(gpu_benchmark.gpu_table(facts))
+    assert gpu_benchmark.six_runs_hours(facts["sizes"]) is None
+
+
+def test_a_contender_out_of_memory_is_a_result(monkeypatch):
+    import torch
+
+    def full(*_arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(gpu_benchmark, "new_random_model", lambda _spec: (torch.nn.Linear(1, 1), None))
+    assert gpu_benchmark.measure(full, {}, [], TRAINING) == {"failed": "CUDA out of memory"}

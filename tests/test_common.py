@@ -40,11 +40,11 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path, monkeypatch):
 def test_what_a_killed_writer_left_goes_and_what_another_writes_now_stays(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    names = [f".a.json.{platform.node()}-{pid}.tmp" for pid in (dead.pid, os.getppid(), 1)]
+    names = [f".[a].json.{platform.node()}-{pid}.tmp" for pid in (dead.pid, os.getppid(), 1)]
     for name in names:
         (tmp_path / name).write_text("half")
-    common.write_json(tmp_path / "a.json", {"a": 1})
-    assert {file.name for file in tmp_path.iterdir()} == {"a.json", *names[1:]}
+    common.write_json(tmp_path / "[a].json", {"a": 1})
+    assert {file.name for file in tmp_path.iterdir()} == {"[a].json", *names[1:]}
 
 
 def test_damaged_json_is_named(tmp_path):

@@ -25,7 +25,7 @@ def results(tmp_path):
     for name in ("ultra_10k", "heldout"):
         write_arrow(tmp_path / "subsets" / name, pyarrow.Table.from_pylist(ROWS))
         score = {"mean": 0.375, "min": 0.25, "max": 0.5}
-        facts = {"rule": "top", "rows": 2, "scale_label": "1:2", "score": score, "source_mix": {"s": 1, "t": 1}}
+        facts = {"rule": "top", "rows": 2, "scale_label": "1:2", "score": score, "source_mix": {"s": 1, "t|u": 1}}
         facts |= {"ids_hash": "i" * 64, "provenance": {"inputs": {"scores": "h"}}}
         write_json(tmp_path / "subsets" / f"{name}.json", facts)
     argv = ["filter_datasets.py", "--dataset", "/home/me/rows.jsonl"]
@@ -80,7 +80,9 @@ def test_the_card_can_be_read_by_the_hub_and_by_people(results):
     export(results, "alpaca", license_id="cc-by-4.0")
     card = (results / "exports" / "jsonl" / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n") and '- "n<1K"\nconfigs:' in card
-    line = f"| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t 50% | `{'i' * 16}` |"
+    line = (
+        f"| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t/u 50% | `{'i' * 16}` |"
+    )
     made = "From `rows.jsonl`, `owner/name`: 9 rows read, 4 of them cleaned and scored, 2 of these held out"
     for told in (line, made, "- clean: too_long, 5 rows", "python filter_datasets.py --dataset rows.jsonl\n"):
         assert told in card

@@ -103,7 +103,7 @@ def test_chunks_of_long_rows_are_few_rows(tmp_path, monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # Encodings and damage
 
-ACCENTS = [{"instruction": "café 山 😀", "response": f"naïve {number}"} for number in range(40)]
+ACCENTS = [{"instruction": "café 山 😀", "response": f"naïve {number}"} for number in range(400)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
@@ -163,6 +163,54 @@ def test_a_bad_page_is_named(tmp_path):
     with pytest.raises(UserError, match=r"d\.parquet cannot be read: .*CRC checksum") as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_no_columns_with_less_than_no_rows_does_not_end_the_process(tmp_path):
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table({}), sink)
+    whole = sink.getvalue().to_pybytes()
+    none = bytes.fromhex("190c16001600")  # the row group's list of columns, its bytes and its rows
+    assert whole.count(none) == 1
+    (tmp_path / "d.parquet").write_bytes(whole.replace(none, none[:-1] + b"\x7f"))  # -64 of them
+    with pytest.raises(UserError, match="d.parquet is empty"):
+        read(tmp_path / "d.parquet")
+
+
+def test_a_place_beyond_its_dictionary_is_one_damaged_row():
+    words = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0, 7]), pyarrow.array(["a"]), safe=False)
+    take = dataset_files.TakeFromBatch(pyarrow.record_batch({"word": words}))
+    assert take(np.arange(2)) == [
+        {"word": "a"},
+        "damaged (index with value of 7 is out-of-bounds for array of length 1)",
+    ]
+
+
+def test_an_arrow_file_whose_offsets_lead_out_of_it_is_named(tmp_path):
+    table = pyarrow.table({"instruction": ["abcd"] * 50, "response": ["efgh"] * 50})
+    with pyarrow.OSFile(str(tmp_path / "d.arrow"), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    whole, offsets = (tmp_path / "d.arrow").read_bytes(), b"\4\0\0\0\x08\0\0\0\x0c\0\0\0"
+    assert offsets in whole
+    (tmp_path / "d.arrow").write_bytes(whole.replace(offsets, b"\xff\xff\xff\x7f" * 3, 1))
+    with pytest.raises(UserError, match="d.arrow cannot be read"):
+        read(tmp_path / "d.arrow")
+
+
+def test_of_a_column_that_comes_twice_the_last_one_holds(tmp_path):
+    names, columns = ["instruction", "response", "response"], [["a"], ["first"], ["last"]]
+    table = pyarrow.table([pyarrow.array(column) for column in columns], names=names)
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
+    with pyarrow.OSFile(str(tmp_path / "d.arrow"), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    for name in ("d.parquet", "d.arrow"):
+        assert read(tmp_path / name)[0] == [{"instruction": "a", "response": "last"}]
+
+
+@pytest.mark.parametrize("splits", [None, 3, "train", [None], {"train": 1}])
+def test_splits_that_are_no_list_of_names(tmp_path, splits):
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": splits}))
+    with pytest.raises(UserError, match="dataset_dict.json is damaged .splits"):
+        read(tmp_path)
 
 
 def test_a_quote_that_is_never_closed(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pyarrow.parquet
 import pytest
 
 import dataset_files
+import dataset_readers
 from common import UserError
 from dataset_files import hash_input, is_hub_id
 from dataset_readers import (
@@ -59,6 +60,7 @@ SCHEMAS = [
     ({"prompt": "Hi", "chosen": [BOT]}, "Hi", "Hello"),
     ({"prompt": [SYSTEM, USER], "chosen": [BOT]}, "Be kind.\n\nHi", "Hello"),
     ({"prompt": [USER], "completion": "Hello"}, "Hi", "Hello"),
+    ({"messages": [{"role": "tool", "content": "3"}, USER, BOT]}, "Tool: 3\n\nUser: Hi", "Hello"),
     ({"chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
 ]
 
@@ -369,6 +371,33 @@ def test_smaller_samples_are_part_of_larger_ones_and_all_rows_of_none(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", pairs(5_000))
     assert set(sample([path], 50)[0]) < set(sample([path], 500)[0])
     assert len(sample([path], 9_000)[0]) == 5_000
+
+
+def test_the_sample_is_the_same_in_any_pieces(tmp_path, monkeypatch):
+    path = write_lines(tmp_path / "a.jsonl", pairs(3_000))
+    whole = sample([path], 40)[0]
+    for module in (dataset_files, dataset_readers):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 50)
+    assert sample([path], 40)[0] == whole
+
+
+def test_damage_is_measured_against_the_rows_that_were_parsed(tmp_path, monkeypatch):
+    for module in (dataset_files, dataset_readers):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 100)
+    rows = [json.dumps(row) if number > 9 else "{" for number, row in enumerate(pairs(3_000))]
+    (tmp_path / "d.jsonl").write_text("\n".join(rows))
+    with pytest.raises(UserError, match="more than 1%"):
+        read_rows([str(tmp_path / "d.jsonl")], 5, 0)
+
+
+@pytest.mark.parametrize("turns", ["first", "all"])
+def test_long_rows_are_moved_to_arrow_in_smaller_batches(tmp_path, monkeypatch, turns):
+    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(dataset_readers, "CHUNK_BYTES", 1_000)
+    long = {"role": "assistant", "content": "x" * 200}
+    rows = [{"messages": [USER, BOT if turns == "all" else long, USER, long]} for _ in range(30)]
+    table, _ = read_rows([write_lines(tmp_path / "d.jsonl", rows)], None, 0, turns=turns)
+    assert table["id"].num_chunks == 3
 
 
 def test_sample_takes_usable_rows_only(tmp_path):

@@ -135,8 +135,8 @@ def test_against_a_plain_count_of_shared_ngrams():
 
 
 def test_items_that_many_rows_hold_are_standing_texts():
-    found = Hits(np.arange(12), np.array([0] * 11 + [1]), np.ones(12))
-    assert without_standing_texts(found).row.tolist() == [11]
+    found = Hits(np.arange(21), np.array([0] * 11 + [1] * 10), np.ones(21))
+    assert without_standing_texts(found).row.tolist() == list(range(11, 21))
 
 
 def test_words_of_any_script_length_and_odd_bytes():

@@ -9,12 +9,13 @@ import pytest
 
 import evaluate_quality_tradeoff as evaluation
 import language_model as lm
+import text_generation
 import verifiable_tasks
 from common import UserError, read_arrow, read_json
 
 
 def loss_table(sources, nll, tokens, size):
-    scores = {name: np.linspace(0, 1, len(nll)) for name in evaluation.DIMENSIONS}
+    scores = {name: np.linspace(1, 0, len(nll)) for name in evaluation.SCORE_KEYS}
     ids = [str(index) for index in range(len(nll))]
     return pyarrow.table({"id": ids, "source": sources, **scores, "nll": nll, "tokens": tokens, "bytes": size})
 
@@ -44,12 +45,42 @@ def test_loss_intervals_cover_the_truth():
     assert all(88 <= count <= 100 for count in covered.values()), covered
 
 
+def test_sources_are_redrawn_apart():
+    """Of two sources alike the mean is known better than either, by the root of two."""
+    nll, size = np.tile(np.random.default_rng(0).normal(60, 9, 100), 2), np.full(200, 40)
+    facts = evaluation.summarise_losses(loss_table(["a"] * 100 + ["b"] * 100, nll, size, size))
+    one, both = (
+        np.diff(ends)[0] for ends in (facts["by_source"]["a"]["interval"], facts["bits_per_byte_macro_interval"])
+    )
+    assert both / one == pytest.approx(np.sqrt(0.5), rel=0.1)
+
+
 def test_bands_are_equal_parts_with_intervals():
     size = np.full(20, 10)
     bands = evaluation.quality_bands(loss_table(["a"] * 20, np.arange(20.0), size, size))["quality"]
     assert [band["rows"] for band in bands] == [4] * 5
-    assert bands[0]["bits_per_byte"] == pytest.approx((0 + 1 + 2 + 3) / np.log(2) / 40)
+    assert bands[0]["bits_per_byte"] == pytest.approx((16 + 17 + 18 + 19) / np.log(2) / 40)  # the lowest scores
+    assert (bands[0]["low"], bands[4]["high"]) == (0, 1)
     assert all(band["interval"][0] <= band["bits_per_byte"] <= band["interval"][1] for band in bands)
+
+
+def test_the_same_random_rows_for_every_model_in_the_tables_order():
+    table = pyarrow.table({"id": list(range(100))})
+    chosen = evaluation.choose_rows(table, 10)["id"].to_pylist()
+    assert chosen == evaluation.choose_rows(table, 10)["id"].to_pylist() == sorted(set(chosen)) != list(range(10))
+    assert len(evaluation.choose_rows(table, None)) == len(evaluation.choose_rows(table, 200)) == 100
+
+
+def test_a_row_without_room_is_dropped_and_counted_and_a_cut_one_has_the_bytes_left_of_it(tiny_models, tokenizer):
+    run_model = text_generation.RunModel(None, "fp32")
+    run_model.model, run_model.tokenizer, run_model.device = tiny_models["scratch"], tokenizer, "cpu"
+    responses = ["", "Blue.", "stone " * 60]
+    table = pyarrow.table({"id": ["a", "b", "c"], "instruction": ["Name a colour."] * 3, "response": responses})
+    rows, facts = evaluation.measure_losses(table, run_model, 80, "rows")
+    kept = lm.encode_examples(tokenizer, ["Name a colour."] * 3, responses, 80)[2]
+    left = len(tokenizer.decode(list(kept.ids[kept.prompt_tokens :])).encode())
+    assert rows["id"].to_pylist() == ["b", "c"] and facts["rows_dropped_empty"] == 1
+    assert rows["bytes"].to_pylist() == [5, left] and left < 360
 
 
 def test_losses_do_not_depend_on_the_batch(tiny_models, tokenizer, monkeypatch):
@@ -110,7 +141,7 @@ def test_an_outside_set_is_measured_like_the_held_out_rows(tiny_models, tokenize
     data = tmp_path / "outside.jsonl"
     rows = [{"instruction": f"Add {n} and 4.", "response": f"The sum is {n + 4}."} for n in range(6)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run_model = lm.RunModel(tmp_path, "fp32")
+    run_model = text_generation.RunModel(tmp_path, "fp32")
     run_model.model, run_model.tokenizer, run_model.device = tiny_models["scratch"], tokenizer, "cpu"
     config, run = {"max_tokens": 100, "precision": "fp32"}, tmp_path / "run"
     arguments = (run, config, {"model": "m"}, run_model, str(data), False)

@@ -117,7 +117,7 @@ def test_cleaning_settings():
         ({"near_duplicate_jaccard": 1.01}, "of 1 at most"),
         ({"near_duplicate_jaccard": 0.0}, "more than 0"),
         ({"drop_exact_duplicates": 0}, "takes a bool"),
-        ({"drop_evaluation_items": None}, "true or false"),
+        ({"drop_evaluation_items": None}, "takes a bool such as True, not None"),
     ):
         with pytest.raises(ConfigError, match=said):
             cleaning_config(wrong)

@@ -1,5 +1,9 @@
 """Measures of generated text, by hand."""
 
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow
 import pytest
 
 import generation_analysis as analysis
@@ -17,6 +21,11 @@ def test_repetition_copying_and_length():
     assert measured["rep_4"] == pytest.approx(1 / 6)
     assert measured["copy_fraction"] == pytest.approx(2 / 6)
     assert measured["length_ratio"] == pytest.approx(9 / 2)
+
+
+@pytest.mark.parametrize("words, fits", [(1, True), (4, True), (5, False), (0, False)])
+def test_a_length_fits_between_a_half_and_two(words, fits):
+    assert answer("word " * words)["length_fits"] is fits  # the reference has two
 
 
 def test_an_empty_answer_is_measured_not_invented():
@@ -61,6 +70,46 @@ def test_summary_counts_only_what_was_measured():
     assert "not independent" in summary["notes"]["quality_score_diagnostic"]
 
 
+def test_samples_do_not_enter_the_greedy_measures_and_have_numbers_of_their_own():
+    rows = [answer("one two three"), answer("") | {"sample": 1}, answer("") | {"sample": 2}]
+    summary = analysis.summarise_generations(rows)
+    assert summary["empty_rate"] == 0 and summary["length_ratio_median"] == 1.5
+    assert summary["sampled"]["answers"] == 2 and summary["sampled"]["empty_rate"] == 1
+
+
+def test_each_sample_is_drawn_by_its_prompt_and_number_alone():
+    """Whatever the order of the prompts: the numbers of prompt b's second sample are the same."""
+    drawn = []
+
+    def generate(instructions, _prompt_tokens, new_tokens, _what, sampling=None):
+        drawn.append(sampling and sampling["uniforms"])
+        return [{"answer": text, "tokens": 1, "ended": True} for text in instructions]
+
+    prompts = [{"id": key, "source": "s", "instruction": key, "response": "r"} for key in "ab"]
+    settings = {"max_tokens": 9, "generation_max_new_tokens": 5, "generation_num_samples": 2, "generation_seed": 0}
+    settings |= {"generation_temperature": 0.7}
+    for order in (prompts, prompts[::-1]):
+        rows = analysis.answer_prompts(SimpleNamespace(generate=generate), order, settings)
+        asked = [row["id"] for row in order] * 3
+        assert [row["answer"] for row in rows] == asked and [row["sample"] for row in rows] == [0, 0, 1, 1, 2, 2]
+    greedy, uniforms, _, turned = drawn
+    assert greedy is None and uniforms.shape == (4, 5) and len(np.unique(uniforms)) == 20
+    assert (uniforms == turned[[1, 0, 3, 2]]).all()
+
+
+def test_prompts_are_a_random_choice_in_the_tables_order():
+    names = ("id", "source", "instruction", "response")
+    table = pyarrow.table({name: [f"{number:02d}" for number in range(50)] for name in names})
+    chosen = [int(row["id"]) for row in analysis.random_rows(table, 5)]
+    assert chosen == sorted(chosen) != list(range(5)) and len(analysis.random_rows(table, 99)) == 50
+
+
+def test_kept_limits_are_shares_of_those_stated():
+    asked = answer("x") | {"constraints": 2, "constraints_kept": 1, "constraints_kept_by_reference": 2}
+    summary = ga.summarise([asked, answer("x") | {"id": "b"}])  # the second states none
+    assert (summary["instruction_following"], summary["instruction_following_of_references"]) == (0.5, 1)
+
+
 def test_a_rate_has_wilsons_interval_and_samples_of_a_prompt_are_no_new_evidence():
     value, interval = ga.estimate([[True], [False], [None], [False], [False]], is_rate=True)
     low, high = ga.wilson_interval(1, 4)
@@ -85,6 +134,7 @@ def test_self_bleu_by_hand():
     assert ga.self_bleu(["a b c d e", "a b c d x"]) == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
     assert ga.self_bleu(["blue", "blue"]) == pytest.approx(1)
     assert ga.self_bleu(["blue", " "]) is None
+    assert ga.self_bleu(["go " * 100 + "a b c d e", "go " * 100 + "v w x y z"]) == pytest.approx(1)  # 100 words count
 
 
 @pytest.mark.parametrize(
@@ -94,6 +144,8 @@ def test_self_bleu_by_hand():
         ("Die Katze ist auf der Matte und das ist gut.", "This is the house of the cat, and it was warm.", True),
         ("Кошка сидит на коврике и спит.", "The cat is on the mat and it is asleep.", True),
         ("42", "The cat is on the mat and it is asleep.", None),
+        ("la la la la de de de de", "The cat is on the mat and it is asleep.", None),  # French or Dutch
+        ("абвгдежз abcdefgh αβγδεζηθ", "The cat is on the mat and it is asleep.", None),  # no script of most letters
         ("for i in range(10): print(i)", "The cat is on the mat and it is asleep.", None),
     ],
 )
@@ -127,6 +179,7 @@ def test_no_limit_is_read_where_none_is_stated(instruction):
 
 def test_refusals():
     assert ga.refuses("I’m sorry, but I can't do that.") and not ga.refuses("I'm sorry to hear that.")
+    assert not ga.refuses("word " * 50 + "I'm sorry, but I can't do that.")  # in the middle or at the end it is none
 
 
 def test_samples_drawn_by_hand_stay_until_others_are_asked_for(tmp_path):

@@ -41,6 +41,24 @@ def test_nothing_in_a_text_can_close_the_script_or_fetch(tmp_path):
     assert found["prompts"][0]["answers"][0]["text"] == f"{NASTY} 0"  # whole, as it was written
 
 
+def test_what_is_amiss_is_flagged_texts_are_cut_and_samples_keep_their_number(tmp_path):
+    row = {"id": "1", "source": "s", "instruction": "ask", "reference": "r", "looped": True, "refused": False,
+           "language_drifted": None}  # fmt: skip
+    prompts = {}
+    browser.add_answer(prompts, "held-out", {**row, "answer": "x" * 5_000, "sample": 2, "ended": False}, 0)
+    browser.add_answer(prompts, "held-out", {**row, "answer": " ", "sample": 0, "ended": True, "looped": None}, 1)
+    ((first, second),) = [entry["answers"] for entry in prompts.values()]
+    assert (first["flags"], first["sample"], len(first["text"])) == (["loops", "cut off"], 2, browser.MAX_CHARACTERS)
+    assert (second["flags"], second["sample"], second["model"]) == (["empty"], 0, 1) and second["passed"] is None
+
+
+def test_a_damaged_folder_does_not_end_the_page_and_is_named(tmp_path, capsys):
+    runs = make_runs(tmp_path)
+    (tmp_path / "model_0" / "evaluation" / "task_completion" / "state.json").write_text("{")
+    assert [len(entry["answers"]) for entry in browser.browser_data(runs)["prompts"]] == [1, 1, 1]
+    assert "task_completion" in capsys.readouterr().err
+
+
 def test_no_answers_no_page_and_the_old_one_goes(tmp_path):
     (tmp_path / "generations.html").write_text("old")
     runs = [{"experiment": "a", "folder": tmp_path / "a"}]

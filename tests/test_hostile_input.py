@@ -19,10 +19,10 @@ HOSTILE_NAMES = ["$\\frac{1}{$", "_hidden", "\x1b[31mred\nline\u202e", "n" * 500
 
 
 def test_a_key_that_another_version_did_not_write_is_named_with_its_file(tmp_path):
-    (tmp_path / "scores.json").write_text('{"config": {"seed": 0}, "rows": [{"id": 1}]}')
+    (tmp_path / "scores.json").write_text('{"config": {"seed": 0}, "parts": [{"id": 1}]}')
     found = common.read_json(tmp_path / "scores.json")
     assert found["config"] == {"seed": 0} and found.get("scale") is None
-    for ask in (lambda: found["scale"], lambda: found["config"]["split"], lambda: found["rows"][0]["name"]):
+    for ask in (lambda: found["scale"], lambda: found["config"]["split"], lambda: found["parts"][0]["name"]):
         with pytest.raises(UserError, match="scores.json lacks '(scale|split|name)'.*--force"):
             ask()
 

@@ -213,16 +213,19 @@ def test_logits_stay_within_their_memory(tokenizer, monkeypatch):
     assert all(rows == 1 or rows * width <= 300 for rows, width in model.seen)
 
 
-def test_a_long_run_says_so_after_three_batches(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "to_come, said", [(None, "100 rows will take about 3.7"), (300, "300 rows will take about 11.1")]
+)
+def test_a_long_run_says_so_after_three_batches(monkeypatch, capsys, to_come, said):
     clock = iter(range(0, 10_000, 100))
     monkeypatch.setattr(difficulty, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    with difficulty.Progress(tokens=40_000, rows=100, device="cpu") as progress:
+    with difficulty.Progress(tokens=40_000, rows=100, device="cpu", rows_to_come=to_come) as progress:
         for _ in range(2):
             progress.add(1, 100)
         assert "will take" not in capsys.readouterr().err
         progress.add(1, 100)
     # 300 tokens in the clock's one step of 100 s: 40,000 tokens take 13,333 s
-    assert "100 rows will take about 3.7 hours on cpu (3 tokens/s)" in capsys.readouterr().err
+    assert f"{said} hours on cpu (3 tokens/s)" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -238,12 +241,12 @@ def test_weighted_total_by_hand():
     assert (np.diff(rising) > 0).all() and rising.min() >= 0 and rising.max() <= 1
 
 
-def test_spearman_by_hand():
-    assert difficulty.spearman(np.array([1, 2, 3.0]), np.array([10, 20, 900])) == pytest.approx(1)
-    assert difficulty.spearman(np.array([1, 2, 3.0]), np.array([3, 2, 1])) == pytest.approx(-1)
-    # ranks 1.5 1.5 3 4 against 1 2 3 4: covariance 4.5, sums of squares 4.5 and 5
-    assert difficulty.spearman(np.array([7, 7, 8, 9]), np.arange(4)) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
-    assert difficulty.spearman(np.ones(3), np.arange(3)) is None
+def test_correlations_are_over_the_rows_that_have_one():
+    ifd = np.array([0.1, np.nan, 0.2, 0.9, 0.3])
+    others = {"rising": np.array([1, 9, 2, 4, 3.0]), "flat": np.ones(5)}
+    line = difficulty.correlation_line(ifd, others)
+    assert line == "ifd, rank correlation with rising +1.000, flat -"
+    assert difficulty.correlation_line(np.full(5, np.nan), others).endswith("rising -, flat -")
 
 
 def test_extremes_leave_nulls_out():

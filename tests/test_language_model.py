@@ -37,6 +37,7 @@ def test_a_cut_response_does_not_learn_to_end(tokenizer):
     assert example.response_cut and len(example.ids) == 64
     assert tokenizer.eos_token_id not in example.ids
     assert len(example.ids) - example.prompt_tokens >= 32
+    assert lm.encode_example(tokenizer, "word " * 500, "word " * 500, 64).prompt_tokens == 32
 
 
 def test_a_row_without_response_is_no_example(tokenizer):
@@ -74,54 +75,6 @@ def test_length_batches_cover_all_within_the_budget():
     batches = lm.length_batches(lengths, 1_000)
     assert sorted(index for batch in batches for index in batch) == list(range(500))
     assert all(len(batch) * max(lengths[index] for index in batch) <= 1_000 for batch in batches)
-
-
-PROMPTS = ["Add 3 and 4.", "Name a colour of the sky, please.", "Repeat stone.", "Go " * 20, "Why?"]
-
-
-def answers_of(model, tokenizer, prompts, batch_size, sampling=None):
-    how = {"device": "cpu", "precision": "fp32", "batch_size": batch_size}
-    return lm.generate_responses(model, tokenizer, prompts, 100, 12, sampling, **how)
-
-
-@pytest.mark.parametrize("name", ["scratch", "pythia", "qwen2.5", "ettin"])
-def test_greedy_answers_do_not_depend_on_the_batch(tiny_models, tokenizer, name):
-    alone = answers_of(tiny_models[name], tokenizer, PROMPTS, 1)
-    assert (
-        answers_of(tiny_models[name], tokenizer, PROMPTS, 5)
-        == alone
-        == answers_of(tiny_models[name], tokenizer, PROMPTS, 2)
-    )
-    assert all(answer["tokens"] <= 12 for answer in alone)
-    how = {"device": "cpu", "precision": "fp32", "batch_size": 5, "batch_tokens": 150}  # bounds the batch as well
-    assert lm.generate_responses(tiny_models[name], tokenizer, PROMPTS, 100, 12, **how) == alone
-
-
-@pytest.mark.parametrize("name", ["scratch", "pythia", "qwen2.5"])
-def test_a_sample_depends_on_its_key_alone(tiny_models, tokenizer, name):
-    keys = [f"row{number}/1" for number in range(len(PROMPTS))]
-    sampling = {"temperature": 1.0, "uniforms": lm.uniform_draws(keys, 12, seed=0)}
-    alone = answers_of(tiny_models[name], tokenizer, PROMPTS, 1, sampling)
-    turned = {"temperature": 1.0, "uniforms": lm.uniform_draws(keys[::-1], 12, seed=0)}
-    assert answers_of(tiny_models[name], tokenizer, PROMPTS[::-1], 5, turned)[::-1] == alone
-    assert alone != answers_of(tiny_models[name], tokenizer, PROMPTS, 5)
-    other = {"temperature": 1.0, "uniforms": lm.uniform_draws(keys, 12, seed=1)}
-    assert answers_of(tiny_models[name], tokenizer, PROMPTS, 1, other) != alone
-
-
-def test_more_draws_go_on_where_fewer_end():
-    assert (lm.uniform_draws(["a", "b"], 9, 3)[:, :4] == lm.uniform_draws(["a", "b"], 4, 3)).all()
-
-
-def test_tokens_are_drawn_at_their_probabilities():
-    import torch
-
-    scores = torch.tensor([[0.5, 0.0, 0.3, 0.2]]).log().expand(1000, 4)
-    uniforms = torch.arange(1000, dtype=torch.float64) / 1000
-    drawn = lm.drawn_tokens(scores, uniforms, temperature=1.0)[:, 0]
-    assert torch.bincount(drawn, minlength=4).tolist() == pytest.approx([500, 0, 300, 200], abs=1)
-    cold = lm.drawn_tokens(scores, uniforms, temperature=0.05)[:, 0]
-    assert (cold == 0).float().mean() > 0.99
 
 
 def test_learn_bpe_is_the_same_for_the_same_texts(tokenizer):

@@ -54,6 +54,22 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch):
         lm_harness.require_harness([])
 
 
+def test_done_is_told_by_the_task_file_and_not_by_whether_the_model_is_loaded(tmp_path, monkeypatch):
+    """An evaluation that finds the rest done does not load the model, whose precision is then still "auto"."""
+    task, run_model = tmp_path / "local.yaml", SimpleNamespace(precision="bf16", load=lambda: None)
+    task.write_text("task: a")
+    monkeypatch.setattr(lm_harness, "require_harness", lambda names: "0")
+    monkeypatch.setattr(lm_harness, "run_harness", lambda *_: {"results": {"a": {"score": 0.5, "alias": "a"}}})
+    arguments = (tmp_path, {"model": "m"}, run_model, f"{task}, ifeval", False)
+    assert lm_harness.evaluate_harness(*arguments)["lm_eval"] == {"a": {"score": 0.5}}
+    run_model.precision = "auto"
+    monkeypatch.setattr(lm_harness, "run_harness", None)  # not called again
+    assert lm_harness.evaluate_harness(*arguments)["lm_eval"] == {"a": {"score": 0.5}}
+    task.write_text("task: b")
+    with pytest.raises(UserError, match="local.yaml"):
+        lm_harness.evaluate_harness(*arguments)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed")
 def test_a_local_task_runs_offline_and_keeps_its_samples(tiny_models, tokenizer, tmp_path):
     data = tmp_path / "data.jsonl"

@@ -87,9 +87,21 @@ def test_the_kernels_agree_on_a_gpu(family, tiny_models, tokenizer):
     assert np.linalg.norm(ours - exact) < 0.03 * np.linalg.norm(exact)
 
 
+def test_what_rotation_made_fp32_goes_to_the_kernels_in_half_precision(monkeypatch):
+    import torch
+
+    seen = []
+    kernel = lambda *states, **_how: seen.extend(states[:3]) or states[0]  # noqa: E731
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+    query, starts = torch.ones(1, 2, 3, 8), torch.tensor([0, 3])
+    how = {"fewer_heads": {}, "cu_seq_lens_q": starts, "max_length_q": 3}
+    packed_attention.attend(None, query, query, query.to(torch.bfloat16), None, **how)
+    assert {state.dtype for state in seen} == {torch.bfloat16} and len(seen) == 3
+
+
 def test_only_attention_that_is_known_is_replaced(tiny_models):
     assert all(packed_attention.is_plain(model.config) for model in tiny_models.values())
-    for change in ({"attn_logit_softcapping": 50.0}, {"attention_dropout": 0.1}, {"head_dim": 512}):
+    for change in ({"attn_logit_softcapping": 50.0}, {"attention_dropout": 0.1}, {"head_dim": 512}, {"head_dim": 12}):
         config = copy.deepcopy(tiny_models["gemma3"].config)
         for name, value in change.items():
             setattr(config, name, value)

@@ -34,9 +34,15 @@ def test_loss_and_gradients_equal_plain_cross_entropy(family, chunked, tiny_mode
         logits = model(**inputs, use_cache=False).logits[:, :-1].flatten(0, 1)
         return torch.nn.functional.cross_entropy(logits, batch["labels"][:, 1:].flatten(), reduction="sum")
 
+    checkpoint, chunks = torch.utils.checkpoint.checkpoint, []
+    monkeypatch.setattr(
+        "torch.utils.checkpoint.checkpoint", lambda *a, **how: chunks.append(1) or checkpoint(*a, **how)
+    )
     expected, gradients = loss_and_gradients(model, plain)
     loss, ours = loss_and_gradients(model, lambda: new_packed_loss(model, "fp32")(**batch, longest_row=128))
     assert loss == pytest.approx(expected, rel=1e-6)
+    wanted = int((batch["labels"][:, 1:] >= 0).sum())
+    assert len(chunks) == (-(-wanted // 7) if chunked else 0)
     for one, other in zip(ours, gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
@@ -60,5 +66,8 @@ def test_activations_are_recomputed_only_where_memory_asks_for_it(tiny_models):
     plain = footprint_bytes(10**9, shape, config, "cuda", "bf16", False)
     assert 18e9 < footprint_bytes(10**9, shape, config, "cuda", "bf16", True) < plain
     assert wants_checkpointing("auto", plain, plain) and not wants_checkpointing("auto", plain, 2 * plain)
+    deeper = footprint_bytes(10**9, {**shape, "layers": 5}, config, "cuda", "bf16", True)
+    kept = 4 * shape["width"] * (5 - shape["layers"]) * 16_384  # of a layer that is recomputed only its fp32 input
+    assert deeper == footprint_bytes(10**9, shape, config, "cuda", "bf16", True) + kept
     assert not wants_checkpointing("auto", plain, None)
     assert wants_checkpointing("on", 0, None) and not wants_checkpointing("off", plain, 1)

@@ -45,6 +45,7 @@ def test_collate_blocks_by_hand():
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1]]
     no = IGNORED_LABEL
     assert batch["labels"].tolist() == [[no, 6, 7, no, 9, no, no]]
+    assert batch["row_starts"].tolist() == [0, 3, 5, 7]
 
 
 @pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])

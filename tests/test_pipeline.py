@@ -98,6 +98,24 @@ def test_a_second_run_skips_everything(results):
     assert {path: path.stat().st_mtime_ns for path in results.rglob("train_results.json")} == before
 
 
+def test_what_training_would_take_is_told_and_rates_compare_without_touching_a_run(results, capsys):
+    from train_quality_comparison import dry_run, sweep
+    from training_configs import experiment_config
+
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
+    config = experiment_config("high_100k_demo", {"epochs": 2, "tokens_per_step": 512})
+    _, line, total = dry_run([config], results, None, None)
+    trained = read_json(results / "high_100k_demo" / "train_results.json")  # the same rows, once
+    name, _, tokens, blocks, steps, rate = line.replace(",", "").split()[:6]
+    assert (name, int(tokens), int(blocks)) == ("high_100k_demo", 2 * trained["tokens"], trained["blocks"])
+    assert int(steps) == -(-2 * int(blocks) // 4) and float(rate) > 50 and "hours of training" in total
+    how = {"checkpoint_seconds": 1e9, "report_to": None, "micro_batch_tokens": None, "force": False}
+    sweep([config], results, [1e-3], how)
+    assert "lowest dev loss at 0.001" in capsys.readouterr().out
+    assert read_json(results / "learning_rate_sweep" / "high_100k_demo" / "0.001.json")["dev_loss"] > 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
 def test_other_settings_are_refused_by_name(results):
     answer = train("ultra_10k_demo", results, "learning_rate=0.5")
     assert answer.returncode == 2

@@ -77,6 +77,16 @@ def test_paths_out_of_the_repository_are_published_as_names(tmp_path):
     assert read_json(tmp_path / "published" / "validation.json") == {"argv": argv, "a.gz": 1, "said": "1/2 and /3"}
 
 
+def test_sixteen_processes_are_not_six():
+    entries = [
+        {"name": name, "missing": None, "processes_16": {"rows_per_second": rate}}
+        for name, rate in (("this scorer", 300.0), ("other", 200.0))
+    ]
+    facts = {"config": {"process_counts": [1, 16]}, "response_bytes_per_row": 1_900.0, "contenders": entries}
+    row = ("scoring, rows/s of 1.9 KB, 16 processes", "300", "other: 200", "1.50x")
+    assert update_readme.scorer_rows(facts) == [row]
+
+
 def test_evidence_is_published_beside_what_is_there(tmp_path):
     (tmp_path / "benchmark").mkdir()
     for name in ("train.json", "log.txt"):

@@ -140,6 +140,7 @@ def test_a_correction_that_takes_a_finding_away_is_said_and_so_is_a_form_that_do
     }
     assert "rejected (p = 0.003)" in tradeoff_tables.exponent_remark(content)
     assert tradeoff_tables.exponent_remark({**content, "shared_exponent_test": {"p": None}}) is None
+    assert tradeoff_tables.exponent_remark({**content, "kappa": {"identified": False}}) is None
     assert "15.4" in tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 5.2]}, content)
     assert tradeoff_tables.repetition_remark({"identified": True, "interval": [0.9, 52]}, content) is None
 
@@ -148,6 +149,53 @@ def test_arms_whose_times_are_no_costs_are_told():
     speeds = [{"tokens_per_second": speed} for speed in (1_200, None, 5_100)]
     assert report_tables.speed_words({"cost": speeds}) == "arms trained at 1,200 to 5,100 tokens per second"
     assert report_tables.speed_words({"cost": speeds[1:]}) is None
+
+
+def test_numbers_in_words():
+    assert [report_tables.show_p(p) for p in (0.0004, 0.001, 0.0496)] == ["< 0.001", "0.001", "0.050"]
+    assert [report_tables.show_digits(value) for value in (4.39, 43.9, 3171.4)] == ["4.39", "43.9", "3,171"]
+    assert [report_tables.show_seconds(value) for value in (None, 119, 120, 7200)] == ["–", "119 s", "2.0 min", "2.0 h"]
+    assert tradeoff_tables.show_hours(None) == "–"
+    readings = [report_tables.reading_of({"p": 0.05, "difference": d}, "p") for d in (1, -1)]
+    assert readings == ["not distinguishable"] * 2
+    assert experiment_comparison.reading({"p": 0.04, "difference": -1}) == "second is better"
+
+
+def test_a_family_that_one_prompt_passes_is_shown_and_the_rest_are_counted(study):
+    counts = {"rare": {"prompts": 300, "passed": 1}, "never": {"prompts": 300, "passed": 0}}
+    runs = [{**run, "by_family": counts} for run in study[0]["runs"]]
+    table = model_tables.family_table({**study[0], "runs": runs})
+    assert [row[0] for row in table["cells"]] == ["rare"] and "In 1 other families none" in table["note"]
+
+
+def test_limits_that_the_numbers_ask_for(study):
+    """The suite too hard for all, medium nearly the whole pool; not said where it is not so."""
+    analysis = study[0]
+    said = " ".join(report_sentences.limits(analysis))
+    assert "too hard" not in said and "nearly the pool" not in said and "One training seed per arm" in said
+    summary = analysis["sizes"]["500M"]
+    floored = {arm: {**item, "value": 0.04} for arm, item in summary["arms"]["task_completion"].items()}
+    seeds = {metric: {**item, "runs_per_arm": {"ultra_10k": 3}} for metric, item in summary["seeds"].items()}
+    summary = {**summary, "arms": {**summary["arms"], "task_completion": floored}, "seeds": seeds}
+    runs = [{**run, "subset_facts": {"pool_fraction": 0.97}} for run in analysis["runs"]]
+    said = " ".join(report_sentences.limits({**analysis, "sizes": {"500M": summary}, "runs": runs}))
+    assert "no model completes 5% of the tasks (the best 4.0%)" in said and "medium_1M takes 97%" in said
+    assert "at 500M ultra_10k (3)" in said and "One training seed per arm" not in said
+
+
+def test_a_size_without_the_claims_runs_names_the_first_to_train(tmp_path):
+    write_study(tmp_path, sizes=["500M"], arms=["random_1k", "ultra_10k"], prompts=60, heldout_rows=60)
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    (sentence,) = [text for text in report_sentences.missing_sentences(analysis) if text.startswith("500M")]
+    assert "Missing: medium_1M_500M." in sentence and sentence.endswith("train_quality_comparison.py medium_1M_500M")
+
+
+def test_a_finding_that_only_the_correction_takes_away_is_told():
+    contrast = {"family": "controls", "second": "longest_10k", "b": ["longest_10k"], "metric": "bits_per_byte",
+                "p": 0.008, "p_holm": 0.114, "difference": -0.2}  # fmt: skip
+    sentence = report_sentences.control_sentence({"500M": {"contrasts": [contrast]}}, CLAIM)
+    assert "not detectably better or worse than the longest rows" in sentence
+    assert sentence.endswith("it would be worse than the longest rows in bits per byte (p 0.008, corrected 0.114).")
 
 
 def test_headings_never_skip_a_level(study):
@@ -224,7 +272,9 @@ def test_compare_writes_page_markdown_and_json(tmp_path):
         assert record["interval"][0] <= record["difference"] <= record["interval"][1]
     for suffix in (".html", ".md"):
         assert "SIMULATED" in stem.with_suffix(suffix).read_text()
-    assert any("epochs: 3 and 1" in words for words in content["other_differences"])
+    assert content["other_differences"][0] == "epochs: 3 and 1" and not any(
+        words.startswith(("learning_rate", "seed", "scale")) for words in content["other_differences"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,6 +312,16 @@ def test_compare_takes_subsets_with_the_runs_trained_on_them(tmp_path):
     content = read_json(tmp_path / "analysis" / "compare_ultra_10k_vs_low_100k.json")
     assert [facts["rows"] for facts in content["subsets"]] == [2, 3] and len(content["runs"]) == 1
     assert content["subsets"][0]["scores"]["quality"] == pytest.approx(0.8)
+    assert "They have 2 and 3 rows" in done.stdout
+
+
+def test_subsets_are_compared_where_their_runs_cannot_be(tmp_path):
+    pair(tmp_path, suite_hash="other")
+    for name in ("ultra_10k", "low_100k"):
+        write_rows(tmp_path / "subsets" / name, ["1", "2"])
+    done = compare(tmp_path, "ultra_10k", "low_100k")
+    assert done.returncode == 0, done.stderr
+    assert "share 2 rows" in done.stdout and "Not compared: ultra_10k_500M and low_100k_500M took" in done.stdout
 
 
 def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
@@ -269,7 +329,11 @@ def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
     write_rows(tmp_path / "subsets" / "ultra_10k", ["1"], quality=[0.5])
     done = compare(tmp_path, "ultra_10k", str(tmp_path / "mine"))
     assert done.returncode == 0 and "nothing is known of what they do for a model" in done.stdout, done.stderr
+    assert "share 1 rows" in done.stdout
     assert str(tmp_path) not in (tmp_path / "analysis" / "compare_ultra_10k_vs_mine.md").read_text()
+    write_arrow(tmp_path / "mine", {"instruction": ["ask 1"], "response": ["a"]})
+    done = compare(tmp_path, "ultra_10k", str(tmp_path / "mine"))
+    assert "share an unknown number of rows and 1 prompts" in done.stdout, done.stderr
     done = compare(tmp_path, "ultra_10k", "ultra_10k_500M")
     assert done.returncode == 2 and "name two experiments or two subsets" in done.stderr
 

@@ -92,6 +92,13 @@ def test_sign_flip_against_all_sign_patterns():
     exact = np.mean(np.abs(patterns @ differences) >= abs(differences.sum()) - 1e-12)
     assert statistics.sign_flip_p_values(differences[None], 20_000, seed=0)[0] == pytest.approx(exact, abs=0.01)
     assert statistics.sign_flip_p_values(np.zeros((1, 5)), 100, seed=0) == [1]
+    assert statistics.sign_flip_p_values(np.ones((1, 60)), 99, seed=0) == [1 / 100]  # never 0
+
+
+def test_bootstrap_p_by_hand():
+    """4 of 99 draws lie beyond zero, and each side counts."""
+    assert statistics.bootstrap_p(np.array([-1.0] * 4 + [1.0] * 95)) == pytest.approx(2 * 5 / 100)
+    assert statistics.bootstrap_p(np.zeros(9)) == 1
 
 
 def test_sign_flip_is_level_under_no_effect():
@@ -159,6 +166,31 @@ def test_retention_by_hand():
     assert result["verdict"] == "refuted"
 
 
+def test_bounds_of_few_units_are_students_one_sided_for_T_and_two_sided_for_gain_and_R():
+    """Draws over 12 units: t of 11 degrees is 1.7959 and 2.2010, widened by sqrt(12 / 11) since draws spread less."""
+    noise, widened = np.random.default_rng(0).standard_normal(200_000), np.sqrt(12 / 11)
+    points = np.array([9.0, 10.0, 0.0])
+    by_ultra = points + noise[:, None] * [1, 0, 0]
+    result = statistics.retention(points, by_ultra, 100, SHARE, CONFIDENCE, units=12)
+    assert [result["T_lower"] - 1, result["T_upper"] - 1] == pytest.approx(
+        [-1.7959 * widened, 1.7959 * widened], abs=0.03
+    )
+    assert np.array(result["T_interval"]) - 1 == pytest.approx([-2.2010 * widened, 2.2010 * widened], abs=0.04)
+    assert np.array(result["R_interval"]) - 0.9 == pytest.approx([-0.22010 * widened, 0.22010 * widened], abs=0.004)
+    assert result["T_minimum_detectable"] == pytest.approx(1.64485 + 0.84162, abs=0.01)
+    by_medium = points + noise[:, None] * [0, 1, 0]
+    gains = statistics.retention(points, by_medium, 100, SHARE, CONFIDENCE, units=12)["gain_interval"]
+    assert np.array(gains) - 10 == pytest.approx([-2.2010 * widened, 2.2010 * widened], abs=0.04)
+    assert statistics.contrast(0.0, noise, CONFIDENCE)["minimum_detectable"] == pytest.approx(2.8016, abs=0.02)
+
+
+def test_draws_without_any_gain_leave_the_ratio_a_number():
+    points = np.array([0.5, 0.6, 0.2])
+    draws = points + np.zeros((1_000, 3))
+    draws[:10] = 0.2  # in a hundredth of the draws all three are the same: 0 / 0
+    assert statistics.retention(points, draws, 100, SHARE, CONFIDENCE)["R_interval"] == pytest.approx([0.75, 0.75])
+
+
 def test_no_ratio_where_medium_gains_nothing():
     rng = np.random.default_rng(0)
     draws = np.array([0.3, 0.3, 0.3]) + rng.normal(0, 0.01, (1_000, 3))
@@ -176,6 +208,7 @@ def test_few_examples_give_no_verdict():
     points = np.array([0.9, 0.5, 0.1])
     result = statistics.retention(points, points + np.zeros((50, 3)), 29, SHARE, CONFIDENCE)
     assert result["verdict"] == "inconclusive" and "29 examples" in result["verdict_note"]
+    assert statistics.retention(points, points + np.zeros((50, 3)), 30, SHARE, CONFIDENCE)["verdict"] == "supported"
 
 
 def test_raw_ratio_points_the_same_way_for_both_kinds_of_metric():
@@ -185,6 +218,7 @@ def test_raw_ratio_points_the_same_way_for_both_kinds_of_metric():
     assert statistics.raw_ratio(bits, np.tile(bits, (10, 1)), 0.95)["value"] == pytest.approx(0.8)
     zero = np.array([0.4, 0.0])
     assert statistics.raw_ratio(zero, np.tile(zero, (10, 1)), 0.95)["value"] is None
+    assert statistics.raw_ratio(passes, np.array([[0.4, 0.5], [0.4, 0.0]]), 0.95)["value"] is None
 
 
 def test_intervals_of_task_completion_cover_a_planted_truth():

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 from test_scorer_validation import REPOSITORY, run
@@ -11,7 +13,7 @@ from test_scorer_validation import REPOSITORY, run
 import quality_scorer
 from common import UserError
 from quality_scorer import QualityScorer
-from score_output import SCORE_KEYS, scored_rows_path, write_scored_rows
+from score_output import SCORE_KEYS, explanation, rows_lines, scored_rows_path, write_scored_rows
 
 ROWS = [
     {
@@ -54,6 +56,30 @@ def test_counts_are_kept_and_used_again(data, tmp_path):
     scorer = QualityScorer().fit([([row["instruction"] for row in ROWS], [""] * len(ROWS))])
     row = json.loads(scored.read_text())
     assert row["quality"] == scorer.score(row["instruction"], row["response"])["quality"]
+
+
+def test_counts_keep_what_they_say_of_words_they_left_out_and_take_other_weights(tmp_path):
+    scorer = QualityScorer().fit([([row["instruction"] for row in ROWS], [""] * len(ROWS))])
+    scorer.unlisted = 2
+    (tmp_path / "counts.json").write_text(json.dumps(scorer.to_dict()))
+    options = SimpleNamespace(fit=str(tmp_path / "counts.json"), weights={"diversity": 0.0})
+    again, _ = quality_scorer.fitted_scorer(options, None)
+    assert (
+        again.rarity("zebra") == scorer.rarity("zebra") != QualityScorer().fit([(["a"] * 4, [""] * 4)]).rarity("zebra")
+    )
+    assert again.weights["diversity"] == 0 and again.weights["clarity"] == scorer.weights["clarity"]
+
+
+def test_what_is_shown_first_is_what_matters_most():
+    scores = {key: np.array([0.5, 0.9, 0.1]) for key in SCORE_KEYS}
+    texts = {name: [f"{name} {row}" for row in "abc"] for name in ("id", "source", "instruction", "response")}
+    lines = [line for line in rows_lines(pyarrow.table(texts), scores) if "id id" in line]
+    assert [line[-2] for line in lines] == list("baccab")
+    losses = {"content": 0.1, "relevance": 0.3, "casing": 0.0, "spelling": 0.2}
+    values = dict.fromkeys([*SCORE_KEYS, *losses], 0.5)
+    shown = explanation(values, QualityScorer().weights, losses)
+    start = shown.index("the total is held back most by") + 1
+    assert [line.split()[0] for line in shown[start : start + 3]] == ["relevance", "spelling", "content"]
 
 
 def test_files_are_whole_though_the_reader_closes_the_pipe_at_the_first_line(data, tmp_path):

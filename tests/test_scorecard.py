@@ -30,7 +30,7 @@ from scorecard import (
 )
 from scorecard_figures import shorten
 from scorecard_page import page_path, read_evidence, refresh_scorecard, scorecard_html, write_scorecard
-from scorecard_tables import weight_lines
+from scorecard_tables import damage_cell, same_rows, weight_lines
 from training_configs import SCORE_WEIGHTS
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +105,7 @@ def test_ranks_and_correlation_by_hand():
     assert correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])) == 0.5
     assert correlation(np.array([1.0, 2.0, 3.0]), np.full(3, 0.1)) is None
     assert correlation(np.array([1.0, 2.0]), np.array([1.0, 2.0])) is None
+    assert correlation(np.empty(0), np.empty(0)) is None
     assert within_groups(np.array([1.0, 3.0, 10.0]), np.array([0, 0, 1])).tolist() == [-1.0, 1.0, 0.0]
 
 
@@ -126,6 +127,12 @@ def test_top_rows_take_the_first_of_equal_ones():
 def test_jaccard_by_hand():
     assert jaccard(np.array([1, 1, 0, 0], bool), np.array([0, 1, 1, 0], bool)) == 1 / 3
     assert jaccard(np.zeros(3, bool), np.zeros(3, bool)) is None
+
+
+def test_cells_and_shares_of_rows_by_hand():
+    assert (same_rows(1.0), same_rows(1 / 3), same_rows(0.0)) == ("100%", "50%", "0%")
+    cells = [damage_cell(rate) for rate in (0.95, 0.9, 0.7, 0.5)]
+    assert [(entry["tone"], entry["heat"]) for entry in cells] == [("high", 12), ("high", 12), ("low", 20), ("low", 40)]
 
 
 def test_length_edges_are_half_steps_of_two():
@@ -153,6 +160,8 @@ def test_equal_dimensions_make_weights_irrelevant():
     for percent, rows in (("1", 10), ("10", 100)):
         top = facts["top"][percent]
         assert (top["rows"], top["mean"], top["p5"], top["min"]) == (rows, 1.0, 1.0, 1.0)
+        share = rows / 1000
+        assert top["by_chance"] == pytest.approx(share / (2 - share), abs=1e-6)  # rows in both over rows in either
     for entry in facts["leave_one_out"].values():
         assert entry == {"jaccard": {"1": 1.0, "10": 1.0}, "spearman": 1.0}
 
@@ -166,6 +175,7 @@ def test_leaving_a_dimension_out_by_hand():
         "10": 0.0,
     }  # with b the first ten lead, without the last
     assert facts["leave_one_out"]["a"]["jaccard"] == {"1": 0.0, "10": 1.0}  # rows 9 and 0 lead: b alone ties by order
+    assert facts["spread"]["weights"]["a"]["sd"] == pytest.approx(np.sqrt(0.25 * 0.75 / 51), abs=1e-6)
     assert facts["top"]["10"]["min"] == 1.0  # b's weight never falls so low that it matters
 
 

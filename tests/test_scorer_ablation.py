@@ -21,8 +21,8 @@ def measured():
 
 
 def test_nothing_held_is_the_score_itself():
-    texts = [*RESPONSES, "", " \n"]
-    asks = [*INSTRUCTIONS, "Name a tree.", "Name a tree."]
+    texts = [*RESPONSES, "", " \n", "..."]
+    asks = [*INSTRUCTIONS, *["Name a tree."] * 3]
     whole = QualityScorer().score_batch(asks, texts)["quality"]
     assert (Measured(QualityScorer(), asks, texts).total(None) == whole).all()
 

@@ -16,6 +16,7 @@ from quality_scorer import SCORE_KEYS, QualityScorer
 from scorer_validation import (
     CORRUPTIONS,
     accuracy,
+    character_noise,
     corruption_lines,
     corruption_table,
     logistic_fit,
@@ -122,6 +123,13 @@ def test_corruptions_are_seeded_and_seen():
     assert np.mean([entry["original_wins"] for entry in entries]) > 0.85
     json.dumps(entries, allow_nan=False)
     assert len(corruption_lines(entries)) == len(CORRUPTIONS) + 3
+
+
+def test_noise_is_light_and_in_letters_alone():
+    text = "abcd 1234. " * 500
+    noisy = character_noise(text, random.Random(0), [])
+    changed = [(one, other) for one, other in zip(text, noisy, strict=True) if one != other]
+    assert 0.06 < len(changed) / 2_000 < 0.1 and all(one.isalpha() and other.isalpha() for one, other in changed)
 
 
 def test_copies_left_as_they_were_do_not_count():

@@ -1,15 +1,20 @@
 """Clusters, seeds, families of contrasts, cost and ranks: hand-computed, planted, or faults that must be named."""
 
+import fake_results
 import numpy as np
 import pytest
-from fake_results import FakeStudy, write_json
+from fake_results import FakeStudy, write_arrow, write_json
 
 import analyze_results
 import contrast_statistics as planning
 import cost_statistics as cost
 import reference_distributions as reference
+import report_tables
 import retention_statistics as statistics
+import study_analysis
+import study_tradeoff
 import tradeoff_statistics as curves
+import tradeoff_tables
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
 from study_analysis import compare_pair, retention_by_source
@@ -32,6 +37,7 @@ def test_units_by_hand():
     few, many = np.arange(40) % 4, np.arange(40) % 20
     assert statistics.choose_unit({"family": few, "example": np.arange(40)}) == ("example", 40)
     assert statistics.choose_unit({"family": many, "example": np.arange(40)}) == ("family", 20)
+    assert statistics.choose_unit({"family": np.arange(40) % 10, "example": np.arange(40)}) == ("family", 10)
 
 
 def test_few_units_widen_as_students_t_does():
@@ -54,6 +60,9 @@ def test_seed_spread_by_hand():
     expected = {"degrees": 1, "sd": pytest.approx(np.sqrt(2)), "sd_of_examples": pytest.approx(np.sqrt(0.5))}
     assert spread == expected
     assert statistics.seed_spread(np.array([1.0]), [[0]], draws[:, :1]) == statistics.NO_SPREAD
+    known = {"degrees": 100_000, "sd": 2.0, "sd_of_examples": 1.0}  # the draws hold the examples' part already
+    noise = statistics.arm_draws(np.zeros((20_000, 4)), [[0, 1, 2], [3]], known, 0)
+    assert noise.std(axis=0) == pytest.approx([1, np.sqrt(3)], rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +85,27 @@ def test_contrasts_come_in_families():
         "ultra_5k": {"rows": 5, "subset": "ultra_5k"}, "band1_10k": {"rows": 10, "subset": "band1_10k"},
         "band5_10k": {"rows": 10, "subset": "band5_10k"}, "ultra_10k_no_clarity": {"rows": 10, "subset": "x"},
     }  # fmt: skip
-    plans = {plan["name"]: plan for plan in planning.planned_contrasts(facts, CLAIM)}
+    plans, families = {plan["name"]: plan for plan in planning.planned_contrasts(facts, CLAIM)}, {}
+    for name, plan in plans.items():
+        families.setdefault(plan["family"], []).append(name)
+    others = ["random_10k", "longest_10k", "source_matched_10k", "length_matched_10k", "random_10k_d1", "mean of draws"]
+    assert families == {
+        "controls": [f"ultra_10k - {other}" for other in others],
+        "dose_response": ["high_100k - random_100k", "random_100k - low_100k", "high_100k - low_100k"],
+        "bands": ["band1_10k - band5_10k"],
+        "tokens": ["ultra_10k_x10 - ultra_10k", "ultra_10k_x10 - high_100k", "ultra_10k - high_100k"],
+        "ablations": ["ultra_5k - ultra_10k", "ultra_10k_no_clarity - ultra_10k"],
+    }
     assert plans["ultra_10k - mean of draws"]["b"] == ["random_10k", "random_10k_d1"]
-    assert plans["band1_10k - band5_10k"]["family"] == "bands"
-    assert plans["ultra_10k_x10 - ultra_10k"]["family"] == "tokens"
-    ablations = {plan["a"][0] for plan in plans.values() if plan["family"] == "ablations"}
-    assert ablations == {"ultra_5k", "ultra_10k_no_clarity"}
     weights = planning.contrast_weights(plans["ultra_10k - mean of draws"], list(facts))
     assert weights.tolist() == [1, -0.5, -0.5, 0, 0, 0, 0, 0]
+
+
+def test_a_series_of_doses_has_three_arms_and_starts_with_the_lowest_scores():
+    assert planning.planned_doses(dict.fromkeys(["high_100k", "low_100k", "band1_10k", "band5_10k"])) == {}
+    arms = ["high_100k", "low_100k", "random_100k", "band1_10k", "band2_10k", "band5_10k"]
+    series = {"tiers_100k": ["low_100k", "random_100k", "high_100k"], "bands": ["band5_10k", "band2_10k", "band1_10k"]}
+    assert planning.planned_doses(dict.fromkeys(arms)) == series
 
 
 def test_trend_weights_give_the_slope():
@@ -93,15 +115,18 @@ def test_trend_weights_give_the_slope():
 def test_rank_correlation_by_hand():
     assert cost.ranks([3, 1, 3]).tolist() == [2.5, 1, 2.5]
     result = cost.rank_correlation([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2])
-    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["interval"][1] < 0 and result["n"] == 6
+    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["n"] == 6
+    z, spread = np.arctanh(result["value"]), 1.95996 * np.sqrt((1 + result["value"] ** 2 / 2) / 3)
+    assert result["interval"] == pytest.approx(np.tanh([z - spread, z + spread]), abs=1e-5)
     assert cost.rank_correlation([1, 2], [1, 2])["value"] is None
     assert cost.rank_correlation([1, 2, 3], [1, 2, 3])["interval"] == [None, None]
 
 
 def test_the_frontier_and_what_scoring_costs():
-    def record(name, seconds, value, scored):
+    def record(name, seconds, value, scored, scoring_hours=0.5):
         run = {"experiment": name, "rows": 1_000, "tokens": 2_000_000, "train_seconds": seconds, "scored": scored}
-        return cost.cost_record({**run, "values": {"task_completion": value}}, {"task_completion": 0.2}, 0.5)
+        run |= {"values": {"task_completion": value}}
+        return cost.cost_record(run, {"task_completion": 0.2}, scoring_hours)
 
     records = [record("u", 3600, 0.4, True), record("r", 3600, 0.3, False), record("m", 7200, 0.35, False)]
     frontier = cost.mark_frontier(records, {"task_completion": 1})
@@ -109,6 +134,23 @@ def test_the_frontier_and_what_scoring_costs():
     assert [step["from_hours"] for step in frontier["task_completion"]] == [1, 1.5]
     assert records[0]["per_gpu_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
     assert records[2]["on_frontier"] == [] and records[0]["per_million_tokens"]["task_completion"] == 0.1
+    assert records[0]["per_thousand_rows"]["task_completion"] == 0.2
+    twins = [record("a", 3600, 0.3, False), record("b", 3600, 0.4, False)]  # of equal cost only the better one counts
+    assert [step["run"] for step in cost.mark_frontier(twins, {"task_completion": 1})["task_completion"]] == ["b"]
+    unknown = [record("u", 3600, 0.9, True, None), record("r", 3600, 0.3, False, None), record("t", None, 0.9, False)]
+    assert unknown[0]["total_hours"] is None and unknown[0]["per_gpu_hour"]["task_completion"] is None
+    frontier = cost.mark_frontier(unknown, {"task_completion": 1})  # what is not known is not free
+    assert [step["run"] for step in frontier["task_completion"]] == ["r"]
+
+
+def test_gains_by_band_by_hand():
+    """The two rows that score lowest, then the two that score highest; a metric is a ratio of sums."""
+    first = {"numerators": np.array([6.0, 1, 5, 2]), "denominators": np.array([2.0, 1, 2, 1])}
+    second = {"numerators": np.array([2.0, 1, 2, 1]), "denominators": np.array([2.0, 1, 2, 1])}
+    low, high = cost.gains_by_band(first, second, np.array([0.9, 0.1, 0.8, 0.2]), 2, 500, 0, 0.95)
+    assert (low["band"], low["low"], low["high"], low["rows"]) == (1, 0.1, 0.2, 2)
+    assert low["gain"] == pytest.approx(3 / 2 - 1) and low["interval"] == pytest.approx([0, 1])
+    assert high["gain"] == pytest.approx(11 / 4 - 1) and high["interval"] == pytest.approx([1.5, 2])
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +184,23 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert len(curve["tiers"]["ultra"]["points"]) == 4 and curve["tiers"]["medium"]["A"] is not None
     assert curve["kappa"]["n"] == 7 and (curve["kappa"]["identified"] or curve["kappa"]["runs_to_add"])
     assert curve["nonparametric"]["kappa"][0]["rows"] == 20
-    assert {record["run"] for record in summary["cost"]} >= {"ultra_10k_500M", "medium_1M_500M"}
+    costs = {record["arm"]: record for record in summary["cost"]}
+    assert [costs[arm]["scoring_cpu_hours"] for arm in ("ultra_10k", "random_10k", "medium_1M")] == [0.1, 0, 0.1]
+    assert costs["random_1k"]["gain"] == {"bits_per_byte": 0, "task_completion": 0}  # it is the anchor
+    families = {}
+    for contrast in [
+        item for size in analysis["sizes"].values() for item in size["contrasts"] if item["p"] is not None
+    ]:
+        families.setdefault(contrast["family"], []).append(contrast["holm_tests"])
+    assert len(families) >= 3 and all(set(tests) == {len(tests)} for tests in families.values())
+    medium = curve["tiers"]["medium"]
+    amplitude = (medium["points"][0]["loss"] - curve["E"]) * medium["points"][0]["counted_rows"] ** curve["alpha"]
+    assert medium["A"] == pytest.approx(amplitude)
     names = {contrast["name"]: contrast for contrast in analysis["sizes"]["1B"]["contrasts"]}
-    assert names["ultra_10k_1B - ultra_10k_500M"]["family"] == "sizes"
+    between = names["ultra_10k_1B - ultra_10k_500M"]  # the last of that name: of task completion
+    larger, smaller = (analysis["sizes"][size]["arms"]["task_completion"]["ultra_10k"] for size in ("1B", "500M"))
+    assert between["family"] == "sizes" and between["difference"] == pytest.approx(larger["value"] - smaller["value"])
+    assert summary["recipe_differences"] == []  # a seed of a repeat is none
     arm, runs = (
         summary["arms"]["task_completion"]["ultra_10k"],
         [f"ultra_10k_500M{tail}" for tail in ("", "_s1", "_s2")],
@@ -156,6 +212,20 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert kept["R"] == pytest.approx((means[0] - means[2]) / (means[1] - means[2]))  # the table gives the ratio
     record = next(run for run in analysis["runs"] if run["experiment"] == "ultra_10k_500M_s1")
     assert record["arm"] == "ultra_10k_s1" and record["base_arm"] == "ultra_10k" and record["seed"] == 1
+
+
+def test_the_spread_between_seeds_does_not_cancel_between_sizes(tmp_path):
+    """Three seeds at each size, 0.2 apart in the share that passes: the difference of the means is known badly."""
+    fake = FakeStudy(tmp_path, prompts=400, heldout_rows=40)
+    for size in ("500M", "1B"):
+        for seed, rate in ((2, 0.3), (1, 0.5), (0, 0.7)):
+            folder = fake.write_run("ultra_10k", size, seed=seed)
+            fake.write_tasks(folder, "general", "suite-1", rate)
+            folder.rename(tmp_path / f"ultra_10k_{size}{f'_s{seed}' if seed else ''}")
+    sizes = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]
+    between = {item["metric"]: item for item in sizes["1B"]["contrasts"] if item["family"] == "sizes"}
+    contrast = between["task_completion"]
+    assert contrast["high"] - contrast["low"] > 2 * 1.96 * 0.2 * np.sqrt(2 / 3)  # by the normal, t asks for more
 
 
 def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
@@ -172,6 +242,7 @@ def test_without_a_gain_of_mediums_nothing_is_traded(tmp_path):
     worth = analysis["repetition"]["task_completion"]
     assert worth["value"] is None and "not clear of zero" in worth["why"] and worth["runs_to_add"] == []
     assert analysis["rank_correlation"]["task_completion"]["value"] is None
+    assert analysis["arms"]["task_completion"]["ultra_10k"]["high"] > 0.01
     assert analysis["retention"]["task_completion"]["random_1k"]["verdict"] == "inconclusive"
 
 
@@ -205,6 +276,11 @@ def test_what_is_kept_within_a_source_by_hand():
         both["n"] == 80 and both["medium"] == pytest.approx(2, abs=0.01) and both["R"] == pytest.approx(0.5, abs=0.01)
     )
     assert retention_by_source({**scores, "arms": ["ultra_10k"]}, CLAIM) == []
+    for arm, content in by_example.items():
+        by_example[arm] = {key: values[:58] for key, values in content.items()}
+    scores["runs"][0]["metrics"]["bits_per_byte"]["family"] = labels[:58]
+    few = retention_by_source(scores, CLAIM)[0]
+    assert few["n"] == 29 and few["R"] is None and few["gain"] == pytest.approx(2, abs=0.01)
 
 
 def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
@@ -217,6 +293,87 @@ def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
     worth = float(curves.effective_rows(1, 3, 15.4))
     assert points["random_100k_500M"]["counted_rows"] == pytest.approx(2_000 / worth)
     assert set(tradeoff["kappa"]["rows_counted_once"]) == {"value", "interval", "identified", "why"}
+    asked = 0.8 * points["medium_1M_500M"]["loss"] + 0.2 * points["random_1k_500M"]["loss"]
+    assert tradeoff["target_loss"] == pytest.approx(asked)
+
+
+def test_a_tiers_curve_takes_the_mean_of_equal_rows():
+    points = [{"tier": "random", "repeated": False, "counted": rows, "column": column}
+              for column, rows in enumerate([10, 100, 10])]  # fmt: skip
+    scores = {"metric": "bits_per_byte", "run_points": np.array([-2.0, -1, -4]), "run_draws": np.full((3, 3), -1.0)}
+    rows, curve = study_tradeoff.tier_curve(scores, points, "random")
+    assert rows.tolist() == [10, 100] and curve.tolist() == [[3, 1], [1, 1], [1, 1], [1, 1]]
+
+
+def test_sizes_that_took_other_tests_are_not_compared(tmp_path):
+    fake = FakeStudy(tmp_path, prompts=60, heldout_rows=60)
+    fake.write_run("ultra_10k", "500M")
+    fake.write_run("ultra_10k", "1B", suite_hash="other")
+    contrasts = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["1B"]["contrasts"]
+    assert [item["metric"] for item in contrasts if item["family"] == "sizes"] == ["bits_per_byte"]
+
+
+def test_many_families_are_resampled_whole_and_rows_of_one_instruction_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(fake_results, "FAMILIES", [f"family-{number}" for number in range(12)])
+    fake = FakeStudy(tmp_path, prompts=240, heldout_rows=120)
+    for arm in ("random_1k", "ultra_10k", "random_10k", "medium_1M"):
+        fake.write_run(arm, "500M")
+    asked = {"id": [f"held-{row}" for row in range(120)], "instruction": [f"ask {row // 2}" for row in range(120)]}
+    write_arrow(tmp_path / "subsets" / "heldout", asked)
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    words = "95% intervals over instructions (bits per byte) and task families (task completion)"
+    assert report_tables.interval_words(analysis).startswith(words)
+    summary = analysis["sizes"]["500M"]
+    found = {metric: (item["unit"], item["clusters"]) for metric, item in summary["resampling"].items()}
+    assert found == {"bits_per_byte": ("instructions", 60), "task_completion": ("task families", 12)}
+    control = next(item for item in summary["contrasts"] if item["metric"] == "task_completion")
+    assert control["test"].startswith("sign-flip permutation over task families") and "p_mcnemar" in control
+
+
+def test_of_few_units_a_seeded_contrasts_p_agrees_with_its_interval():
+    draws = np.random.default_rng(0).normal([2.2, 0], [1, 0], (20_000, 2))
+    scores = {"metric": "bits_per_byte", "unit": "family", "units": 8, "spread": {"degrees": 2}, "draws": draws,
+              "points": np.array([2.2, 0]), "numerators": np.ones((2, 8)), "denominators": np.ones((2, 8))}  # fmt: skip
+    record = {"a": ["a"], "b": ["b"]}
+    result = study_analysis.test_contrasts(scores, [record], np.array([[1.0, -1.0]]), QUICK)[0]
+    assert result["interval"][0] < 0 and result["p"] > 0.05 and "seeds" in result["test"]
+
+
+def test_what_the_score_is_worth(tmp_path, monkeypatch):
+    """Bands, equal arms and tiers: only arms of ultra's rows and passes, only tiers picked by score or by no rule."""
+    more = {"band1_10k": (0.38, 0.86), "band3_10k": (0.33, 0.88), "band5_10k": (0.25, 0.92)}
+    more |= {"ultra_10k_x10": (0.4, 0.85), "ultra_10k_no_clarity": (0.36, 0.865)}
+    for arm, levels in more.items():
+        monkeypatch.setitem(fake_results.ARMS, arm, (*levels, 10_000, 3))
+    fake = FakeStudy(tmp_path, prompts=200, heldout_rows=150)
+    for arm in ("random_1k", "random_10k", "random_100k", "ultra_1k", "ultra_10k", "longest_10k", "medium_1M", *more):
+        fake.write_run(arm, "500M", **({"subset": "ultra_10k", "epochs": 10} if arm == "ultra_10k_x10" else {}))
+    means = {"ultra_10k": 0.9, "random_10k": 0.5, "longest_10k": 0.6, "medium_1M": 0.55, "random_1k": 0.5,
+             "band1_10k": 0.85, "band3_10k": 0.5, "band5_10k": 0.2}  # fmt: skip
+    for subset, mean in means.items():
+        write_arrow(tmp_path / "subsets" / subset, {"id": ["1", "2"], "quality": [mean - 0.1, mean + 0.1]})
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    summary = analysis["sizes"]["500M"]
+    worth, bits = summary["score_usefulness"], summary["arms"]["bits_per_byte"]
+    bands = [band for band in worth["bands"] if band["metric"] == "bits_per_byte"]
+    assert [band["arm"] for band in bands] == ["band5_10k", "band3_10k", "band1_10k"]
+    assert [band["score"] for band in bands] == pytest.approx([0.2, 0.5, 0.85])
+    assert bands[0]["gain"] == pytest.approx(bits["random_1k"]["value"] - bits["band5_10k"]["value"])
+    quality = worth["dimensions"]["quality"]
+    equal = {"ultra_10k", "random_10k", "longest_10k", "band1_10k", "band3_10k", "band5_10k"}
+    assert set(quality["rank_correlation"]["bits_per_byte"]["arms"]) == equal
+    assert quality["test_bands_of"] == ["ultra_10k", "random_10k"] and len(quality["test_bands"]) == 5
+    gained = bits["random_10k"]["value"] - bits["ultra_10k"]["value"]
+    assert np.mean([band["gain"] for band in quality["test_bands"]]) == pytest.approx(gained, abs=0.01) and gained > 0
+    dropped = {(item["dimension"], item["first"]) for item in worth["drop_one"]}
+    assert dropped == {("clarity", "ultra_10k_no_clarity")}
+    shown = {row[0]: row[-1] for row in tradeoff_tables.dimension_table(analysis)["cells"]}
+    lost = bits["ultra_10k_no_clarity"]["value"] - bits["ultra_10k"]["value"]  # what ultra is better by
+    assert shown["500M, clarity"].startswith(f"bits per byte {lost:+.3f}")
+    tiers = {"ultra", "random", "medium", "band1", "band3", "band5"}  # the longest rows were picked by length
+    assert set(summary["rank_correlation"]["bits_per_byte"]["tiers"]) == tiers
+    points = summary["tradeoff"]["bits_per_byte"]["tiers"]["ultra"]["points"]
+    assert [point["run"] for point in points if not point["used"]] == ["ultra_10k_x10_500M"]
 
 
 def test_any_two_runs_are_compared_on_what_both_took(curve_study):

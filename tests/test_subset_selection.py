@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import subset_rules
-from subset_report import draw_subsets, figure_files, left_out_lines, matching_line, remarks, subset_table
+from subset_report import draw_sources, draw_subsets, figure_files, left_out_lines, matching_line, remarks, subset_table
 from subset_rules import (
     Pool,
     balanced,
@@ -133,6 +133,12 @@ def test_draws_are_prefixes_of_orders_of_their_own():
     assert not np.array_equal(orders[1], pick(pool, 200, rule="random", draw=1, seed=1)[0])
 
 
+def test_each_random_rule_has_an_order_of_its_own():
+    pool = pool_of(["a"] * 200)
+    orders = {tuple(pool.shuffled(rule, 0).tolist()) for rule in subset_rules.STREAMS}
+    assert len(orders) == len(subset_rules.STREAMS)
+
+
 SMALL_SUBSETS = {
     name: {**subset, **({"tier": SUBSETS[subset["controls"]]} if "controls" in subset else {})}
     for name, subset in SUBSETS.items()
@@ -198,6 +204,8 @@ def test_balanced_order_by_hand():
     pool = pool_of("aaaaaabbbc", balance="source")
     assert Counter(pool.facts["source"].take(pick(pool, 5, rule="top")[0]).to_pylist()) == {"a": 3, "b": 2}
     assert pick(pool, 3, rule="bottom")[0].tolist() == [4, 8, 5]
+    longest = pool_of("aaaaaabbbc", lengths=[*range(20, 14, -1), 3, 2, 1, 1], balance="source")
+    assert pick(longest, 5, rule="longest")[0].tolist() == order.tolist()[:5]
 
 
 @settings(max_examples=30, deadline=None)
@@ -463,6 +471,15 @@ def test_remarks_name_what_should_not_be_overlooked():
     assert lines[0] == "medium_1M takes 96% of the pool: it is little else than the pool"
     assert lines[1].startswith("source_matched_10k against ultra_10k: mix of sources 25.0% apart; rows without a match")
     assert lines[2] == "diverse_10k: of 10 topics it has 9 (diverse), 4 (top)"
+
+
+def test_the_shares_of_sources_stand_side_by_side_and_fill_the_bar():
+    from matplotlib.figure import Figure
+
+    axis = Figure().add_subplot()
+    draw_sources(axis, [subset_facts("one"), subset_facts("two", source_mix={"lone": 1_000_000})], np.arange(2))
+    ends = [[bar.get_x() + bar.get_width() for bar in bars] for bars in zip(*axis.containers, strict=True)]
+    assert all(one == pytest.approx(sorted(one)) and one[-1] == pytest.approx(1) for one in ends)
 
 
 def test_the_figure_is_the_same_twice(tmp_path):

@@ -20,7 +20,16 @@ def test_an_exact_curve_is_found():
     fit = curves.fit_shared(ROWS, planted(), TIERS)
     assert fit["alpha"] == pytest.approx(ALPHA, rel=0.01) and fit["E"] == pytest.approx(E, abs=0.01)
     assert fit["A"]["random"] == pytest.approx(A, rel=0.02)
-    assert curves.kappa(ROWS, planted(), TIERS)["value"] == pytest.approx(KAPPA, rel=0.01)
+    found = curves.kappa(ROWS, planted(), TIERS)
+    assert found["value"] == pytest.approx(KAPPA, rel=0.01) and found["degrees"] == 8 - 4  # E, alpha and an A for each
+
+
+def test_a_profile_ends_where_it_crosses_the_limit_of_f():
+    """1 + |x| crosses 1 + t^2 / df, with 2.77645 the t of 4 degrees, between points of the grid."""
+    grid = np.arange(-3, 3.1, 0.5)
+    ends = curves.profile_interval(grid, 1 + np.abs(grid), 4, 0.95)
+    assert ends == pytest.approx((-(2.77645**2) / 4, 2.77645**2 / 4), abs=1e-4)
+    assert curves.profile_interval(grid, 1 + np.maximum(grid, 0), 4, 0.95)[0] is None
 
 
 @pytest.mark.parametrize("noise", [0.003, 0.01])
@@ -58,6 +67,11 @@ def test_aicc_by_hand_and_the_better_form():
     assert curves.aicc(0.5, 4, 2) is None
     forms = curves.compare_forms(ROWS, planted(1e-4), TIERS, None)
     assert forms["shared_exponent"] < forms["one_curve_for_all"] and forms["shared_exponent"] < forms["constant"]
+    losses = planted(0.01)
+    sums = [curves.fit_shared(ROWS, losses, TIERS)["rss"], 0.02, np.sum((losses - losses.mean()) ** 2)]
+    forms = curves.compare_forms(ROWS, losses, TIERS, 0.02)
+    found = [forms[name] for name in ("shared_exponent", "exponent_per_tier", "constant")]
+    assert found == pytest.approx([curves.aicc(rss, 8, k) for rss, k in zip(sums, (4, 5, 1), strict=True)])
 
 
 def test_n80_solves_the_planted_curve():
@@ -65,9 +79,25 @@ def test_n80_solves_the_planted_curve():
     found = curves.n80(ROWS, planted(0.002), TIERS, "ultra", target)
     assert found["identified"] and found["interval"][0] < 5_000 < found["interval"][1]
     assert found["value"] == pytest.approx(5_000, rel=0.2)
+    far = curves.n80(ROWS, planted(0.0001), TIERS, "ultra", E + A * (KAPPA * 20_000) ** -ALPHA)
+    assert far["identified"] and far["why"] == "extrapolated beyond the runs"
     never = curves.n80(ROWS, planted(0.001), TIERS, "ultra", E - 0.5)
     assert never["value"] is None and "no number of rows" in never["why"]
     assert "missing" in curves.n80(ROWS, planted(), TIERS, "ultra", None)["why"]
+
+
+def test_the_target_is_one_more_measurement_of_variance_068():
+    """The profile against least squares in other parameters: E and the tiers' A, with the value at N80 a row."""
+    losses, target, number = planted(0.01), 1.45, 4_000.0
+    found = curves.n80_profile(ROWS, losses, TIERS, "ultra", target, np.log([number]))
+    sums = []
+    for alpha in curves.ALPHAS:
+        power = (ROWS / number) ** -alpha
+        design = np.stack([np.ones(8), power * (TIERS == "ultra"), power * (TIERS == "random")], axis=1)
+        design = np.vstack([design, np.array([1, 1, 0]) / np.sqrt(0.68)])
+        measured = np.append(losses, target / np.sqrt(0.68))
+        sums.append(np.sum((design @ np.linalg.lstsq(design, measured, rcond=None)[0] - measured) ** 2))
+    assert found == pytest.approx([min(sums)], rel=1e-6)
 
 
 def test_effective_rows_by_hand():
@@ -100,3 +130,6 @@ def test_rows_at_loss_interpolates_in_log_rows_and_censors():
     np.testing.assert_allclose(found, [100, 0, np.inf, 10])
     record = curves.censored_record(np.inf, np.full(10, np.inf), rows, 0.95)
     assert record["value"] is None and record["censored"] == "above"
+    record = curves.censored_record(0, np.array([0, 0, 20, 30, 30]), rows, 0.95, factor=10)
+    assert record["value"] is None and record["censored"] == "below" and record["interval"] == [None, 3]
+    assert (record["rows_min"], record["rows_max"]) == (1, 100)

@@ -73,6 +73,9 @@ def test_weights_sum_to_one():
         (("ultra_10k_500M", {"learning_rat": 1e-4}), "unknown setting 'learning_rat'.*learning_rate"),
         (("ultra_10k_500M", {"epochs": "three"}), "'epochs' takes a int"),
         (("ultra_10k_500M", {"epochs": True}), "'epochs' takes a int"),
+        (("ultra_10k_500M", {"epochs": None}), "'epochs' takes a int such as 1, not None"),
+        (("ultra_10k_500M", {"heldout_rows": 1e3}), "'heldout_rows' takes a int such as 1000, not 1000.0"),
+        (("ultra_10k_500M", {"model": 5}), "'model' takes a str"),
         (("ultra_10k_500M", {"learning_rate": float("nan")}), "'learning_rate' must be a finite number, more than 0"),
         (("ultra_10k_500M", {"precision": "fp61"}), "'precision' cannot be 'fp61'.*fp16"),
         (("ultra_10k_500M", {"epochs": 0}), "'epochs' must be a finite number, more than 0"),
@@ -97,6 +100,7 @@ def test_overrides_win_and_the_rest_stays():
     assert (config["family"], config["learning_rate"], config["epochs"]) == ("pythia", 1, 3)
     assert model_spec(config) == {"model": "EleutherAI/pythia-1b"}
     assert model_spec(experiment_config("ultra_10k_1B", {"model": "my/model"})) == {"model": "my/model"}
+    assert experiment_config("ultra_10k_demo", {"heldout_rows": None})["heldout_rows"] is None
     with pytest.raises(ConfigError, match="unknown model family"):
         model_spec(experiment_config("ultra_10k_1B", {"family": "etin"}))
 
@@ -127,11 +131,15 @@ def test_seeds_are_experiments_of_their_own():
 
 
 def test_a_dry_run_counts_by_hand_and_scales_a_sample():
-    from dry_run import packed_size, stated_rate
+    from dry_run import estimate, packed_size, stated_rate
 
     config = {"block_tokens": 10, "tokens_per_step": 20, "epochs": 3}
     size = {"rows": 5, "tokens": 60, "blocks": 2, "steps": 3, "sampled": False}
     assert packed_size([6, 5, 4, 3, 2], config, 1.0) == size
     scaled = packed_size([6, 5, 4, 3, 2], config, 100.0)
     assert (scaled["rows"], scaled["tokens"], scaled["steps"], scaled["sampled"]) == (500, 6_000, 300, True)
+    shape = dict.fromkeys(["layers", "width", "mlp_width", "key_value_width", "vocabulary"], 1)
+    where = {"device": "cpu", "precision": "fp32", "memory": None}
+    line = estimate(size, {**config, "gradient_checkpointing": "off"}, 2**30, shape, 1.0, where)
+    assert (line["disk_gib"], line["kept_gib"], line["hours"]) == (4 + 2 * 12, 4, 60 / 3600)
     assert stated_rate(10**9, None, 0.4) == pytest.approx(0.4 * 989e12 / 6e9)

@@ -14,7 +14,7 @@ from test_training_loop import CONFIG, assert_same, run, weights
 import training_loop
 from common import UserError, file_lock, hash_strings, write_arrow
 from language_model import load_model, load_tokenizer
-from training_checkpoints import TrainingStopped
+from training_checkpoints import TrainingStopped, noted_signals
 from training_loop import TrainingFailed
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +39,7 @@ def test_two_processes_train_as_one_and_a_stopped_run_goes_on_with_any_number(tm
     one, ddp, fsdp, last = (json.loads((tmp_path / name / "facts.json").read_text()) for name in names)
     expected, _, gathered, weights = (load_file(tmp_path / name / "model.safetensors") for name in names)
     assert (ddp["signal"], ddp["sharded"], fsdp["sharded"]) == (signal.SIGTERM, False, True)
+    assert (ddp["sharded_layers"], fsdp["sharded_layers"]) == (0, 2)
     assert "after step 3" in ddp["stopped"] and "after step 6" in fsdp["stopped"]
     assert_same(gathered, torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"])
     losses = [[point["loss"] for point in facts["loss_curve"]] for facts in (one, last)]
@@ -86,6 +87,37 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     facts = run(resumed, examples, tokenizer, tmp_path)
     assert facts["loss_curve"] == expected["loss_curve"]
     assert_same(weights(resumed), weights(undisturbed))
+
+
+def test_a_second_signal_acts_as_before():
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("before"))
+    with noted_signals() as noted:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (noted, seen) == ([signal.SIGTERM], [])
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (noted, seen) == ([signal.SIGTERM], ["before"])
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_path, monkeypatch):
+    import torch
+
+    import train_quality_comparison
+
+    with torch.no_grad():
+        model.get_input_embeddings().weight[0, 0] = float("inf")
+    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (model, tokenizer))
+    plan = {
+        "config": {},
+        "inputs": {},
+        "subset": None,
+        "folder": tmp_path / "run",
+        "marker": tmp_path / "run" / "m.json",
+    }
+    with pytest.raises(TrainingFailed, match="weights not finite"):
+        train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["experiment_config.json"]
 
 
 def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):

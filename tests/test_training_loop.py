@@ -1,8 +1,10 @@
 """Training: what a step optimises, schedules, precision, and resuming to the last bit."""
 
 import copy
+import types
 
 import pytest
+import torch
 
 import training_loop
 from training_configs import TRAINING
@@ -38,6 +40,40 @@ def test_training_lowers_the_loss_and_counts_every_token(model, examples, tokeni
     assert facts["steps"] == -(-3 * facts["blocks"] // 4)
 
 
+def test_the_curve_is_of_stretches_that_end_with_the_last_step(model, examples, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_loop, "LOSS_CURVE_POINTS", 4)
+    facts = run(model, examples, tokenizer, tmp_path)
+    steps, stretch = facts["steps"], -(-facts["steps"] // 4)
+    assert [point["step"] for point in facts["loss_curve"]] == [min(stretch * n, steps) for n in (1, 2, 3, 4)]
+    assert facts["packing_efficiency"] == facts["tokens"] / 3 / (facts["blocks"] * 64)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_gradients_are_clipped_as_they_are_and_not_as_scaled(precision, model, examples, tokenizer, tmp_path):
+    config = {**CONFIG, "precision": precision, "max_grad_norm": 1e-3, "epochs": 1, "tokens_per_step": 64_000}
+    run(model, examples, tokenizer, tmp_path, config)
+    norm = sum((weight.grad**2).sum() for weight in model.parameters()) ** 0.5
+    assert norm.item() == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_weights_decay_and_norms_do_not(model):
+    decayed, plain = training_loop.new_optimizer(model, CONFIG).param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (CONFIG["weight_decay"], 0)
+    norms = [weight for name, weight in model.named_parameters() if "norm" in name]
+    assert {id(weight) for weight in plain["params"]} == {id(weight) for weight in norms}
+
+
+def test_what_training_alone_needs_is_undone_after_it(model, examples, tokenizer, tmp_path, monkeypatch):
+    plain = copy.deepcopy(model)
+    expected = run(plain, examples, tokenizer, tmp_path / "plain")
+    monkeypatch.setattr(training_loop, "pick_attention", lambda model, *_: model.set_attn_implementation("eager"))
+    facts = run(model, examples, tokenizer, tmp_path, {**CONFIG, "gradient_checkpointing": "on"})
+    assert facts["gradient_checkpointing"] and facts["attention"] == "eager"
+    assert facts["final_loss"] == pytest.approx(expected["final_loss"], rel=1e-4)
+    assert model.config._attn_implementation == plain.config._attn_implementation == expected["attention"] == "sdpa"
+    assert not model.is_gradient_checkpointing
+
+
 def test_the_step_does_not_depend_on_the_micro_batch(model, examples, tokenizer, tmp_path, monkeypatch):
     results = {}
     for tokens in (64, 256):
@@ -59,7 +95,7 @@ def test_first_loss_is_the_mean_over_response_tokens(model, examples, tokenizer,
 
 
 def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenizer, tmp_path, monkeypatch, capsys):
-    undisturbed = copy.deepcopy(model)
+    undisturbed, random = copy.deepcopy(model), torch.get_rng_state()
     expected = run(undisturbed, examples, tokenizer, tmp_path)
 
     class Killed(Exception):
@@ -79,7 +115,9 @@ def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenize
     monkeypatch.setattr(training_loop, "train_step", step)
     (tmp_path / "checkpoint.tmp").write_bytes(b"half a checkpoint")
     resumed = copy.deepcopy(model)
+    torch.manual_seed(random[0].item() + 1)
     facts = run(resumed, examples, tokenizer, tmp_path)
+    assert (torch.get_rng_state() == random).all()
     assert "resuming at step 6 of" in capsys.readouterr().out
     assert facts["loss_curve"] == expected["loss_curve"]
     assert facts["tokens"] == expected["tokens"]
@@ -94,6 +132,10 @@ def test_a_checkpoint_of_another_configuration_is_not_used(model, examples, toke
     run(trained, examples, tokenizer, tmp_path, other)
     assert "starting anew" in capsys.readouterr().out
     assert_same(weights(trained), weights(fresh))
+    run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
+    capsys.readouterr()
+    run(copy.deepcopy(model), examples[:-1], tokenizer, tmp_path)
+    assert "starting anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
@@ -105,8 +147,6 @@ def test_half_precision_trains_fp32_weights(precision, model, examples, tokenize
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(model, examples, tokenizer, tmp_path):
-    import torch
-
     with torch.no_grad():
         model.get_input_embeddings().weight[:] = float("nan")
     with pytest.raises(TrainingFailed, match="nan at step 1"):
@@ -136,16 +176,31 @@ def test_peaks_are_found_by_whole_words():
     assert peaks == [989e12, 756e12, 362e12, 121e12, None, 312e12]
 
 
-def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_path, monkeypatch):
-    import torch
+def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    parameters = sum(weight.numel() for weight in model.parameters())
+    assert training_loop.flops_utilisation(model, 1e6, "cuda", 2) == pytest.approx(6e6 * parameters / (2 * 989e12))
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda _layer: None)
+    some = types.SimpleNamespace(model=model, examples=examples, device="cuda")
+    some.accelerator = types.SimpleNamespace(num_processes=1)
+    tokens = sum(len(example.ids) for example in examples)
+    breaking_even = int(20 * 0.4 * 989e12 / (6 * parameters * tokens))  # epochs that take 20 s
+    for epochs, pays in ((breaking_even, False), (breaking_even + 1, True)):
+        some.config = {"compile": "auto", "epochs": epochs}
+        assert training_loop.compile_layers(some, False) == pays
 
+
+def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_path, monkeypatch):
+    sizes, collate = [], training_loop.collate_blocks
+    monkeypatch.setattr(training_loop, "collate_blocks", lambda *a: sizes.append(len(a[1])) or collate(*a))
     plain = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: plain(self, backend="eager"))
     other = copy.deepcopy(model)
     facts = [
-        fit(some, examples, {**CONFIG, "compile": choice}, 0, tmp_path / f"{choice}.pt", 1e9)
+        fit(some, examples, {**CONFIG, "compile": choice, "tokens_per_step": 7 * 64}, 0, tmp_path / f"{choice}.pt", 1e9)
         for some, choice in ((model, "on"), (other, "off"))
     ]
     assert [found["compiled"] for found in facts] == [True, False]
+    assert set(sizes[: len(sizes) // 2]) == {7} and sizes[-1] == 4  # one shape, though the last step does not fill it
     assert facts[0]["final_loss"] == pytest.approx(facts[1]["final_loss"], rel=1e-5)
     assert all(layer._compiled_call_impl is None for layer in model.model.layers)
