@@ -173,8 +173,8 @@ BACKWARD = frozenset(
 )
 # What does so anywhere among the first words of a text: "The company also ...", "On this page ...".
 LEANING = frozenset(
-    "this these those such its their his her also however therefore furthermore moreover similarly additionally finally "
-    "lastly consequently thus hence nevertheless likewise another too instead later afterwards".split()
+    "this these those such its their his her also however therefore furthermore moreover similarly additionally "
+    "finally lastly consequently thus hence nevertheless likewise another too instead later afterwards".split()
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
