@@ -88,6 +88,8 @@ SUB_SCORES = {
     "word_order": "words in an English order",
     "spelling": "words that a dictionary has",
     "casing": "sentences begin with capitals",
+    "code_order": "code's brackets close, its blocks stand further in",
+    "arithmetic": "sums written out hold",
     "no_loops": "nothing over and over, nor the instruction again",
     "no_refusal": "does not decline",
     "no_padding": "no filler, boilerplate or blanks",
