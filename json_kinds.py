@@ -25,6 +25,7 @@ PROVENANCE = {
     "hardware": {"cpu": str, "cores": COUNT, "gpus": [str]},
 }  # fmt: skip
 FACTS = {"config": dict, "provenance": PROVENANCE}
+DAMAGE = {"kind": str, "rows": int, "original_wins": NUMBER, "by_length": {SOME: NUMBER}}
 SPREAD = {ANY: float}  # mean, least, most, percentiles
 DROPPED = {ANY: {ANY: int}}  # {reason: {source: rows}}
 
@@ -104,7 +105,7 @@ KINDS = {
     },
     "scorer/corruptions.json": {
         **FACTS, "config": SCORER,
-        "kinds": [{"kind": str, "rows": int, "original_wins": NUMBER, "by_length": {SOME: NUMBER}}, SOME],
+        "kinds": [DAMAGE, SOME], "further": [DAMAGE], "instruction": [DAMAGE],
     },
     "benchmark/scorer.json": {
         **FACTS, "config": {**SCORER, "rows": int, "rounds": int, "process_counts": [int, SOME]},

@@ -405,7 +405,7 @@ def report_validation(arguments) -> None:
 def report_corruptions(arguments) -> None:
     """Print and keep how often originals beat their corrupted copies."""
     from dataset_readers import read_rows
-    from scorer_validation import corruption_lines, corruption_table
+    from scorer_validation import corruption_evidence, corruption_lines
 
     started = time.time()
     table, ledger = read_rows([arguments.corruptions], arguments.max_samples or 5_000, arguments.seed)
@@ -413,9 +413,9 @@ def report_corruptions(arguments) -> None:
     if not table.num_rows:
         raise UserError(f"no row of {arguments.corruptions} can be scored; see the ledger above")
     columns = table["instruction"].to_pylist(), table["response"].to_pylist()
-    entries = corruption_table(scoring(arguments), *columns, arguments.seed)
-    write_evidence(arguments, "corruptions.json", arguments.corruptions, started, {"kinds": entries})
-    print("\n".join(corruption_lines(entries)))
+    tables = corruption_evidence(scoring(arguments), *columns, arguments.seed)
+    write_evidence(arguments, "corruptions.json", arguments.corruptions, started, tables)
+    print("\n".join(corruption_lines(tables)))
 
 
 def write_evidence(arguments, name: str, data: str, started: float, result: dict) -> None:

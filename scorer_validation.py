@@ -143,7 +143,7 @@ def validation_lines(result: dict) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Corruptions: what is done to an answer, by a seeded generator; `others` are the answers of all rows
+# Corruptions: what is done to a text, by a seeded generator; `others` are the answers, or the instructions, of all rows
 
 SENTENCE_GAP = re.compile(r"(?<=[.!?])\s+")
 REFUSALS = [
@@ -201,29 +201,92 @@ def padded(text: str, rng: random.Random, others: list[str]) -> str:
     return f"{text} {' '.join(rng.choices(FILLER, k=rng.randint(4, 8)))}"
 
 
+def sentence_missing(text: str, rng: random.Random, others: list[str]) -> str:
+    sentences = SENTENCE_GAP.split(text)
+    if len(sentences) < 4:
+        return text
+    del sentences[rng.randrange(1, len(sentences) - 1)]
+    return " ".join(sentences)
+
+
+def digits_changed(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"\d", lambda _digit: str(rng.randrange(10)), text)
+
+
+def words_doubled(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"\S+", lambda word: f"{word[0]} {word[0]}" if rng.random() < 0.1 else word[0], text)
+
+
+def said_twice(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text}\n\n{text}"
+
+
+def indentation_lost(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"\n[ \t]+", "\n", text)
+
+
+def line_breaks(text: str, rng: random.Random, others: list[str]) -> str:
+    return text.replace(" ", "\n")
+
+
+def chat_remains(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text}<|im_end|>\n<|im_start|>user\nThanks! What else?"
+
+
+def link_behind(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text} Visit https://www.example.com/promo?id=4417 for 50% off today!"
+
+
+def answer_behind(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text}\n\n{rng.choice(others)}"
+
+
+def vague(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"[A-Za-z]{6,}", lambda _word: rng.choice(["thing", "stuff", "something", "it"]), text)
+
+
 CORRUPTIONS = [
     truncated, shuffled_words, shuffled_sentences, mismatched, looped, character_noise, emptied, refused, padded
 ]  # fmt: skip
+FURTHER_CORRUPTIONS = [
+    sentence_missing, digits_changed, words_doubled, said_twice, indentation_lost, line_breaks, chat_remains,
+    link_behind, answer_behind
+]  # fmt: skip
+INSTRUCTION_CORRUPTIONS = [truncated, shuffled_words, character_noise, words_doubled, said_twice, vague, emptied]
 
 
-def corrupted_copies(responses: list[str], seed: int):
-    """(kind, the responses damaged so, which of them it changed: bool) for each kind of damage."""
-    for corrupt in CORRUPTIONS:
+def corrupted_copies(texts: list[str], seed: int, corruptions=CORRUPTIONS):
+    """(kind, the texts damaged so, which of them it changed: bool) for each kind of damage."""
+    for corrupt in corruptions:
         rng = random.Random(f"{seed} {corrupt.__name__}")
-        copies = [corrupt(response, rng, responses) for response in responses]
-        changed = np.array([copy != response for copy, response in zip(copies, responses, strict=True)], bool)
+        copies = [corrupt(text, rng, texts) for text in texts]
+        changed = np.array([copy != text for copy, text in zip(copies, texts, strict=True)], bool)
         yield corrupt.__name__, copies, changed
 
 
-def corruption_table(score, instructions: list[str], responses: list[str], seed: int = 0) -> list[dict]:
+def corruption_evidence(score, instructions: list[str], responses: list[str], seed: int = 0) -> dict[str, list[dict]]:
+    """Tables of damage: "kinds" to answers, whose mean is the measure; "further" kinds; "instruction", by clarity."""
+    rows = (instructions, responses, seed)
+    return {
+        "kinds": corruption_table(score, *rows),
+        "further": corruption_table(score, *rows, FURTHER_CORRUPTIONS),
+        "instruction": corruption_table(score, *rows, INSTRUCTION_CORRUPTIONS, to_instructions=True),
+    }
+
+
+def corruption_table(
+    score, instructions: list[str], responses: list[str], seed: int = 0, corruptions=CORRUPTIONS, to_instructions=False
+) -> list[dict]:
     """One entry a kind: how often the original beats its corrupted copy, ties half, in all and by length bin.
 
-    Copies that a corruption leaves as they were are left out."""
-    original = score(instructions, responses)["quality"]
-    bins = np.digitize(word_counts(responses), LENGTH_BINS) - 1
+    By quality, or where the damage is done `to_instructions` by clarity. Copies left as they were do not count."""
+    measure, damaged = ("clarity", instructions) if to_instructions else ("quality", responses)
+    original = score(instructions, responses)[measure]
+    bins = np.digitize(word_counts(damaged), LENGTH_BINS) - 1
     entries = []
-    for kind, copies, changed in corrupted_copies(responses, seed):
-        wins = wins_of(original - score(instructions, copies)["quality"])
+    for kind, copies, changed in corrupted_copies(damaged, seed, corruptions):
+        pair = (copies, responses) if to_instructions else (instructions, copies)
+        wins = wins_of(original - score(*pair)[measure])
         masks = [changed, *(changed & (bins == number) for number in range(len(LENGTH_BINS)))]
         rates = [float(wins[mask].mean()) if mask.any() else None for mask in masks]
         entry = {"kind": kind, "rows": int(changed.sum()), "original_wins": rates[0]}
@@ -231,14 +294,21 @@ def corruption_table(score, instructions: list[str], responses: list[str], seed:
     return entries
 
 
-def corruption_lines(entries: list[dict]) -> list[str]:
-    """The table, the mean over kinds last."""
+def corruption_lines(tables: dict[str, list[dict]]) -> list[str]:
+    """The tables of `corruption_evidence`; the mean over the kinds of the first stands under it."""
     bins = "".join(f"{f'{start}+':>8s}" for start in LENGTH_BINS)
     lines = ["how often the original scores higher than its corrupted copy, in all and by words of the original"]
-    lines.append(f"{'':20s}{'rows':>8s}{'all':>8s}{bins}")
+    lines += [f"{'':20s}{'rows':>8s}{'all':>8s}{bins}", *entry_lines(tables["kinds"])]
+    rates = [entry["original_wins"] for entry in tables["kinds"] if entry["original_wins"] is not None]
+    lines.append(f"{'mean':20s}{'':8s}{np.mean(rates):8.3f}" if rates else "no row could be corrupted")
+    lines += ["", "other damage to answers", *entry_lines(tables["further"])]
+    return [*lines, "", "damage to instructions, by the clarity of the pair", *entry_lines(tables["instruction"])]
+
+
+def entry_lines(entries: list[dict]) -> list[str]:
+    lines = []
     for entry in entries:
         rates = [entry["original_wins"], *entry["by_length"].values()]
         shown = "".join(f"{'-':>8s}" if rate is None else f"{rate:8.3f}" for rate in rates)
         lines.append(f"{entry['kind']:20s}{entry['rows']:8,}{shown}")
-    rates = [entry["original_wins"] for entry in entries if entry["original_wins"] is not None]
-    return [*lines, f"{'mean':20s}{'':8s}{np.mean(rates):8.3f}" if rates else "no row could be corrupted"]
+    return lines

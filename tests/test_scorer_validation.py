@@ -15,15 +15,24 @@ from common import UserError
 from quality_scorer import SCORE_KEYS, QualityScorer
 from scorer_validation import (
     CORRUPTIONS,
+    FURTHER_CORRUPTIONS,
+    INSTRUCTION_CORRUPTIONS,
     accuracy,
     character_noise,
+    corruption_evidence,
     corruption_lines,
     corruption_table,
+    indentation_lost,
+    line_breaks,
     logistic_fit,
     pair_subsets,
     read_pairs,
+    said_twice,
+    sentence_missing,
+    vague,
     validate,
     validation_lines,
+    words_doubled,
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -122,7 +131,29 @@ def test_corruptions_are_seeded_and_seen():
     assert [entry["kind"] for entry in entries] == [corrupt.__name__ for corrupt in CORRUPTIONS]
     assert np.mean([entry["original_wins"] for entry in entries]) > 0.85
     json.dumps(entries, allow_nan=False)
-    assert len(corruption_lines(entries)) == len(CORRUPTIONS) + 3
+
+
+def test_further_damage_and_damage_to_instructions_are_seen_too():
+    instructions, responses = (list(column) for column in zip(*PAIRS, strict=True))
+    tables = corruption_evidence(QualityScorer().score_batch, instructions, responses)
+    assert tables["kinds"] == corruption_table(QualityScorer().score_batch, instructions, responses)
+    further = {entry["kind"]: entry["original_wins"] for entry in tables["further"]}
+    seen = ["words_doubled", "said_twice", "line_breaks", "chat_remains", "link_behind"]
+    assert all(further[kind] > 0.8 for kind in seen), further
+    clarity = {entry["kind"]: entry["original_wins"] for entry in tables["instruction"]}
+    assert min(clarity.values()) > 0.8, clarity
+    lines = corruption_lines(tables)
+    assert len(lines) == len(CORRUPTIONS) + len(FURTHER_CORRUPTIONS) + len(INSTRUCTION_CORRUPTIONS) + 7
+
+
+def test_what_further_damage_does():
+    rng = random.Random(0)
+    assert sentence_missing("One. Two. Three.", rng, []) == "One. Two. Three."
+    assert sentence_missing("One. Two. Three. Four.", rng, []) in ("One. Three. Four.", "One. Two. Four.")
+    assert said_twice("Yes.", rng, []) == "Yes.\n\nYes." and line_breaks("a b", rng, []) == "a\nb"
+    assert indentation_lost("if a:\n    b\n\tc", rng, []) == "if a:\nb\nc"
+    assert words_doubled("a\nb " * 500, rng, []).count("a a\n") in range(30, 75)
+    assert vague("Name rivers of it", rng, []).startswith("Name ")
 
 
 def test_noise_is_light_and_in_letters_alone():
@@ -137,7 +168,7 @@ def test_copies_left_as_they_were_do_not_count():
     by_kind = {entry["kind"]: entry for entry in entries}
     assert by_kind["shuffled_words"]["rows"] == 0 and by_kind["shuffled_words"]["original_wins"] is None
     assert by_kind["emptied"]["original_wins"] == 0.5
-    corruption_lines(entries)
+    corruption_lines({"kinds": entries, "further": [], "instruction": []})
 
 
 def run(*arguments) -> subprocess.CompletedProcess:
