@@ -47,7 +47,9 @@ _generator = np.random.default_rng(20_240_229)
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2^64
 BASE_INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 PLACES = _generator.integers(1, 2**63, SHINGLE_WORDS, dtype=np.uint64) | np.uint64(1)
-LAST_SPACE = 32  # as in bytes; smaller ones are white space or control characters, which part words too
+ASCII = bytes(range(128))
+# What becomes of a byte: 0 up to the space, since control characters part words as white space does; small letters.
+FOLD = bytes(33) + bytes(range(33, 256)).lower()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,36 +89,43 @@ def powers(base: np.uint64, length: int) -> np.ndarray:
 
 
 def _folded(text: str) -> bytes:
+    """The text as `normalise` has it, but for ASCII letters, which FOLD makes small, and white space."""
     if text.isascii():
-        return text.encode().lower()
-    return unicodedata.normalize("NFKC", text).casefold().encode("utf-8", "surrogatepass")
+        return text.encode()
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    content = text.encode("utf-8", "surrogatepass")
+    others = content.translate(None, ASCII).decode("utf-8", "surrogatepass")  # mostly quotes and dashes: no letters
+    return content if others.casefold() == others else text.casefold().encode("utf-8", "surrogatepass")
 
 
 def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
     Words are what stands between white space after NFKC and case folding. A word's hash is the polynomial of its bytes
-    modulo 2^64, summed over the whole batch at once: no Python object is made for a word.
+    modulo 2^64, a difference of running sums over the whole batch: no Python object is made for a word.
     """
     pieces = [_folded(text) for text in texts]
-    content = np.frombuffer(b" " + b" ".join(pieces) + b" ", np.uint8)
-    in_word = content > LAST_SPACE
-    edges = np.flatnonzero(in_word[1:] != in_word[:-1])  # before a word and at its last byte, in turn
-    starts = edges[0::2] + 1
-    limits = np.cumsum([1, *(len(piece) + 1 for piece in pieces)])  # where each text begins
-    offsets = np.searchsorted(starts, limits)
-    if not len(starts):
+    content = np.frombuffer((b"\0" + b"\0".join(pieces)).translate(FOLD), np.uint8)
+    in_word = content != 0
+    before = np.flatnonzero(in_word[1:] > in_word[:-1])  # the byte before each word
+    offsets = np.searchsorted(before, np.cumsum([0, *(len(piece) + 1 for piece in pieces)]))
+    if not len(before):
         return np.empty(0, np.uint64), offsets
     length = 1 << len(content).bit_length()  # few different lengths, so that the powers are made once
-    values = (content * in_word).astype(np.uint64) * powers(BASE, length)[: len(content)]
-    return mix(np.add.reduceat(values, starts) * powers(BASE_INVERSE, length)[starts]), offsets
+    sums = content * powers(BASE, length)[: len(content)]
+    np.cumsum(sums, out=sums)
+    return mix(np.diff(sums[before], append=sums[-1]) * powers(BASE_INVERSE, length)[before + 1]), offsets
 
 
 def mix(values: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64: every bit of the input moves every bit of the output."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    values = values ^ (values >> np.uint64(30))
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
 
 
 def shingles(texts: list[str], size: int = SHINGLE_WORDS) -> tuple[np.ndarray, np.ndarray]:
