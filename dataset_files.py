@@ -29,6 +29,7 @@ DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096
+MAX_EMPTY_ROWS = 1_000_000  # that hold nothing
 CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
 MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
@@ -147,7 +148,7 @@ def _first_split(where, wanted: list[str], found: list[str]) -> str:
 
 def _saved_chunks(folder: Path, columns: set[str]) -> Iterable[Chunk]:
     """The rows of a folder of `datasets.save_to_disk`, opened when they are asked for."""
-    yield from _table_chunks(common.read_arrow(folder), columns)
+    yield from _table_chunks(_believable(common.read_arrow(folder), folder), columns)
 
 
 def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
@@ -159,7 +160,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
         if suffix == ".parquet":
             yield from _parquet_chunks(path, columns)
         elif suffix == ".arrow":
-            yield from _table_chunks(_read_arrow_file(path), columns)
+            yield from _table_chunks(_believable(_read_arrow_file(path), path), columns)
         else:
             yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
     except EOFError as error:
@@ -351,6 +352,13 @@ def _read_arrow_file(path: Path) -> pyarrow.Table:
     return table
 
 
+def _believable(table: pyarrow.Table, path: Path) -> pyarrow.Table:
+    """The table. Raises UserError where it cannot have its rows: columns without bytes may claim to have any length."""
+    if table.num_rows > 8 * table.nbytes + MAX_EMPTY_ROWS:
+        raise UserError(f"{path} is damaged: it says that it has {table.num_rows:,} rows, in {table.nbytes:,} bytes")
+    return table
+
+
 def _table_chunks(table: pyarrow.Table, columns: set[str]) -> Iterable[Chunk]:
     return _batch_chunks(_narrow(table, columns))
 
@@ -401,7 +409,10 @@ def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
     try:
         return rows.to_pylist()
-    except (UnicodeDecodeError, pyarrow.ArrowException):  # Arrow looks neither at texts nor at places in dictionaries
+    except (
+        ValueError,
+        pyarrow.ArrowException,
+    ):  # Arrow looks at no texts, no places in dictionaries, no names in cells
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 
@@ -410,7 +421,7 @@ def _row_of(batch) -> dict | str:
         return batch.to_pylist()[0]
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x})"
-    except pyarrow.ArrowException as error:
+    except (ValueError, pyarrow.ArrowException) as error:
         return f"damaged ({_first_line(error)})"
 
 

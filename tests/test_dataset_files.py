@@ -196,6 +196,24 @@ def test_an_arrow_file_whose_offsets_lead_out_of_it_is_named(tmp_path):
         read(tmp_path / "d.arrow")
 
 
+def test_an_arrow_file_that_claims_rows_without_bytes_is_named(tmp_path):
+    table = pyarrow.table({"instruction": pyarrow.nulls(2_000_000)})
+    with pyarrow.ipc.new_file(str(tmp_path / "rows.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(UserError, match=r"rows\.arrow is damaged: it says that it has 2,000,000 rows, in 0 bytes"):
+        read(tmp_path / "rows.arrow")
+
+
+def test_a_cell_whose_fields_share_a_name_is_a_damaged_row(tmp_path):
+    cells = pyarrow.StructArray.from_arrays([pyarrow.array(["a"]), pyarrow.array(["b"])], names=["role", "role"])
+    turns = pyarrow.ListArray.from_arrays([0, 1], cells)
+    table = pyarrow.table({"messages": turns})
+    with pyarrow.ipc.new_file(str(tmp_path / "rows.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(UserError, match=r"row 0: damaged \(.*duplicate field names.*; 1 of 1 rows cannot be read"):
+        read(tmp_path / "rows.arrow")
+
+
 def test_of_a_column_that_comes_twice_the_last_one_holds(tmp_path):
     names, columns = ["instruction", "response", "response"], [["a"], ["first"], ["last"]]
     table = pyarrow.table([pyarrow.array(column) for column in columns], names=names)
