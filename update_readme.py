@@ -230,10 +230,13 @@ def filter_rows(facts: dict) -> list[tuple[str, ...]]:
     first = (f"{what}: wall seconds", f"{many['seconds']:,.0f}", f"1 process: {one['seconds']:,.0f}",
              f"{one['seconds'] / many['seconds']:.2f}x as fast")  # fmt: skip
     memory = (f"{what}: peak memory", f"{many['peak_pss_gib']:.2f} GiB", "", "")
+    alone = facts["scorer_alone"]
+    what = f"scores alone, {many['rows']:,} rows, {many['num_proc']} processes: wall seconds, peak memory"
+    scores = (what, f"{alone['seconds']:,.0f}, {alone['peak_pss_gib']:.2f} GiB", "", "")
     ours, *others = [entry for entry in facts["deduplicators"] if not entry["missing"]]
     rate = ours["documents_per_second"]
     what = "near-duplicates, documents per CPU second"
-    return [first, memory, *(compared(what, rate, entry["name"], entry["documents_per_second"]) for entry in others)]
+    return [first, memory, scores, *(compared(what, rate, entry["name"], entry["documents_per_second"]) for entry in others)]
 
 
 def train_rows(facts: dict) -> list[tuple[str, ...]]:
