@@ -236,7 +236,8 @@ def filter_rows(facts: dict) -> list[tuple[str, ...]]:
     ours, *others = [entry for entry in facts["deduplicators"] if not entry["missing"]]
     rate = ours["documents_per_second"]
     what = "near-duplicates, documents per CPU second"
-    return [first, memory, scores, *(compared(what, rate, entry["name"], entry["documents_per_second"]) for entry in others)]
+    searches = [compared(what, rate, entry["name"], entry["documents_per_second"]) for entry in others]
+    return [first, memory, scores, *searches]
 
 
 def train_rows(facts: dict) -> list[tuple[str, ...]]:
