@@ -267,6 +267,9 @@ def test_surrogates_and_nul(tmp_path):
     (found,), ledger = read_one(tmp_path, {"instruction": "a\ud800b", "response": "c\0d \U0001f600"})
     assert (found["instruction"], found["response"]) == ("a\ufffdb", "c\0d \U0001f600")
     assert ledger["modified"] == {"lone_surrogates_replaced": 1}
+    (found,), ledger = read_one(tmp_path, {"instruction": "a\ud800", "response": "b\udfff</s>", "source": "\ud800"})
+    assert (found["instruction"], found["response"], found["source"]) == ("a\ufffd", "b\ufffd", "\ufffd")
+    assert ledger["modified"] == {"end_marker_stripped": 1, "lone_surrogates_replaced": 1}  # rows, not cells
 
 
 def test_paragraphs():
