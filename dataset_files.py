@@ -407,12 +407,9 @@ def _row_place(first: int, offset: int) -> str:
 
 def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
-    try:
+    try:  # Arrow itself looks at no texts, no places in dictionaries, no names in cells
         return rows.to_pylist()
-    except (
-        ValueError,
-        pyarrow.ArrowException,
-    ):  # Arrow looks at no texts, no places in dictionaries, no names in cells
+    except (ValueError, pyarrow.ArrowException):
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 
