@@ -140,10 +140,7 @@ class PartReport:
         wanted = collector.draw(chunk.rows, self.name)
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
-                problem = f"{self.path}{chunk.place(offset)}: {record}"
-                self.first_problem = self.first_problem or problem
-                collector.drop("unreadable", self.name, example=problem)
-                self.problems += 1
+                collector.drop("unreadable", self.name, example=self.add_problem(chunk.place(offset), record))
                 continue
             record = collector.rename(record)
             self.found_columns = self.found_columns or [str(column) for column in record]
@@ -155,6 +152,13 @@ class PartReport:
         self.parsed += len(wanted)
         self.renamed |= collector.renamed
         collector.prune()
+
+    def add_problem(self, place: str, reason: str) -> str:
+        """Count a row that cannot be read; where it is, and why."""
+        problem = f"{self.path}{place}: {reason}"
+        self.first_problem = self.first_problem or problem
+        self.problems += 1
+        return problem
 
     def add(self, later: dict) -> None:
         """Take in the report on further chunks of the same part, as a dict of its attributes."""
@@ -184,10 +188,16 @@ def read_benchmark(entry: str) -> list[tuple[str, str]]:
     """
     items, used = [], {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
     for part in open_dataset(entry, EVALUATION_SPLITS, used):
+        report = PartReport(part.name, part.path)
         for chunk in part.chunks:
-            for record in chunk.take(np.arange(chunk.rows)):
+            for offset, record in enumerate(chunk.take(np.arange(chunk.rows))):
                 if isinstance(record, dict):
                     items.append(_question_and_answer(record))
+                else:
+                    report.add_problem(chunk.place(offset), record)
+            report.rows += chunk.rows
+        report.parsed = report.rows
+        report.check()
     items = [item for item in items if any(item)]
     if not items:
         raise UserError(f"--decontaminate {entry}: no row has a text under {', '.join(QUESTION_COLUMNS)}, messages")

@@ -207,6 +207,13 @@ def test_benchmarks_with_and_without_answers(tmp_path):
         read_benchmark(write_lines(tmp_path / "b.jsonl", rows[-1:]))
 
 
+def test_a_damaged_benchmark_stops_and_one_bad_line_in_a_hundred_does_not(tmp_path):
+    good = [{"question": f"Question {number}?"} for number in range(99)]
+    assert len(read_benchmark(write_lines(tmp_path / "b.jsonl", [*good, "no object"]))) == 99
+    with pytest.raises(UserError, match="b.jsonl:99: not a JSON object; 2 of 100 rows cannot be read, more than 1%"):
+        read_benchmark(write_lines(tmp_path / "b.jsonl", [*good[1:], "no object", [1]]))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
