@@ -185,6 +185,8 @@ def parse_arguments():
     for option in ("max_samples", "num_proc"):
         if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
             parser.error(f"--{option} must be at least 1")
+    if arguments.subset and not arguments.export:
+        parser.error("--subset says what to --export")
     if arguments.seed < 0:
         parser.error("--seed must be at least 0")
     return arguments

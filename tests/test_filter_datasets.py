@@ -528,6 +528,6 @@ def test_full_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
 
 
 def test_options_that_make_no_sense(tmp_path):
-    for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"]):
+    for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"], ["--subset", "ultra_10k"]):
         with pytest.raises(SystemExit):
             run(tmp_path, *option)
