@@ -123,7 +123,7 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
     files = _data_files(folder)
     if not files:
         raise UserError(f"{folder} holds no data file; understood: {FORMATS}")
-    split_of = {path: match[1] for path in files if (match := SPLIT_FILE.fullmatch(source_name(path)))}
+    split_of = {path: split for path in files if (split := _split_of(path.relative_to(folder)))}
     if split_of:
         split = _first_split(folder, splits, list(dict.fromkeys(split_of.values())))
         files = [path for path in files if split_of.get(path, split) == split]
@@ -137,6 +137,12 @@ def _data_files(folder: Path) -> list[Path]:
     return [path for path in paths if path.is_file() and not any(
         part.startswith(".") for part in path.relative_to(folder).parts
     )]  # fmt: skip
+
+
+def _split_of(path: Path) -> str | None:
+    """The split that a file's name tells, or the nearest folder's (train/0000.parquet); None where none does."""
+    names = [source_name(path), *reversed(path.parent.parts)]
+    return next((match[1] for name in names if (match := SPLIT_FILE.fullmatch(name))), None)
 
 
 def _first_split(where, wanted: list[str], found: list[str]) -> str:
@@ -407,12 +413,9 @@ def _row_place(first: int, offset: int) -> str:
 
 def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
-    try:
+    try:  # Arrow itself looks at no texts, no places in dictionaries, no names in cells
         return rows.to_pylist()
-    except (
-        ValueError,
-        pyarrow.ArrowException,
-    ):  # Arrow looks at no texts, no places in dictionaries, no names in cells
+    except (ValueError, pyarrow.ArrowException):
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 

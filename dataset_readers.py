@@ -32,14 +32,13 @@ import pyarrow.compute
 
 from common import UserError
 from dataset_files import CHUNK_BYTES, CHUNK_ROWS, EVALUATION_SPLITS, Chunk, open_dataset
+from filter_ledger import EXAMPLE_CHARACTERS, EXAMPLES
 
 COLUMNS = ["id", "source", "instruction", "response"]
 # 64-bit offsets: a table of more than 2 GiB of text cannot be reordered with Arrow's plain strings.
 SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
-EXAMPLES = 20  # of each reason to drop a row, kept for a look
-EXAMPLE_CHARACTERS = 100
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
 INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input"]
@@ -141,10 +140,7 @@ class PartReport:
         wanted = collector.draw(chunk.rows, self.name)
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
-                problem = f"{self.path}{chunk.place(offset)}: {record}"
-                self.first_problem = self.first_problem or problem
-                collector.drop("unreadable", self.name, example=problem)
-                self.problems += 1
+                collector.drop("unreadable", self.name, example=self.add_problem(chunk.place(offset), record))
                 continue
             record = collector.rename(record)
             self.found_columns = self.found_columns or [str(column) for column in record]
@@ -156,6 +152,13 @@ class PartReport:
         self.parsed += len(wanted)
         self.renamed |= collector.renamed
         collector.prune()
+
+    def add_problem(self, place: str, reason: str) -> str:
+        """Count a row that cannot be read; where it is, and why."""
+        problem = f"{self.path}{place}: {reason}"
+        self.first_problem = self.first_problem or problem
+        self.problems += 1
+        return problem
 
     def add(self, later: dict) -> None:
         """Take in the report on further chunks of the same part, as a dict of its attributes."""
@@ -185,10 +188,16 @@ def read_benchmark(entry: str) -> list[tuple[str, str]]:
     """
     items, used = [], {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
     for part in open_dataset(entry, EVALUATION_SPLITS, used):
+        report = PartReport(part.name, part.path)
         for chunk in part.chunks:
-            for record in chunk.take(np.arange(chunk.rows)):
+            for offset, record in enumerate(chunk.take(np.arange(chunk.rows))):
                 if isinstance(record, dict):
                     items.append(_question_and_answer(record))
+                else:
+                    report.add_problem(chunk.place(offset), record)
+            report.rows += chunk.rows
+        report.parsed = report.rows
+        report.check()
     items = [item for item in items if any(item)]
     if not items:
         raise UserError(f"--decontaminate {entry}: no row has a text under {', '.join(QUESTION_COLUMNS)}, messages")
@@ -449,24 +458,21 @@ class RowCollector:
         self.rows = [self.rows[place] for place in np.sort(order[: self.max_samples]).tolist()]
 
     def _flush(self) -> None:
-        columns = [[self._clean_text(value) for value in column] for column in list(zip(*self.rows, strict=True))[2:5]]
-        responses = [self._clean_response(row[5]) for row in self.rows]
+        columns = zip(*(self._cleaned(*row[2:]) for row in self.rows), strict=True)
         # Of the system's: Arrow's own allocator keeps what building a column took beyond it, 0.5 GiB for 1M rows.
         pool = pyarrow.system_memory_pool()
-        arrays = [pyarrow.array(column, pyarrow.large_string(), memory_pool=pool) for column in [*columns, responses]]
+        arrays = [pyarrow.array(column, pyarrow.large_string(), memory_pool=pool) for column in columns]
         self.batches.append(pyarrow.record_batch(arrays, schema=SCHEMA))
         self.rows, self.characters = [], 0
 
-    def _clean_text(self, text: str) -> str:
-        if text.isascii() or not LONE_SURROGATES.search(text):
-            return text
+    def _cleaned(self, identity: str, source: str, instruction: str, response: str) -> tuple[str, ...]:
+        bare = strip_end_markers(response)
+        self.modified["end_marker_stripped"] += bare != response
+        cells = (identity, source, instruction, bare)
+        if not any(LONE_SURROGATES.search(cell) for cell in cells if not cell.isascii()):
+            return cells
         self.modified["lone_surrogates_replaced"] += 1
-        return LONE_SURROGATES.sub("\ufffd", text)
-
-    def _clean_response(self, text: str) -> str:
-        bare = strip_end_markers(text)
-        self.modified["end_marker_stripped"] += bare != text
-        return self._clean_text(bare)
+        return tuple(LONE_SURROGATES.sub("\ufffd", cell) for cell in cells)
 
     def table(self, unique: bool = True):
         """The rows taken; ids are made unique, unless that is left to the caller."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from common import UserError
 from dataset_files import Chunk, open_dataset
-from dataset_readers import EXAMPLES, PartReport, RowCollector, no_such_columns, used_columns
+from dataset_readers import PartReport, RowCollector, no_such_columns, used_columns
+from filter_ledger import EXAMPLES
 
 SHARD_CHUNKS = 8  # at most: a chunk of long rows is some 8 MiB of text, or eight times as much of a table
 

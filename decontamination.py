@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from near_duplicates import BASE, BASE_INVERSE, mix, powers
+from near_duplicates import BASE, BASE_INVERSE, is_new, mix, powers
 from text_features import spaced
 
 NGRAM_WORDS = 8
@@ -182,24 +182,19 @@ def _content_ngrams(hashes: Hashes) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """
     order = np.lexsort((hashes.place, hashes.text, hashes.ngrams))
     ngrams, text, place = (values[order] for values in hashes[:3])
-    new_ngram = _changes(ngrams)
-    new = new_ngram | _changes(text)
+    new_ngram = is_new(ngrams)
+    new = new_ngram | is_new(text)
     ngrams, text, place, new_ngram = ngrams[new], text[new], place[new], new_ngram[new]
     sharing = np.diff(np.append(np.flatnonzero(new_ngram), len(ngrams)))
     content = np.repeat(sharing <= MAX_ITEMS, sharing)
     return ngrams[content], text[content], place[content]
 
 
-def _changes(values: np.ndarray) -> np.ndarray:
-    """Whether each value differs from the one before it; the first does."""
-    return np.append(np.ones(min(len(values), 1), bool), values[1:] != values[:-1])
-
-
 def _covered_words(groups: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(each group, words that its n-grams cover); sorted by group and then by place, no place twice."""
     if not len(groups):
         return groups, places
-    starts = np.flatnonzero(_changes(groups))
+    starts = np.flatnonzero(is_new(groups))
     steps = np.minimum(np.diff(places, append=0), NGRAM_WORDS)
     steps[np.append(starts[1:], len(groups)) - 1] = NGRAM_WORDS
     return groups[starts], np.add.reduceat(steps, starts)
@@ -220,7 +215,7 @@ def overlap(instructions: list[str], responses: list[str], index: Index) -> Hits
     rows, items, coverage = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((-coverage, items, rows))
     rows, items, coverage = rows[order], items[order], coverage[order]
-    kept = (_changes(rows) | _changes(items)) & (coverage >= MIN_COVERAGE)
+    kept = (is_new(rows) | is_new(items)) & (coverage >= MIN_COVERAGE)
     return Hits(rows[kept], items[kept], coverage[kept])
 
 
@@ -228,8 +223,8 @@ def _blocks(instructions: list[str], responses: list[str]) -> Iterable[tuple[int
     """Spans of rows of about BLOCK_CHARACTERS."""
     lengths = (len(pair[0]) + len(pair[1]) for pair in zip(instructions, responses, strict=True))
     blocks = np.array([total // BLOCK_CHARACTERS for total in itertools.accumulate(lengths)], np.int64)
-    starts = np.flatnonzero(_changes(blocks)).tolist()
-    return zip(starts, [*starts[1:], len(blocks)], strict=True)
+    starts = np.flatnonzero(is_new(blocks)).tolist()
+    return itertools.pairwise([*starts, len(blocks)])
 
 
 def _whole_hits(whole: np.ndarray, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -258,7 +253,7 @@ def _ngram_hits(hashes: Hashes, index: Index) -> tuple[np.ndarray, np.ndarray, n
     pairs, places = np.repeat(rows, many) * texts + index.text[postings], index.place[postings]
     order = np.lexsort((places, pairs))
     pairs, places = pairs[order], places[order]
-    new = _changes(pairs) | _changes(places)
+    new = is_new(pairs) | is_new(places)
     pairs, words = _covered_words(pairs[new], places[new])
     enough = words >= np.minimum(index.text_words[pairs % texts], MIN_WORDS)
     rows, text, words = pairs[enough] // texts, pairs[enough] % texts, words[enough]

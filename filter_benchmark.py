@@ -26,12 +26,13 @@ import near_duplicates
 from common import UserError, read_json
 from corpus_shards import run_tasks
 from dataset_readers import read_rows
+from near_duplicates import BANDS, SIGNATURE_SEED, SLOTS
 
 COMMON_WORDS = 50  # and, of, the: never renamed
 RENAMED_FRACTION = 0.5  # of the other words, in each round
 SAMPLE_SECONDS = 0.2
 WORD = re.compile("([A-Za-z]+)")
-THRESHOLD, SLOTS = 0.8, 120
+THRESHOLD = 0.8
 DEDUP_ROWS, DEDUP_ROUNDS = 10_000, 3
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -196,10 +197,10 @@ def plain_shingles(text: str) -> set[str]:
 def rensa_deduplicator(pairs: list[tuple[str, str]]) -> np.ndarray:
     from rensa import RMinHash, RMinHashDeduplicator
 
-    deduplicator = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=SLOTS, use_lsh=True, num_bands=20)
+    deduplicator = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=SLOTS, use_lsh=True, num_bands=BANDS)
     dropped = np.zeros(len(pairs), bool)
     for number, pair in enumerate(pairs):
-        sketch = RMinHash(num_perm=SLOTS, seed=42)
+        sketch = RMinHash(num_perm=SLOTS, seed=SIGNATURE_SEED)
         sketch.update(list(plain_shingles("\n".join(pair))))
         dropped[number] = not deduplicator.add(str(number), sketch)
     return dropped

@@ -88,13 +88,6 @@ from subset_selection import (
 from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_WEIGHTS, cleaning_config
 
 WORK_FOLDER = ".filter_work"
-# Work left by a killed run is of use only to the same code: these modules decide what is in it.
-CODE = [
-    "filter_datasets", "filter_steps", "filter_ledger", "corpus_shards", "near_duplicates", "subset_rules",
-    "subset_selection", "dataset_files", "dataset_readers", "dataset_shards", "decontamination",
-    "decontamination_steps", "verifiable_tasks", "task_families", "task_phrasings", "quality_scorer", "pair_features",
-    "text_features", "word_facts", "instruction_difficulty", "language_model", "training_configs",
-]  # fmt: skip
 
 
 def main() -> None:
@@ -143,9 +136,7 @@ def make_page(context, page: str) -> None:
 
 
 def export(results: Path, arguments) -> None:
-    export_subsets(
-        results, arguments.export, arguments.format, arguments.subset, arguments.license, arguments.force
-    )  # fmt: skip
+    export_subsets(results, arguments.export, arguments.format, arguments.subset, arguments.license, arguments.force)
 
 
 def parse_arguments():
@@ -194,6 +185,8 @@ def parse_arguments():
     for option in ("max_samples", "num_proc"):
         if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
             parser.error(f"--{option} must be at least 1")
+    if arguments.subset and not arguments.export:
+        parser.error("--subset says what to --export")
     if arguments.seed < 0:
         parser.error("--seed must be at least 0")
     return arguments
@@ -309,7 +302,7 @@ def add_difficulty(job: Job, corpus: Corpus, rows: np.ndarray, model: str | None
 
 def work_folder(results: Path, config: dict, inputs: dict) -> Path:
     """Where this very job keeps its unfinished work; what another job, or other code, left there goes."""
-    code = {name: hash_path(Path(__file__).with_name(f"{name}.py")) for name in CODE}
+    code = {path.name: hash_path(path) for path in Path(__file__).parent.glob("*.py")}  # a score hangs on many of them
     folder = results / WORK_FOLDER / hash_json([config, inputs, code, SHARD_ROWS])[:16]
     for other in folder.parent.glob("*"):
         if other != folder:

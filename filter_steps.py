@@ -59,7 +59,7 @@ class Corpus:
     """The rows read, on disk, and what is known of each in memory: source, id, digests, why it goes."""
 
     def __init__(self, job: Job, shards: int, ledger: dict):
-        facts = [np.load(job.path("facts", number, "npz")) for number in range(shards)]
+        facts = [_loaded(job.path("facts", number, "npz")) for number in range(shards)]
         texts = ShardedRows([job.path("rows", number, "arrow") for number in range(shards)])
         ids = texts.column("id")
         renamed = renamed_ids(ids)
@@ -84,6 +84,12 @@ class Corpus:
         """Ascending row numbers as numbers within each shard."""
         limits = np.searchsorted(rows, self.offsets)
         return [rows[limits[shard] : limits[shard + 1]] - self.offsets[shard] for shard in range(len(self.offsets) - 1)]
+
+
+def _loaded(path: Path) -> dict[str, np.ndarray]:
+    """What `write_arrays` wrote, the file closed: a large input has more shards than a process may open files."""
+    with np.load(path) as saved:
+        return dict(saved)
 
 
 def _joined(facts: list, name: str, kind) -> np.ndarray:
@@ -288,7 +294,7 @@ def candidates_task(context, band: int) -> None:
     job, sketch, threshold, shards = context
     paths = [job.path("keys", number) for number in range(shards)]
     keys, next_keys = (
-        np.concatenate([np.load(path, mmap_mode="r")[number] for path in paths])
+        np.concatenate([np.array(np.load(path, mmap_mode="r")[number]) for path in paths])  # a copy, the file closed
         for number in (band, (band + 1) % near_duplicates.BANDS)
     )
     write_array(job.path("pairs", band), near_duplicates.band_pairs(keys, next_keys, sketch, threshold))

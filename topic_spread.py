@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from near_duplicates import text_digest, word_hashes
+from near_duplicates import is_new, text_digest, word_hashes
 
 DIMENSIONS, PLACES_PER_WORD = 256, 4
 UNIT = 127  # the length of a sketch, so that its entries fit a byte
@@ -113,8 +113,7 @@ def distinct_words(rows: np.ndarray, texts_of: Callable) -> tuple[np.ndarray, np
         numbers = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         order = np.lexsort((words, numbers))
         words, numbers = words[order], numbers[order]
-        new = np.ones(len(words), bool)
-        new[1:] = (words[1:] != words[:-1]) | (numbers[1:] != numbers[:-1])
+        new = is_new(words) | is_new(numbers)
         all_numbers.append(numbers[new] + start)
         all_words.append(words[new])
     return np.concatenate(all_numbers), np.concatenate(all_words)

@@ -270,6 +270,15 @@ def test_a_folder_is_read_to_its_depth_and_by_its_split(tmp_path):
         read(tmp_path, split="dev")
 
 
+def test_folders_tell_splits_too(tmp_path):
+    for name in ("main/train/0000.jsonl", "main/test/0000.jsonl", "test/train.jsonl", "more/0000.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(lines([{"instruction": name, "response": "yes"}]))
+    table, _ = read_rows([str(tmp_path)], None, 0)
+    wanted = ["main/train/0000.jsonl", "more/0000.jsonl", "test/train.jsonl"]
+    assert table["instruction"].to_pylist() == wanted and table["source"].to_pylist()[1] == "0000"
+
+
 def test_names_of_sources(tmp_path):
     assert [source_name(tmp_path / name) for name in ("a.jsonl.gz", "b.c.parquet")] == ["a", "b.c"]
 

@@ -207,6 +207,13 @@ def test_benchmarks_with_and_without_answers(tmp_path):
         read_benchmark(write_lines(tmp_path / "b.jsonl", rows[-1:]))
 
 
+def test_a_damaged_benchmark_stops_and_one_bad_line_in_a_hundred_does_not(tmp_path):
+    good = [{"question": f"Question {number}?"} for number in range(99)]
+    assert len(read_benchmark(write_lines(tmp_path / "b.jsonl", [*good, "no object"]))) == 99
+    with pytest.raises(UserError, match="b.jsonl:99: not a JSON object; 2 of 100 rows cannot be read, more than 1%"):
+        read_benchmark(write_lines(tmp_path / "b.jsonl", [*good[1:], "no object", [1]]))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +274,9 @@ def test_surrogates_and_nul(tmp_path):
     (found,), ledger = read_one(tmp_path, {"instruction": "a\ud800b", "response": "c\0d \U0001f600"})
     assert (found["instruction"], found["response"]) == ("a\ufffdb", "c\0d \U0001f600")
     assert ledger["modified"] == {"lone_surrogates_replaced": 1}
+    (found,), ledger = read_one(tmp_path, {"instruction": "a\ud800", "response": "b\udfff</s>", "source": "\ud800"})
+    assert (found["instruction"], found["response"], found["source"]) == ("a\ufffd", "b\ufffd", "\ufffd")
+    assert ledger["modified"] == {"end_marker_stripped": 1, "lone_surrogates_replaced": 1}  # rows, not cells
 
 
 def test_paragraphs():

@@ -10,8 +10,9 @@ import pytest
 import dataset_files
 from common import UserError
 from dataset_files import open_dataset
-from dataset_readers import EXAMPLES, read_rows, renamed_ids, replace_values
+from dataset_readers import read_rows, renamed_ids, replace_values
 from dataset_shards import SHARD_CHUNKS, check_parts, merge_ledgers, read_shard, shards_of_input
+from filter_ledger import EXAMPLES
 
 
 def write_lines(path, rows):

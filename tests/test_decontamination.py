@@ -113,6 +113,10 @@ def test_batches_change_nothing(monkeypatch):
     assert whole and hits(rows, items) == whole
 
 
+def test_a_batch_of_no_rows_holds_nothing():
+    assert [len(values) for values in find_hits([([], [])], build_index({"b": []}))] == [0, 0, 0]
+
+
 def test_against_a_plain_count_of_shared_ngrams():
     rng = random.Random(1)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -225,6 +226,17 @@ def test_shards_and_processes_change_no_byte(tmp_path, monkeypatch):
     assert not (tmp_path / "0" / filter_datasets.WORK_FOLDER).exists()
 
 
+def test_more_shards_than_files_may_be_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(filter_steps, "SHARD_ROWS", 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+    try:
+        assert run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(120)))["rows"] == 120
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_counts_of_shards_together_are_those_of_the_whole(tmp_path):
     from quality_scorer import QualityScorer
 
@@ -328,6 +340,15 @@ def test_work_of_another_input_is_not_used(undisturbed, tmp_path):
     other = write_input(tmp_path, make_rows(61)[1:])
     scores = run(tmp_path, "--dataset", other)
     assert "row-0000" not in read_arrow(tmp_path / "scores", ["id"])["id"].to_pylist() and scores["rows"] == 60
+
+
+@pytest.mark.parametrize("module", ["text_checks.py", "format_families.py", "topic_spread.py"])
+def test_work_of_other_code_is_not_used(tmp_path, monkeypatch, module):
+    before = filter_datasets.work_folder(tmp_path, {}, {})
+    assert filter_datasets.work_folder(tmp_path, {}, {}) == before and before.exists()
+    unchanged = filter_datasets.hash_path
+    monkeypatch.setattr(filter_datasets, "hash_path", lambda path: "other" if path.name == module else unchanged(path))
+    assert filter_datasets.work_folder(tmp_path, {}, {}) != before and not before.exists()
 
 
 def test_real_kills_of_all_processes(finished, tmp_path):
@@ -507,6 +528,6 @@ def test_full_disk_is_seen_before_anything_is_written(tmp_path, monkeypatch):
 
 
 def test_options_that_make_no_sense(tmp_path):
-    for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"]):
+    for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"], ["--subset", "ultra_10k"]):
         with pytest.raises(SystemExit):
             run(tmp_path, *option)
