@@ -357,14 +357,8 @@ class WordTable(dict):
     Places and stem numbers hold until `make_room`."""
 
     COLUMNS = {"flags": "h", "stem": "i", "asked": "q", "syllables": "b"}
-    FLAGS = [
-        "alpha",
-        "head",
-        "stop",
-        "tail",
-        "backward",
-        "leaning",
-    ]  # bits above the class, which takes the lowest five
+    # bits above the class, which takes the lowest five
+    FLAGS = ["alpha", "head", "stop", "tail", "backward", "leaning"]
 
     def __init__(self):
         self.empty()

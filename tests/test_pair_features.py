@@ -33,7 +33,8 @@ from word_facts import CHOICE_BIT, CODE_ASK_BIT, FACT_BIT, LONG_BIT, MAKING_BIT,
     "text, twice",
     [
         ("Yes. Yes.", True), (" One two.\n\nOne two.\n", True), ("a    a", True), ("", False), ("  ", False),
-        ("a", False), ("aa", False), ("Yes.Yes.", False), ("Yes. No.", False), ("a a a", False), ("One two. One two. One", False),
+        ("a", False), ("aa", False), ("Yes.Yes.", False), ("Yes. No.", False), ("a a a", False),
+        ("One two. One two. One", False),
     ],
 )  # fmt: skip
 def test_a_text_said_twice(text, twice):
@@ -121,7 +122,8 @@ def test_layout_counts_items_headings_paragraphs_tables_and_blocks():
     [
         ("It is done.", 3, 1.0), ("It is (done.", 3, 0.7), ('He said "so.', 3, 0.7), ("It has 12 in 30", 5, 1.0),
         ("```\nx = 1", 3, 0.4), ("f() {", 1, 0.4), ("First, then,", 2, 0.35), ("Paris", 1, 0.95),
-        ("Paris (old", 2, 0.7), ("words " * 30, 30, 0.4), ("- one\n- " + "more words " * 9, 20, 0.8), ("the words\n" * 30, 60, 0.8),
+        ("Paris (old", 2, 0.7), ("words " * 30, 30, 0.4), ("- one\n- " + "more words " * 9, 20, 0.8),
+        ("the words\n" * 30, 60, 0.8),
     ],
 )  # fmt: skip
 def test_how_an_answer_ends(text, words, found):
@@ -138,9 +140,11 @@ def test_an_end_that_leads_on_and_a_sentence_without_its_stop():
     "text, bits, tokens, expected",
     [
         ("Write 60 words", LONG_BIT | MAKING_BIT, 3, 10.0), ("Write 9,000 words", 0, 3, 150.0),
-        ("00 words", 0, 3, CHOICE), ("yes or no?", 0, 3, CHOICE), ("pick", CHOICE_BIT, 1, CHOICE), ("code", CODE_ASK_BIT, 1, CODE),
+        ("00 words", 0, 3, CHOICE), ("yes or no?", 0, 3, CHOICE), ("pick", CHOICE_BIT, 1, CHOICE),
+        ("code", CODE_ASK_BIT, 1, CODE),
         ("code", CODE_ASK_BIT | FACT_BIT, 1, FACT), ("essay", LONG_BIT | MAKING_BIT, 1, LONG),
-        ("essay", LONG_BIT, 1, OPEN), ("who", FACT_BIT, 1, FACT), ("hm", 0, 59, OPEN), ("hm", 0, 60, FACT), ("hm", OPEN_BIT, 60, OPEN),
+        ("essay", LONG_BIT, 1, OPEN), ("who", FACT_BIT, 1, FACT), ("hm", 0, 59, OPEN), ("hm", 0, 60, FACT),
+        ("hm", OPEN_BIT, 60, OPEN),
     ],
 )  # fmt: skip
 def test_how_much_is_expected(text, bits, tokens, expected):
