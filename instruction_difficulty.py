@@ -39,6 +39,7 @@ from common import (
     add_results_dir,
     argument_parser,
     hash_path,
+    one_line,
     probe_hub,
     provenance,
     require_writable,
@@ -349,7 +350,7 @@ def evidence_lines(entries: list[dict]) -> list[str]:
     lines.append(f"{heads}{'from 1: right':>15s}{'wrong':>8s}{'wrong gains by weight':>23s}")
     for entry in entries:
         lines.append(
-            f"{entry['source'][:27]:28s}{entry['rows']:7,d}{entry['wrong_higher']:14.1%}{entry['median_right']:14.3f}"
+            f"{one_line(entry['source'])[:27]:28s}{entry['rows']:7,d}{entry['wrong_higher']:14.1%}{entry['median_right']:14.3f}"
             f"{entry['median_wrong']:8.3f}{entry['right_from_1']:15.1%}{entry['wrong_from_1']:8.1%}"
             f"{entry['wrong_gains']:23.1%}"
         )

@@ -469,9 +469,9 @@ def seen_from_ask(asks: Texts, bits: np.ndarray, answers: Texts) -> Texts:
     an English ask is taken for English, unless the ask is about other languages or made-up words."""
     unknown = np.flatnonzero(IS_UNKNOWN[answers.token_class])
     keys = answers.token_row[unknown] << 32 | answers.fact("stem")[unknown]
-    quoted = among(keys, stem_keys(asks, np.flatnonzero(IS_UNKNOWN[asks.token_class])))
+    in_ask = among(keys, stem_keys(asks, np.flatnonzero(IS_UNKNOWN[asks.token_class])))
     unknown_words = answers.unknown_words - np.bincount(
-        answers.token_row[unknown[quoted]], minlength=len(answers.texts)
+        answers.token_row[unknown[in_ask]], minlength=len(answers.texts)
     )
     few, foreign = 1.0 - saturating(answers.words, FEW_WORDS), bits & FOREIGN_BIT > 0
     likely = np.where(foreign, (1.0 - few) * answers.english, np.maximum(answers.english, few * asks.english))

@@ -27,7 +27,7 @@ from common import (
 )
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
-from scorecard import ranks
+from scorecard import correlation, ranks
 from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
 
 CHUNK_ROWS = 1_000
@@ -78,7 +78,7 @@ def evidence(measured: dict, held: str | None = None) -> dict:
         "any_pair": float(preferred.mean()),
         "like_length": float(preferred[like].mean()) if like.any() else None,
         "corruptions": float(np.mean(list(kinds.values()))),
-        "length_correlation": float(np.corrcoef(ranks(original), ranks(measured["words"]))[0, 1]),
+        "length_correlation": correlation(ranks(original), ranks(measured["words"])),
         "kinds": kinds,
     }
 
@@ -95,7 +95,7 @@ def table_lines(full: dict, held: dict[str, dict]) -> list[str]:
     ]
     lines.append(f"| (none) | {numbers} | |")
     for name, result in held.items():
-        changes = ["-" if full[key] is None else f"{result[key] - full[key]:+.3f}" for key in COLUMNS]
+        changes = ["-" if None in (full[key], result[key]) else f"{result[key] - full[key]:+.3f}" for key in COLUMNS]
         moves = {kind: rate - full["kinds"][kind] for kind, rate in result["kinds"].items()}
         moved = [f"{kind.replace('_', ' ')} {move:+.3f}" for kind, move in moves.items() if abs(move) >= MOVED]
         lines.append(f"| {name} | {' | '.join(changes)} | {', '.join(moved)} |")

@@ -10,7 +10,7 @@ import re
 # "3 * 4 + 1 = 13": the one number that is said after "=", and the chain of numbers and signs that stands before it.
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 SAID = re.compile(rf"=\s?\$?(-?{NUMBER})(?![\w%/]|[.,]?\d|\s?[-+*/x×÷^]\s?\$?\d)")
-CHAIN = re.compile(rf"(?<![\w.,+*/^×÷(-])(?<![-+*/x×÷\d] )({NUMBER}(?:\s?[-+*/x×÷]\s?\$?{NUMBER})+)\s?$")
+CHAIN = re.compile(rf"(?<![\w.,+*/^×÷(-])(?<![-+*/x×÷\d] )({NUMBER}(?:\s?[-+*/x×÷]\s?{NUMBER})+)\s?$")
 CHAIN_CHARACTERS = 100
 PIECES = re.compile(rf"{NUMBER}|[-+*/x×÷]")
 DIVISION = re.compile("[/÷]")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow
 
-from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, flesch_from_counts
+from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, reading_ease
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Small shapes, of arrays or of numbers
@@ -354,7 +354,7 @@ def sample_readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
     """(Flesch reading ease, syllables per word) of each opening; zeros where it has no words."""
     words, sentences, syllables = sample_counts(texts)
     rows = zip(words.tolist(), sentences.tolist(), syllables.tolist(), strict=True)
-    ease = np.array([flesch_from_counts(*row)[0] for row in rows])
+    ease = np.array([reading_ease(*row) for row in rows])
     return ease, fraction(syllables, words)
 
 

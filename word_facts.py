@@ -182,8 +182,6 @@ LEANING = frozenset(
 
 NON_CONTRACTION_APOSTROPHE = re.compile(r"'(?!t|s|d|ve|ll|re)")  # textstat's rule, case-sensitive as there
 PUNCTUATION = re.compile(r"[^\w\s']")
-SENTENCE = re.compile(r"\b[^.!?]+[.!?]*")
-THREE_WORDS = re.compile(r"\w\S*\s\W*\w\S*\s\W*\w")  # textstat leaves out sentences of fewer words
 
 
 @functools.cache
@@ -257,29 +255,11 @@ def count_syllables(word: str) -> int:
     return hyphenated_syllables(word) if known is None else known
 
 
-def count_sentences(sentences: list[str], text: str) -> int:
-    """textstat's count, of the pieces that SENTENCE finds in `text`: those of three words or more, at least 1."""
-    return max(1, sum(map(bool, map(THREE_WORDS.search, sentences)))) if text else 0
-
-
-def flesch_from_counts(words: int, sentences: int, syllables: int) -> tuple[float, float]:
-    """(Flesch reading ease, Flesch-Kincaid grade); zeros where there are no words, as textstat has it.
-
-    Flesch 1948; Kincaid et al. 1975; the constants and the order of operations are textstat 0.7.13's for English."""
+def reading_ease(words: int, sentences: int, syllables: int) -> float:
+    """Flesch reading ease (1948), in textstat 0.7.13's order of operations; 0 where there are no words, as there."""
     if not words or not sentences or not syllables:
-        return 0.0, 0.0
-    sentence_length, word_length = words / sentences, syllables / words
-    return (
-        206.835 - 1.015 * sentence_length - 84.6 * word_length,
-        0.39 * sentence_length + 11.8 * word_length - 15.59,
-    )
-
-
-def flesch(text: str) -> tuple[float, float]:
-    """(Flesch reading ease, Flesch-Kincaid grade) of `text`, equal to textstat 0.7.13's, with no network."""
-    words = [word for word in map(textstat_word, text.split()) if word]
-    sentences = count_sentences(SENTENCE.findall(text), text)
-    return flesch_from_counts(len(words), sentences, sum(map(count_syllables, words)))
+        return 0.0
+    return 206.835 - 1.015 * (words / sentences) - 84.6 * (syllables / words)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -357,14 +337,8 @@ class WordTable(dict):
     Places and stem numbers hold until `make_room`."""
 
     COLUMNS = {"flags": "h", "stem": "i", "asked": "q", "syllables": "b"}
-    FLAGS = [
-        "alpha",
-        "head",
-        "stop",
-        "tail",
-        "backward",
-        "leaning",
-    ]  # bits above the class, which takes the lowest five
+    # bits above the class, which takes the lowest five
+    FLAGS = ["alpha", "head", "stop", "tail", "backward", "leaning"]
 
     def __init__(self):
         self.empty()

@@ -272,6 +272,7 @@ def test_evidence_by_hand():
     assert (a["wrong_gains"], b["wrong_gains"]) == (0.5, 0)
     worse = difficulty.evidence_entries(["a"], np.array([0.9]), np.array([1.0]), np.array([True]))[0]
     assert worse["wrong_higher"] == 1 and worse["wrong_gains"] == 0
+    assert difficulty.evidence_lines([worse | {"source": "\x1b[31mred\nline"}])[-1].startswith("[31mred line  ")
     assert everything["rows"] == 3 and everything["wrong_higher"] == pytest.approx(1 / 3)
 
 

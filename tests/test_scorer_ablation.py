@@ -45,6 +45,16 @@ def test_the_mean_is_over_the_kinds_and_the_table_names_what_moved(measured):
     assert len(lines) == 4 and f"mismatched {held['kinds']['mismatched'] - 1:+.3f}" in lines[-1]
 
 
+def test_answers_of_one_length_have_no_correlation_with_it():
+    answers = ["Loire and Seine.", "An old oak.", "Blue, not red.", "No."]
+    pairs = {"instruction": INSTRUCTIONS, "chosen": RESPONSES, "rejected": answers}
+    full = evidence(measure(QualityScorer(), pairs, INSTRUCTIONS, [*answers[:3], "It is so."], seed=0))
+    assert full["length_correlation"] is None and " - | |" in table_lines(full, {})[-1]
+    lines = table_lines(full, {"topic": full | {"length_correlation": 0.5}})
+    lines += table_lines(full | {"length_correlation": 0.5}, {"topic": full})
+    assert [line.endswith(" - |  |") for line in lines if line.startswith("| topic")] == [True, True]
+
+
 def test_the_command_writes_what_it_prints(tmp_path):
     pairs, rows = tmp_path / "pairs.jsonl", tmp_path / "rows.jsonl"
     pairs.write_text("\n".join(json.dumps({"instruction": a, "chosen": b, "rejected": "No."}) for a, b in PAIRS))

@@ -1,0 +1,79 @@
+"""Checks of one text: sums by hand and what is none, brackets and blocks of code."""
+
+import pytest
+
+from text_checks import CHECKED_CHARACTERS, blocks_indented, brackets_match, holds, sums_hold, value_of
+
+
+@pytest.mark.parametrize(
+    "chain, value",
+    [
+        ("2 + 3 * 4", 14), ("20 - 2 * 3 - 4", 10), ("2*3+4*5", 26), ("100 / 4 * 2", 50), ("3 x 4", 12), ("3x4", 12),
+        ("7 × 8 ÷ 4", 14), ("1,200 + 34", 1234), ("0.5 * 2.5", 1.25), ("10 - 3 - 2", 5), ("5 - 8", -3),
+        ("4 / 0", None), ("4 / 0.0 + 1", None), ("60 / 3/4", None), ("0 / 4", 0),
+    ],
+)  # fmt: skip
+def test_value_of_a_chain(chain, value):
+    assert value_of(chain) == value
+
+
+@pytest.mark.parametrize(
+    "chain, said, right",
+    [
+        ("2 + 2", "4", True), ("2 + 2", "4.0", True), ("2 + 2", "5", False), ("3 - 5", "-2", True),
+        ("10 / 3", "3.33", True), ("10 / 3", "3.34", True), ("10 / 3", "3.4", True), ("10 / 3", "3.35", False),
+        ("2 / 3", "0.67", True), ("2 / 3", "0.7", True), ("2 / 3", "0.9", False), ("0.1 + 0.2", "0.3", True),
+        ("1,000 * 1,000", "1,000,000", True), ("999 * 999", "998,000", False), ("4 / 0", "7", True),
+        ("9.75 * 2", "19", True), ("9.75 * 2", "21", False),
+    ],
+)  # fmt: skip
+def test_a_result_holds_to_a_unit_of_its_last_digit_and_whole_numbers_exactly(chain, said, right):
+    assert holds(chain, said) is right
+
+
+@pytest.mark.parametrize(
+    "text, share",
+    [
+        ("12 * 3 = 36", 1.0), ("12 * 3 = 37", 0.0), ("So 12 * 3 = 36, and 2 + 2 = 5.", 0.5),
+        ("3 * 4 + 1 = 12 + 1 = 13", 1.0), ("3 * 4 + 1 = 12 + 1 = 14", 0.0), ("She pays $5 + $7 = $12.", 1.0),
+        ("She pays $5 + $7 = $13.", 0.0), ("6 x 7 = 41 eggs", 0.0), ("1+1=3\n1+1=2\n2-1=1", 2 / 3),
+        ("1,200 + 34 = 1,234, then", 1.0), ("5 - 8 = -3", 1.0), ("5 - 8 = 3", 0.0),
+    ],
+)  # fmt: skip
+def test_share_of_the_sums_that_hold(text, share):
+    assert sums_hold(text) == share
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "no sum at all", "x = 3", "2x + 3 = 8", "x^2 + 1 + 1 = 9", "f(2) + 1 + 1 = 9", "- 3 + 5 = 9", "-3 + 5 = 9",
+        "(2 + 3) * 4 * 5 = 9", "1 + 1 = 3%", "1 + 1 = 3/4", "1 + 1 = 3x", "1 + 1 = 3 * 4", "1 + 1 = 2.5.1",
+        "1 + 1 == 3", "1 + 1 >= 3", "60 / 3/4 = 9", "1 / 0 = 9", "v1.2 + 3 = 9", "12:30 = 9", "on 2020-01-02",
+        "pages 3-5 and 7-9",
+        "from 3 - 5 to 9", "10 = 9", "1 + 1 3 = 9", "2^3 * 2 = 9",
+    ],
+)  # fmt: skip
+def test_what_is_no_sum_is_not_judged(text):
+    assert sums_hold(text) == 1.0
+
+
+def test_brackets_close_what_was_last_opened_or_are_wrong():
+    assert brackets_match("f(x[0], {1: 2})") == 1.0
+    assert brackets_match("f(x[0], {1: 2)}") == pytest.approx(1 - 2 / 6)  # ")" and what it left open
+    assert brackets_match("((()") == 0.5 and brackets_match(")))(") == 0.0
+    assert brackets_match("(((") == brackets_match("") == 1.0  # too few to tell
+
+
+def test_what_is_open_where_reading_stops_is_not_wrong():
+    assert brackets_match("((((" + " " * (CHECKED_CHARACTERS - 4)) == 0.0
+    assert brackets_match("((((" + " " * (CHECKED_CHARACTERS - 3)) == 1.0
+
+
+def test_blocks_are_followed_by_lines_further_in():
+    assert blocks_indented("def f(x):\n    if x:\n\n        return 1\n    return 2") == 1.0
+    assert blocks_indented("def f(x):\nif x:\n    return 1") == 0.5
+    assert (
+        blocks_indented("int main() {\n\treturn 0;\n}") == 1.0 and blocks_indented("int main() {\nreturn 0;\n}") == 0.0
+    )
+    assert blocks_indented("Note this:\nno block") == blocks_indented("def f(x):") == blocks_indented("") == 1.0
