@@ -6,7 +6,7 @@ mask - as long as it gets no attention mask and no cache (`use_cache=False`).
 
 import numpy as np
 
-from language_model import IGNORED_LABEL, Example
+from language_model import Example
 
 
 def pack_rows(lengths: list[int], block_tokens: int) -> list[list[int]]:
@@ -43,22 +43,24 @@ def plan_steps(blocks: int, blocks_per_step: int, epochs: int, seed: int) -> lis
 
 
 def collate_blocks(examples: list[Example], blocks: list[list[int]], block_tokens: int, pad_id: int) -> dict:
-    """int64 arrays (blocks, block_tokens): input_ids, position_ids, labels; and row_starts, int32 (rows + 1,).
+    """int64 arrays (blocks, block_tokens): input_ids, position_ids; row_starts, int32 (rows + 1,); and what is learnt:
+    before (int64, flat positions of the tokens before those of the responses) and targets (the responses' tokens).
 
-    Positions restart at 0 with each row; the padding at a block's end counts as a row of its own. Labels are the
-    response tokens, IGNORED_LABEL elsewhere. Row starts count through all blocks; the last is the end.
+    Positions restart at 0 with each row; the padding at a block's end counts as a row of its own. Row starts count
+    through all blocks; the last is the end.
     """
     ids = np.full((len(blocks), block_tokens), pad_id, dtype=np.int64)
     positions = np.zeros_like(ids)
-    labels = np.full_like(ids, IGNORED_LABEL)
+    learnt = np.zeros_like(ids, dtype=bool)
     for row, block in enumerate(blocks):
         start = 0
         for example in (examples[index] for index in block):
             end = start + len(example.ids)
             ids[row, start:end] = example.ids
             positions[row, start:end] = np.arange(end - start)
-            labels[row, start + example.prompt_tokens : end] = example.ids[example.prompt_tokens :]
+            learnt[row, start + example.prompt_tokens : end] = True
             start = end
         positions[row, start:] = np.arange(block_tokens - start)
     starts = np.append(np.flatnonzero(positions == 0), positions.size).astype(np.int32)
-    return {"input_ids": ids, "position_ids": positions, "labels": labels, "row_starts": starts}
+    before = np.flatnonzero(learnt) - 1
+    return {"input_ids": ids, "position_ids": positions, "row_starts": starts, "before": before, "targets": ids[learnt]}

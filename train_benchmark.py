@@ -57,7 +57,7 @@ def train_bare(model, examples, _tokenizer, _folder) -> dict:
     arrays = [
         collate_blocks(examples, [blocks[number] for number in step], CONFIG["block_tokens"], 0) for step in steps
     ]
-    batches = [{name: torch.from_numpy(array) for name, array in batch.items()} for batch in arrays]
+    batches = [{name: torch.from_numpy(array) for name, array in with_labels(batch).items()} for batch in arrays]
     optimizer = torch.optim.AdamW(model.parameters(), lr=CONFIG["learning_rate"], fused=True)
 
     def train():
@@ -110,13 +110,20 @@ def train_sft(model, examples, tokenizer, folder: Path) -> dict:
     return timed(trainer.train)
 
 
+def with_labels(batch: dict) -> dict:
+    """collate_blocks' arrays and the labels that transformers' models take: -100 where nothing is learnt."""
+    labels = np.full(batch["input_ids"].size, -100)
+    labels[batch["before"] + 1] = batch["targets"]
+    return {**batch, "labels": labels.reshape(batch["input_ids"].shape)}
+
+
 def padded(examples):
     """Token ids and labels of some rows, int64 (rows, longest)."""
     import torch
 
     width = max(len(example.ids) for example in examples)
     blocks = [[row] for row in range(len(examples))]
-    batch = collate_blocks(examples, blocks, width, 0)
+    batch = with_labels(collate_blocks(examples, blocks, width, 0))
     return torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["labels"])
 
 

@@ -141,7 +141,8 @@ def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> b
 
 
 def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
-    """torch.compile of each layer, all by one compilation, where the setting says so, or "auto" and it pays."""
+    """torch.compile of each layer, all by one compilation, and of the loss, where the setting says so, or "auto" and it
+    pays."""
     import torch
 
     wanted, peak = run.config["compile"] == "on", None
@@ -154,6 +155,8 @@ def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
     layers = layers_of(run.model) if wanted else []
     for layer in layers:
         layer.compile()
+    if layers:
+        run.accelerator.unwrap_model(run.loss).compile_cross_entropy()
     return bool(layers)
 
 

@@ -3,7 +3,7 @@
 An estimate, for layers of the usual decoder: what a layer keeps for its backward pass is counted tensor by tensor.
 """
 
-from packed_loss import CHUNK_BYTES, CHUNK_LOGITS_ABOVE_BYTES
+from packed_loss import CHUNK_ABOVE_BYTES, CHUNK_BYTES, PLAIN_BYTES_PER_LOGIT
 
 MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
 # Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
@@ -34,9 +34,8 @@ def activation_bytes(shape: dict, tokens: int, block_tokens: int, precision: str
     layer = 4 * 5 * width + half * (5 * width + 4 * shape["key_value_width"] + 4 * mlp)
     kept = 4 * width * shape["layers"] + layer if checkpointing else layer * shape["layers"]
     mask = block_tokens * half  # SDPA's block mask, one row of it per token
-    logits = 4 * tokens * shape["vocabulary"]
-    logits = 4 * (CHUNK_BYTES if logits > CHUNK_LOGITS_ABOVE_BYTES else logits)
-    return tokens * (kept + mask) + logits
+    logits = PLAIN_BYTES_PER_LOGIT * tokens * shape["vocabulary"]
+    return tokens * (kept + mask) + (CHUNK_BYTES if logits > CHUNK_ABOVE_BYTES else logits)
 
 
 def footprint_bytes(parameters: int, shape: dict, config: dict, device: str, precision: str, checkpointing: bool):

@@ -1,5 +1,7 @@
 """The loss over learnt positions, whole or in chunks, is the plain one; so are its gradients, for every family."""
 
+import shutil
+
 import pytest
 
 import packed_loss
@@ -24,15 +26,15 @@ def test_loss_and_gradients_equal_plain_cross_entropy(family, chunked, tiny_mode
     model = tiny_models[family]
     assert split_head(model)[0] is not None
     if chunked:
-        monkeypatch.setattr(packed_loss, "CHUNK_LOGITS_ABOVE_BYTES", 0)
-        monkeypatch.setattr(packed_loss, "CHUNK_BYTES", 4 * 7 * model.config.vocab_size)  # seven positions at a time
+        monkeypatch.setattr(packed_loss, "CHUNK_ABOVE_BYTES", 0)
+        monkeypatch.setattr(packed_loss, "CHUNK_BYTES", 16 * 7 * model.config.vocab_size)  # seven positions at a time
     arrays = collate_blocks(examples, [[0, 1], [2]], 128, 1)
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def plain():
         inputs = {name: batch[name] for name in ("input_ids", "position_ids")}
-        logits = model(**inputs, use_cache=False).logits[:, :-1].flatten(0, 1)
-        return torch.nn.functional.cross_entropy(logits, batch["labels"][:, 1:].flatten(), reduction="sum")
+        logits = model(**inputs, use_cache=False).logits.flatten(0, 1)[batch["before"]]
+        return torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="sum")
 
     checkpoint, chunks = torch.utils.checkpoint.checkpoint, []
     monkeypatch.setattr(
@@ -41,10 +43,29 @@ def test_loss_and_gradients_equal_plain_cross_entropy(family, chunked, tiny_mode
     expected, gradients = loss_and_gradients(model, plain)
     loss, ours = loss_and_gradients(model, lambda: new_packed_loss(model, "fp32")(**batch, longest_row=128))
     assert loss == pytest.approx(expected, rel=1e-6)
-    wanted = int((batch["labels"][:, 1:] >= 0).sum())
-    assert len(chunks) == (-(-wanted // 7) if chunked else 0)
+    assert len(chunks) == (-(-len(batch["targets"]) // 7) if chunked else 0)
     for one, other in zip(ours, gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="compiles on a CPU by g++")
+def test_the_compiled_loss_is_the_plain_one_and_keeps_no_fp32_logits(tiny_models):
+    import torch
+
+    module = new_packed_loss(tiny_models["scratch"], "bf16")
+    module.compile_cross_entropy()
+    head, kept, found = torch.nn.Identity(), [], []
+    for loss_of in (module.cross_entropy, packed_loss.cross_entropy):
+        for rows in (5, 31):
+            logits = torch.randn(rows, 64, generator=torch.Generator().manual_seed(rows)).bfloat16().requires_grad_()
+            with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+                loss = loss_of(head(logits), torch.arange(rows))
+            loss.backward()
+            found += [loss.detach(), logits.grad]
+        if loss_of is module.cross_entropy:
+            assert all(t.numel() < 64 or t.dtype == torch.bfloat16 for t in kept)
+    for ours, plain in zip(found[:4], found[4:], strict=True):
+        torch.testing.assert_close(ours, plain, atol=1e-3, rtol=1e-2)
 
 
 def test_a_model_that_changes_its_logits_after_the_head_keeps_its_own(tiny_models, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from language_model import IGNORED_LABEL, Example, encode_examples
+from language_model import Example, encode_examples
 from packing import collate_blocks, pack_rows, plan_steps
 
 ROWS = [("Add 3 and 4.", "The sum is 7."), ("Name a colour.", "Blue."), ("Repeat stone twice.", "stone stone")]
@@ -43,9 +43,16 @@ def test_collate_blocks_by_hand():
     batch = collate_blocks(examples, [[0, 1]], block_tokens=7, pad_id=0)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9, 0, 0]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1]]
-    no = IGNORED_LABEL
-    assert batch["labels"].tolist() == [[no, 6, 7, no, 9, no, no]]
     assert batch["row_starts"].tolist() == [0, 3, 5, 7]
+    assert batch["before"].tolist() == [0, 1, 3] and batch["targets"].tolist() == [6, 7, 9]
+
+
+def test_what_is_learnt_counts_through_blocks():
+    examples = [Example([5, 6, 7], 1, False, False), Example([8, 9, 10], 2, False, False)]
+    batch = collate_blocks(examples, [[0], [], [1]], block_tokens=4, pad_id=0)
+    assert batch["before"].tolist() == [0, 1, 9] and batch["targets"].tolist() == [6, 7, 10]
+    nothing = collate_blocks(examples, [[]], block_tokens=4, pad_id=0)
+    assert not len(nothing["before"]) and not len(nothing["targets"])
 
 
 @pytest.mark.parametrize("family", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])
@@ -58,22 +65,21 @@ def test_packed_rows_give_the_logits_and_gradients_of_rows_alone(family, tiny_mo
     batch = collate_blocks(examples, [block], 160, tokenizer.pad_token_id)
     batch = {name: torch.from_numpy(array) for name, array in batch.items()}
 
-    def loss_and_gradients(inputs, labels):
+    def loss_and_gradients(inputs, before, targets):
         model.zero_grad()
         logits = model(**inputs, use_cache=False).logits
-        flat, wanted = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
-        torch.nn.functional.cross_entropy(flat, wanted, reduction="sum").backward()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1)[before], targets, reduction="sum").backward()
         gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
         return logits.detach(), gradients
 
     inputs = {name: batch[name] for name in ("input_ids", "position_ids")}
-    packed, packed_gradients = loss_and_gradients(inputs, batch["labels"])
+    packed, packed_gradients = loss_and_gradients(inputs, batch["before"], batch["targets"])
     start, summed = 0, None
     for example in examples:
         ids = torch.tensor([list(example.ids)])
-        labels = ids.clone()
-        labels[:, : example.prompt_tokens] = IGNORED_LABEL
-        alone, gradients = loss_and_gradients({"input_ids": ids}, labels)
+        first = example.prompt_tokens
+        before = torch.arange(first - 1, ids.shape[1] - 1)
+        alone, gradients = loss_and_gradients({"input_ids": ids}, before, ids[0, first:])
         torch.testing.assert_close(packed[:, start : start + ids.shape[1]], alone, atol=1e-5, rtol=1e-4)
         summed = gradients if summed is None else [a + b for a, b in zip(summed, gradients, strict=True)]
         start += ids.shape[1]

@@ -6,6 +6,7 @@ import types
 import pytest
 import torch
 
+import packed_loss
 import training_loop
 from training_configs import TRAINING
 from training_loop import TrainingFailed, fit, learning_rate_at
@@ -182,7 +183,8 @@ def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, mo
     assert training_loop.flops_utilisation(model, 1e6, "cuda", 2) == pytest.approx(6e6 * parameters / (2 * 989e12))
     monkeypatch.setattr(torch.nn.Module, "compile", lambda _layer: None)
     some = types.SimpleNamespace(model=model, examples=examples, device="cuda")
-    some.accelerator = types.SimpleNamespace(num_processes=1)
+    some.accelerator = types.SimpleNamespace(num_processes=1, unwrap_model=lambda loss: loss)
+    some.loss = types.SimpleNamespace(compile_cross_entropy=lambda: None)
     tokens = sum(len(example.ids) for example in examples)
     breaking_even = int(20 * 0.4 * 989e12 / (6 * parameters * tokens))  # epochs that take 20 s
     for epochs, pays in ((breaking_even, False), (breaking_even + 1, True)):
@@ -193,8 +195,8 @@ def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, mo
 def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_path, monkeypatch):
     sizes, collate = [], training_loop.collate_blocks
     monkeypatch.setattr(training_loop, "collate_blocks", lambda *a: sizes.append(len(a[1])) or collate(*a))
-    plain = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: plain(self, backend="eager"))
+    plain, compiled = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda f, **how: compiled.append(f) or plain(f, backend="eager", **how))
     other = copy.deepcopy(model)
     facts = [
         fit(some, examples, {**CONFIG, "compile": choice, "tokens_per_step": 7 * 64}, 0, tmp_path / f"{choice}.pt", 1e9)
@@ -202,5 +204,6 @@ def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_pa
     ]
     assert [found["compiled"] for found in facts] == [True, False]
     assert set(sizes[: len(sizes) // 2]) == {7} and sizes[-1] == 4  # one shape, though the last step does not fill it
+    assert packed_loss.cross_entropy in compiled and len(compiled) == 1 + len(model.model.layers)
     assert facts[0]["final_loss"] == pytest.approx(facts[1]["final_loss"], rel=1e-5)
     assert all(layer._compiled_call_impl is None for layer in model.model.layers)
