@@ -124,30 +124,40 @@ CONTENDERS = {
 # How it is measured
 
 
-def score_part(make, instructions: list, responses: list, barrier, results) -> None:
-    """In a process of its own: score, and say when it began, when it was done and the most memory it held."""
+def score_part(make, instructions: list, responses: list, line) -> None:
+    """In a process of its own: say when ready, wait, score; when it began, was done, and the most memory it held."""
     import resource
 
     run = make()
-    barrier.wait()
+    line.send("ready")
+    line.recv()
     started = time.perf_counter()
     for start in range(0, len(responses), BATCH_ROWS):
         run(instructions[start : start + BATCH_ROWS], responses[start : start + BATCH_ROWS])
-    results.put((started, time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    line.send((started, time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
 
 
 def measure(make, instructions: list, responses: list, processes: int) -> dict:
-    """Rows/s by so many processes, from when all stand ready to when the last is done; each begins cold."""
+    """Rows/s by so many processes, from when all stand ready to when the last is done; each begins cold.
+
+    Raises EOFError where one of them fails; what failed stands on its stderr.
+    """
     import multiprocessing
 
     context = multiprocessing.get_context("fork")  # the rows are shared, not sent
-    barrier, results = context.Barrier(processes + 1), context.Queue()
-    parts = [(instructions[first::processes], responses[first::processes]) for first in range(processes)]
-    workers = [context.Process(target=score_part, args=(make, *part, barrier, results)) for part in parts]
-    for worker in workers:
-        worker.start()
-    barrier.wait()
-    done = [results.get() for _ in workers]
+    lines, workers = [], []
+    for first in range(processes):
+        line, far_end = context.Pipe()
+        part = instructions[first::processes], responses[first::processes]
+        workers.append(context.Process(target=score_part, args=(make, *part, far_end), daemon=True))
+        workers[-1].start()
+        far_end.close()  # only the process holds it now: where that ends, so does the line
+        lines.append(line)
+    for line in lines:
+        line.recv()
+    for line in lines:
+        line.send("go")
+    done = [line.recv() for line in lines]
     for worker in workers:
         worker.join()
     seconds = max(ended for _, ended, _ in done) - min(started for started, _, _ in done)

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from test_quality_scorer import PAIRS
 
 import evaluation_benchmark
 import filter_benchmark
 import gpu_benchmark
-from benchmark import CONTENDERS, available, benchmark_scorer, table_lines
+from benchmark import CONTENDERS, available, benchmark_scorer, measure, table_lines
 from training_configs import TRAINING
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,6 +35,15 @@ def test_what_is_not_installed_is_said():
         import no_such_package  # noqa: F401
 
     assert available(absent) == "not installed (no_such_package)"
+
+
+def test_a_contender_that_fails_in_its_process_ends_the_measurement(capfd):
+    def failing():
+        return lambda _instructions, responses: {}[responses[0]]
+
+    with pytest.raises(EOFError):
+        measure(failing, ["ask"] * 2, ["the reply"] * 2, processes=2)
+    assert "KeyError: 'the reply'" in capfd.readouterr().err
 
 
 def run_benchmark(folder, stage, *options, data="rows.jsonl"):
