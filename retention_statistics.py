@@ -79,10 +79,14 @@ def expanded_tail(tail: float, units: float | None) -> float:
     A bootstrap over n units spreads too little by sqrt((n - 1) / n), and its percentiles know the normal's tails only:
     Hesterberg's (2015) expanded percentile interval mends both. With thousands of units it changes nothing.
     """
+    return tail if units is None else NormalDist().cdf(-bootstrap_errors(1 - tail, units))
+
+
+def bootstrap_errors(probability: float, units: float | None) -> float:
+    """How many standard errors of a bootstrap over `units` lie below a quantile; the normal's where they are many."""
     if units is None:
-        return tail
-    widened = t_quantile(1 - tail, units - 1) * math.sqrt(units / (units - 1))
-    return NormalDist().cdf(-widened)
+        return NormalDist().inv_cdf(probability)
+    return t_quantile(probability, units - 1) * math.sqrt(units / (units - 1))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -185,7 +189,7 @@ def retention(
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
         "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence, units),
         "R_missing_because": why_no_ratio,
-        "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, sides=1),
+        "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, 1, units),
         "verdict": verdict,
         "verdict_note": note,
         "n": examples,
@@ -261,7 +265,7 @@ def contrast(difference: float, draws: np.ndarray, confidence: float, units: flo
         "difference": float(difference),
         "low": low,
         "high": high,
-        "minimum_detectable": minimum_detectable_effect(float(draws.std(ddof=1)), confidence, sides=2),
+        "minimum_detectable": minimum_detectable_effect(float(draws.std(ddof=1)), confidence, 2, units),
     }
 
 
@@ -317,12 +321,15 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def minimum_detectable_effect(standard_error: float, confidence: float, sides: int) -> float | None:
+def minimum_detectable_effect(
+    standard_error: float, confidence: float, sides: int, units: float | None = None
+) -> float | None:
     """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE.
 
+    A bootstrap's error over few `units` takes Student's quantiles, as its interval does (`expanded_tail`).
     Null where no example told the runs apart: a standard error of zero there is ignorance, not precision.
     """
     if standard_error == 0:
         return None
-    z = NormalDist().inv_cdf
-    return (z(1 - (1 - confidence) / sides) + z(POWER)) * standard_error
+    quantiles = (1 - (1 - confidence) / sides, POWER)
+    return sum(bootstrap_errors(quantile, units) for quantile in quantiles) * standard_error

@@ -117,19 +117,24 @@ def test_minimum_detectable_effect_is_the_textbook_sum():
     assert statistics.minimum_detectable_effect(1, 0.95, sides=2) == pytest.approx(1.95996 + 0.84162, abs=1e-4)
     assert statistics.minimum_detectable_effect(2, 0.95, sides=1) == pytest.approx(2 * (1.64485 + 0.84162), abs=1e-4)
     assert statistics.minimum_detectable_effect(0, 0.95, sides=2) is None
+    few = statistics.minimum_detectable_effect(1, 0.95, sides=2, units=10)  # Student's t, 9 degrees: 2.2622 and 0.8834
+    assert few == pytest.approx((2.26216 + 0.88340) * (10 / 9) ** 0.5, abs=1e-4)
 
 
-def test_minimum_detectable_effect_is_found_at_80_percent():
+@pytest.mark.parametrize("rows, units", [(300, None), (12, 12)])
+def test_minimum_detectable_effect_is_found_at_80_percent(rows, units):
     rng = np.random.default_rng(0)
-    rows, spread = 300, 0.4
-    effect = statistics.minimum_detectable_effect(spread / np.sqrt(rows), 0.95, sides=2)
+    spread = 0.4
+    drawn = spread / np.sqrt(rows) * np.sqrt((rows - 1) / rows)  # the spread that a bootstrap shows on average
+    effect = statistics.minimum_detectable_effect(drawn, 0.95, 2, units)
     found = [
         statistics.percentile_interval(
-            statistics.bootstrap_ratios(rng.normal(effect, spread, (1, rows)), np.ones((1, rows)), 400, study)
+            statistics.bootstrap_ratios(rng.normal(effect, spread, (1, rows)), np.ones((1, rows)), 400, study),
+            units=units,
         )[0] > 0
-        for study in range(300)
+        for study in range(400)
     ]  # fmt: skip
-    assert 0.74 <= np.mean(found) <= 0.86
+    assert 0.75 <= np.mean(found) <= 0.85
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ def test_bounds_of_few_units_are_students_one_sided_for_T_and_two_sided_for_gain
     )
     assert np.array(result["T_interval"]) - 1 == pytest.approx([-2.2010 * widened, 2.2010 * widened], abs=0.04)
     assert np.array(result["R_interval"]) - 0.9 == pytest.approx([-0.22010 * widened, 0.22010 * widened], abs=0.004)
-    assert result["T_minimum_detectable"] == pytest.approx(1.64485 + 0.84162, abs=0.01)
+    assert result["T_minimum_detectable"] == pytest.approx((1.7959 + 0.8755) * widened, abs=0.01)
     by_medium = points + noise[:, None] * [0, 1, 0]
     gains = statistics.retention(points, by_medium, 100, SHARE, CONFIDENCE, units=12)["gain_interval"]
     assert np.array(gains) - 10 == pytest.approx([-2.2010 * widened, 2.2010 * widened], abs=0.04)
