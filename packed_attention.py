@@ -13,7 +13,7 @@ ROW_WISE = (PACKED_ROWS, "flash_attention_2")
 MAX_HEAD_WIDTH = 256  # of FlashAttention's kernels
 # Architectures whose packed rows are under test, on a GPU too. Others may give attention more than `attend` knows of,
 # such as sinks or a bias, which it would leave out unseen.
-CHECKED = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "gemma3_text", "olmo2"}
+CHECKED_ARCHITECTURES = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "gemma3_text", "olmo2"}
 
 
 def pick_attention(model, device: str, precision: str) -> str:
@@ -37,7 +37,7 @@ def is_plain(config) -> bool:
     """Whether attention is known to be softmax over scaled products alone, with heads that the kernels take."""
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     altered = getattr(config, "attn_logit_softcapping", None) or getattr(config, "attention_dropout", 0)
-    return config.model_type in CHECKED and not altered and width % 8 == 0 and width <= MAX_HEAD_WIDTH
+    return config.model_type in CHECKED_ARCHITECTURES and not altered and width % 8 == 0 and width <= MAX_HEAD_WIDTH
 
 
 def register() -> None:

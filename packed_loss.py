@@ -6,11 +6,7 @@ logits would otherwise be the largest thing in memory. Both give the plain loss:
 
 from language_model import autocast, split_head
 from packed_attention import ROW_WISE
-
-# Logits of one micro-batch, each with what is made of it. Plain: in fp32, their softmax and the gradients of both;
-# by the compiled loss: in half precision, with their gradients.
-CHUNK_ABOVE_BYTES, CHUNK_BYTES = 2**32, 2**30
-PLAIN_BYTES_PER_LOGIT, COMPILED_BYTES_PER_LOGIT = 16, 4
+from training_memory import CHUNK_ABOVE_BYTES, CHUNK_BYTES, COMPILED_BYTES_PER_LOGIT, PLAIN_BYTES_PER_LOGIT
 
 
 def new_packed_loss(model, precision: str):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generation_cache import bytes_per_token, roomy_cache
 from language_model import (
     autocast,
     encode_prompts,
@@ -19,12 +20,12 @@ from language_model import (
     pick_device,
     pick_precision,
 )
+from training_memory import gpu_bytes
 
-GENERATION_BATCH = {"cuda": 1_024, "cpu": 64}  # prompts; 64 are 12.9 times as fast as one at a time on two cores
-# Tokens of a batch, prompts padded and answers at full length. On a GPU each token's keys and values stay in memory:
-# 0.1 to 0.2 MB at 500M and 1B, so that a batch takes a quarter of it at most.
-GENERATION_TOKENS = 65_536
-GENERATION_TOKENS_PER_GIB = 1_536
+GENERATION_BATCH = {"cuda": 2_048, "cpu": 64}  # prompts; 64 are 12.9 times as fast as one at a time on two cores
+# Of a batch, prompts padded and answers at full length: on a GPU, where a step takes about as long for few as for many,
+# as many tokens as this share of its memory holds.
+GENERATION_TOKENS, GENERATION_MEMORY_FRACTION = 65_536, 0.4
 SMALL_BATCH = 16  # prompts; so few go on to their end together
 
 
@@ -51,9 +52,10 @@ class RunModel:
         self.load()
         with tqdm(total=len(instructions), desc=what, unit="prompt", leave=False) as bar:
             how = {"device": self.device, "precision": self.precision, "progress": bar}
-            how |= {"batch_size": GENERATION_BATCH[self.device], "batch_tokens": generation_tokens(self.device)}
+            model, batch_size = self.lighter(), GENERATION_BATCH[self.device]
+            how |= {"batch_size": batch_size, "batch_tokens": generation_tokens(model, gpu_bytes(self.device))}
             return generate_responses(
-                self.lighter(), self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, sampling, **how
+                model, self.tokenizer, instructions, max_prompt_tokens, max_new_tokens, sampling, **how
             )
 
     def lighter(self):
@@ -70,13 +72,9 @@ class RunModel:
         return self.generator
 
 
-def generation_tokens(device: str) -> int:
-    """Padded tokens of a batch that generates."""
-    import torch
-
-    if device != "cuda":
-        return GENERATION_TOKENS
-    return GENERATION_TOKENS_PER_GIB * (torch.cuda.get_device_properties(0).total_memory // 2**30)
+def generation_tokens(model, memory: int | None) -> int:
+    """Padded tokens of a batch that generates. memory: bytes of the GPU; None on a CPU."""
+    return int(GENERATION_MEMORY_FRACTION * memory / bytes_per_token(model)) if memory else GENERATION_TOKENS
 
 
 def generate_responses(
@@ -89,7 +87,7 @@ def generate_responses(
     how: device, precision, batch_size, batch_tokens, progress (a tqdm bar or None). Batches of similar length, padded
     on the left, with which an answer in fp32 is that of a prompt on its own; lower precision may turn where two tokens
     nearly tie. What is left of a batch when most of its answers have ended is gathered into new batches: a step costs
-    about as much for few answers as for many.
+    about as much for few answers as for many. A batch that does not fit into memory is halved.
     """
     end = end_token_id(tokenizer)
     prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens)
@@ -101,7 +99,7 @@ def generate_responses(
         batches = length_batches(lengths, how.get("batch_tokens", GENERATION_TOKENS), how["batch_size"])
         batches, waiting = [[waiting[place] for place in batch] for batch in batches], []
         for batch in batches:
-            _lengthen(model, tokenizer, prompts, answers, batch, max_new_tokens, sampling, how)
+            _lengthen_what_fits(batch, model, tokenizer, prompts, answers, max_new_tokens, sampling, how)
             left = [index for index in batch if end not in answers[index] and len(answers[index]) < max_new_tokens]
             waiting += left
             if how.get("progress"):
@@ -109,7 +107,22 @@ def generate_responses(
     return [_answer(tokenizer, new, end) for new in answers]
 
 
-def _lengthen(model, tokenizer, prompts, answers, batch: list[int], max_new_tokens: int, sampling, how) -> None:
+def _lengthen_what_fits(batch: list[int], *arguments) -> None:
+    """`_lengthen`, in halves where memory runs out."""
+    import torch
+
+    try:
+        return _lengthen(batch, *arguments)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    torch.cuda.empty_cache()  # only now: while it was handled, the error held what the batch had taken
+    middle = len(batch) // 2
+    for half in (batch[:middle], batch[middle:]):
+        _lengthen_what_fits(half, *arguments)
+
+
+def _lengthen(batch: list[int], model, tokenizer, prompts, answers, max_new_tokens: int, sampling, how) -> None:
     """Append new ids to the answers of one batch, until few of them have not ended."""
     import torch
     from transformers import GenerationConfig
@@ -128,6 +141,7 @@ def _lengthen(model, tokenizer, prompts, answers, batch: list[int], max_new_toke
         out = model.generate(
             input_ids=ids,
             attention_mask=mask,
+            past_key_values=roomy_cache(model, ids.shape[1] + settings.max_new_tokens),
             generation_config=settings,
             logits_processor=draw,
             stopping_criteria=[_few_left(end, ids.shape[1], max_new_tokens - already)],

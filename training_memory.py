@@ -3,23 +3,28 @@
 An estimate, for layers of the usual decoder: what a layer keeps for its backward pass is counted tensor by tensor.
 """
 
-from packed_loss import CHUNK_ABOVE_BYTES, CHUNK_BYTES, PLAIN_BYTES_PER_LOGIT
-
 MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
 # Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
 STATE_BYTES_PER_PARAMETER = 16
 CHECKPOINT_BYTES_PER_PARAMETER = 12
+# Logits of one micro-batch, each with what is made of it. Plain: in fp32, their softmax and the gradients of both;
+# by the compiled loss: in half precision, with their gradients. More than the first is made in chunks of the second.
+CHUNK_ABOVE_BYTES, CHUNK_BYTES = 2**32, 2**30
+PLAIN_BYTES_PER_LOGIT, COMPILED_BYTES_PER_LOGIT = 16, 4
 USABLE_FRACTION = 0.8  # of a GPU's memory: the rest is fragmentation, workspaces and the estimate's error
 
 
 def model_shape(config) -> dict:
-    """layers, width, mlp width, key and value width and vocabulary of a transformers config."""
+    """layers, width, mlp width, key and value width and vocabulary of a transformers config.
+
+    GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's.
+    """
     heads = config.num_attention_heads
     key_value = getattr(config, "num_key_value_heads", None) or heads
     return {
         "layers": config.num_hidden_layers,
         "width": config.hidden_size,
-        "mlp_width": config.intermediate_size,
+        "mlp_width": getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
         "key_value_width": key_value * (getattr(config, "head_dim", None) or config.hidden_size // heads),
         "vocabulary": config.vocab_size,
     }

@@ -81,6 +81,16 @@ def test_a_model_that_changes_its_logits_after_the_head_keeps_its_own(tiny_model
     assert split_head(model) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["GPT2Config", "OPTConfig", "BloomConfig", "GPTNeoConfig", "GPTJConfig"])
+def test_the_shape_of_models_that_name_their_parts_otherwise(name):
+    import transformers
+
+    config = getattr(transformers, name)()
+    shape = model_shape(config)
+    assert shape["mlp_width"] == 4 * config.hidden_size and shape["key_value_width"] == config.hidden_size
+    assert min(shape.values()) > 0
+
+
 def test_activations_are_recomputed_only_where_memory_asks_for_it(tiny_models):
     shape = model_shape(tiny_models["scratch"].config)
     config = {"block_tokens": 1_024}

@@ -12,15 +12,14 @@ ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
     "contrast_statistics cost_statistics json_kinds near_duplicates packed_attention reference_distributions "
-    "task_checkers task_phrasings text_checks training_configs word_facts",
+    "task_checkers task_phrasings text_checks training_configs training_memory word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
-    "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families language_model "
-    "pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
+    "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families generation_cache "
+    "language_model pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
     "update_readme",
     "filter_ledger generation_measures model_tables packed_loss packing report_figures report_sentences "
     "study_tradeoff text_generation tradeoff_tables verifiable_tasks",
-    "dataset_files lm_harness report_pages scorecard_figures study_analysis subset_report tradeoff_figures "
-    "training_memory",
+    "dataset_files lm_harness report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
     "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "

@@ -85,6 +85,22 @@ def test_what_is_left_of_batches_is_gathered_with_the_same_answers(tiny_models, 
     assert passes < 4 * most * 0.8  # four batches to their last tokens would take all of it
 
 
+def test_a_batch_that_does_not_fit_is_halved(tiny_models, tokenizer, monkeypatch):
+    alone, sizes, lengthen = answers_of(tiny_models["scratch"], tokenizer, PROMPTS, 1), [], tg._lengthen
+
+    def small_memory(batch, *arguments, most=2):
+        sizes.append(len(batch))
+        if len(batch) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return lengthen(batch, *arguments)
+
+    monkeypatch.setattr(tg, "_lengthen", small_memory)
+    assert answers_of(tiny_models["scratch"], tokenizer, PROMPTS, 5) == alone and sizes == [5, 2, 3, 1, 2]
+    monkeypatch.setattr(tg, "_lengthen", lambda *some: small_memory(*some, most=0))
+    with pytest.raises(torch.OutOfMemoryError):
+        answers_of(tiny_models["scratch"], tokenizer, PROMPTS, 5)
+
+
 @pytest.mark.parametrize("name", ["scratch", "pythia", "qwen2.5", "ettin", "gemma3", "olmo2"])
 def test_weights_in_bf16_generate_without_autocast(tiny_models, tokenizer, name):
     run_model = tg.RunModel("nowhere", "bf16")
