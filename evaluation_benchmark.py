@@ -55,7 +55,7 @@ def benchmark_evaluation(instructions: list, responses: list, model_name: str | 
         model.to(pick_device())
         examples = encode_examples(tokenizer, instructions, responses, CONFIG["max_tokens"])
         examples = [example for example in examples if example]
-        generation = time_generation(model, tokenizer)
+        generation = time_generation(model, tokenizer, rounds)
         harness = harness_difference(model, tokenizer, examples[:HARNESS_ROWS])
         rates = time_losses(model, examples, pad_token_id(tokenizer), rounds, Path(folder))
     ratios = [loss / train for loss, train in zip(rates["heldout_loss"], rates["training"], strict=True)]
@@ -78,18 +78,20 @@ def random_llama(instructions: list, responses: list, folder: str):
     return new_model(SPEC, folder, 0)
 
 
-def time_generation(model, tokenizer) -> dict:
-    """Seconds of both ways, and how many of the answers are the same."""
+def time_generation(model, tokenizer, rounds: int) -> dict:
+    """Seconds of both ways, in turn, their medians; and how many of the answers are the same."""
     prompts = [task["prompt"] for task in make_suite("general", PROMPTS, 0)]
-    seconds, answers = {}, {}
-    for name, batch_size in (("batched", PROMPTS), ("one at a time", 1)):
-        how = {"device": pick_device(), "precision": "fp32", "batch_size": batch_size}
-        generate_responses(model, tokenizer, prompts[:1], MAX_PROMPT_TOKENS, 2, **how)  # the first call sets up
-        wall = time.perf_counter()
-        answers[name] = generate_responses(model, tokenizer, prompts, MAX_PROMPT_TOKENS, NEW_TOKENS, **how)
-        seconds[name] = time.perf_counter() - wall
+    taken, answers = {"batched": [], "one at a time": []}, {}
+    for _ in range(rounds):
+        for name, batch_size in zip(taken, (PROMPTS, 1), strict=True):
+            how = {"device": pick_device(), "precision": "fp32", "batch_size": batch_size}
+            generate_responses(model, tokenizer, prompts[:1], MAX_PROMPT_TOKENS, 2, **how)  # the first call sets up
+            wall = time.perf_counter()
+            answers[name] = generate_responses(model, tokenizer, prompts, MAX_PROMPT_TOKENS, NEW_TOKENS, **how)
+            taken[name].append(time.perf_counter() - wall)
     same = sum(one == other for one, other in zip(*answers.values(), strict=True))
-    return {"seconds": seconds, "same_answers": same, "tokens": sum(answer["tokens"] for answer in answers["batched"])}
+    return {"seconds": {name: float(np.median(found)) for name, found in taken.items()}, "rounds": taken,
+            "same_answers": same, "tokens": sum(answer["tokens"] for answer in answers["batched"])}  # fmt: skip
 
 
 def time_losses(model, examples: list, pad_id: int, rounds: int, folder: Path) -> dict[str, list[float]]:
