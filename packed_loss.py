@@ -24,9 +24,9 @@ def new_packed_loss(model, precision: str):
             self.model = model
             self.cross_entropy, self.bytes_per_logit = cross_entropy, PLAIN_BYTES_PER_LOGIT
 
-        def compile_cross_entropy(self, **how):
+        def compile_cross_entropy(self):
             """From now on by one kernel, which reads the logits as they are and keeps no fp32 copy of them."""
-            self.cross_entropy = torch.compile(cross_entropy, dynamic=True, **how)
+            self.cross_entropy = torch.compile(cross_entropy, dynamic=True)
             self.bytes_per_logit = COMPILED_BYTES_PER_LOGIT if precision != "fp32" else PLAIN_BYTES_PER_LOGIT
 
         def forward(self, input_ids, position_ids, row_starts, before, targets, longest_row):
