@@ -175,7 +175,8 @@ function card(answer) {
   const state = answer.passed === null ? "" : answer.passed ? "pass" : "fail", box = element("div", "answer " + state);
   const head = element("h3", "", data.models[answer.model] + (answer.sample ? ", sample " + answer.sample : "") + " ");
   if (state) head.append(element("b", "", state));
-  box.append(head, element("p", "flags", [answer.words + " words", ...answer.flags].join(" · ")),
+  const words = answer.words + (answer.words === 1 ? " word" : " words");
+  box.append(head, element("p", "flags", [words, ...answer.flags].join(" · ")),
     element("div", "text", answer.text));
   return box;
 }

@@ -221,11 +221,13 @@ def describe_performance(run: dict) -> str:
 
 
 def plain_log_ticks(axis, rows: list[int]) -> None:
-    """Ticks of a log axis as 1K, 10K, 1M, three or more of them even over less than a decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Ticks of a log axis as 1K, 10K, 1M; at the rows themselves where they are so close that none may be in sight."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
     decades = np.log10(max(rows) / min(rows))
     axis.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2 else (1, 3)))
+    if decades < 0.5:
+        axis.xaxis.set_major_locator(FixedLocator([min(rows), max(rows)] if decades > 0.1 else [max(rows)]))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlim(min(rows) / 1.6, max(rows) * 1.6)

@@ -90,6 +90,25 @@ def test_figures_fit_a_column_and_are_labelled_simulated(study):
     assert "Simulated numbers" in study[2]
 
 
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [([83], ["83"]), ([825, 833], ["833"]), ([400, 833], ["400", "833"]),
+     ([1_000, 66_666], ["1K", "3K", "10K", "30K", "100K"]), ([100, 1_000_000], ["100", "1K", "10K", "100K", "1M"])],
+)  # fmt: skip
+def test_an_axis_of_rows_has_numbers_however_close_they_are(rows, labels):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    axis = figure.subplots()
+    axis.set_xscale("log")
+    report_figures.plain_log_ticks(axis, rows)
+    FigureCanvasAgg(figure).draw()
+    low, high = axis.get_xlim()
+    shown = [tick.label1.get_text() for tick in axis.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert shown == labels
+
+
 def test_the_answer_is_two_sentences_before_any_table(study):
     lead = report_pages.lead_sentences(study[0])
     assert len(lead) == 2 and lead[0].startswith("Refuted: of the gain that 20,000 rows (medium_1M) bring")
