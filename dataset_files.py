@@ -146,9 +146,13 @@ def _split_of(path: Path) -> str | None:
 
 
 def _first_split(where, wanted: list[str], found: list[str]) -> str:
+    """The first of the wanted splits that is there; those that are not read are named aloud."""
     split = next((name for name in wanted if name in found), None)
     if split is None:
         raise UserError(f"{where} has no split {wanted[0]!r}; --split takes one of {', '.join(found)}")
+    others = [name for name in found if name != split]
+    if others:
+        print(common.one_line(f"{where}: split {split} is read, not {', '.join(others)}"))
     return split
 
 

@@ -270,11 +270,12 @@ def test_a_folder_is_read_to_its_depth_and_by_its_split(tmp_path):
         read(tmp_path, split="dev")
 
 
-def test_folders_tell_splits_too(tmp_path):
+def test_folders_tell_splits_too(tmp_path, capsys):
     for name in ("main/train/0000.jsonl", "main/test/0000.jsonl", "test/train.jsonl", "more/0000.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(lines([{"instruction": name, "response": "yes"}]))
     table, _ = read_rows([str(tmp_path)], None, 0)
+    assert capsys.readouterr().out == f"{tmp_path}: split train is read, not test\n"
     wanted = ["main/train/0000.jsonl", "more/0000.jsonl", "test/train.jsonl"]
     assert table["instruction"].to_pylist() == wanted and table["source"].to_pylist()[1] == "0000"
 
