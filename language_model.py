@@ -178,8 +178,10 @@ def load_tokenizer(name_or_path: str):
         raise UserError(f"the model folder {name_or_path} has no tokenizer (tokenizer.json); put the model's own there")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
-    except Exception as error:
-        if not isinstance(error, OSError | ValueError) and type(error) is not Exception:  # the last is tokenizers' own
+    except (OSError, ValueError, LookupError, TypeError) as error:  # the last two: JSON of another shape
+        raise _cannot_load(name_or_path, error) from error
+    except Exception as error:  # all that tokenizers, which is Rust, has for a file that it does not understand
+        if type(error) is not Exception:
             raise
         raise _cannot_load(name_or_path, error) from error
     end_token_id(tokenizer)
@@ -187,7 +189,7 @@ def load_tokenizer(name_or_path: str):
 
 
 def _cannot_load(name_or_path: str, error: Exception) -> UserError:
-    reason = str(error).strip().splitlines()[0].rstrip(".")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return UserError(
         f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give a local folder"
     )

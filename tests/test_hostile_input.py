@@ -105,6 +105,10 @@ def test_a_damaged_tokenizer_is_learnt_again_or_named(tmp_path):
     file.write_text(whole.replace('"e":', '"z":', 1))  # another vocabulary, which tokenizers raises an Exception for
     with pytest.raises(UserError, match="cannot load the model .*out of vocabulary"):
         load_tokenizer(str(file.parent))
+    for other_shape in ("{", "{}", "[]", '{"added_tokens": [], "model": {"type": "No"}}'):
+        file.write_text(other_shape)
+        with pytest.raises(UserError, match="cannot load the model"):
+            load_tokenizer(str(file.parent))
     learn_tokenizer(tmp_path, 300)
     assert file.read_text() == whole
 
