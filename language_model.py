@@ -312,7 +312,7 @@ def response_losses(model, examples: list[Example], pad_id: int, device: str, pr
     model.eval()
     body, head = split_head(model)
     for batch in length_batches([len(example.ids) for example in examples], LOSS_BATCH_TOKENS[device]):
-        ids, labels = _padded([examples[index] for index in batch], pad_id)
+        ids, labels = right_padded([examples[index] for index in batch], pad_id)
         ids, labels = torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device)
         wanted = labels[:, 1:] != IGNORED_LABEL
         with torch.inference_mode(), autocast(device, precision):
@@ -374,7 +374,7 @@ def length_batches(lengths: list[int], batch_tokens: int, most_rows: int | None 
     return batches
 
 
-def _padded(examples: list[Example], pad_id: int):
+def right_padded(examples: list[Example], pad_id: int):
     """Token ids and labels, int64 (rows, longest); labels are the response's ids, IGNORED_LABEL elsewhere."""
     width = max(len(example.ids) for example in examples)
     ids = np.full((len(examples), width), pad_id, dtype=np.int64)

@@ -225,9 +225,8 @@ def plain_log_ticks(axis, rows: list[int]) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
     decades = np.log10(max(rows) / min(rows))
-    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2 else (1, 3)))
-    if decades < 0.5:
-        axis.xaxis.set_major_locator(FixedLocator([min(rows), max(rows)] if decades > 0.1 else [max(rows)]))
+    close = FixedLocator([min(rows), max(rows)] if decades > 0.1 else [max(rows)])
+    axis.xaxis.set_major_locator(close if decades < 0.5 else LogLocator(subs=(1,) if decades > 2 else (1, 3)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlim(min(rows) / 1.6, max(rows) * 1.6)

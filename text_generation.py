@@ -22,7 +22,7 @@ from language_model import (
 )
 from training_memory import gpu_bytes
 
-GENERATION_BATCH = {"cuda": 2_048, "cpu": 64}  # prompts; 64 are 12.9 times as fast as one at a time on two cores
+GENERATION_BATCH = {"cuda": 2_048, "cpu": 64}  # prompts
 # Of a batch, prompts padded and answers at full length: on a GPU, where a step takes about as long for few as for many,
 # as many tokens as this share of its memory holds.
 GENERATION_TOKENS, GENERATION_MEMORY_FRACTION = 65_536, 0.4

@@ -13,12 +13,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from language_model import (
+    IGNORED_LABEL,
     Example,
     encode_examples,
     learn_bpe,
     new_model_config,
     quiet_transformers,
     response_losses,
+    right_padded,
 )
 from packing import collate_blocks, pack_rows, plan_steps
 from reference_distributions import t_quantile
@@ -85,7 +87,7 @@ def train_trainer(model, examples, _tokenizer, folder: Path) -> dict:
     from transformers import Trainer, TrainingArguments
 
     def collate(batch):
-        ids, labels = padded(batch)
+        ids, labels = map(torch.from_numpy, right_padded(batch, 0))
         lengths = torch.tensor([len(example.ids) for example in batch])
         mask = torch.arange(ids.shape[1])[None] < lengths[:, None]
         return {"input_ids": ids, "labels": labels, "attention_mask": mask.long()}
@@ -111,20 +113,10 @@ def train_sft(model, examples, tokenizer, folder: Path) -> dict:
 
 
 def with_labels(batch: dict) -> dict:
-    """collate_blocks' arrays and the labels that transformers' models take: -100 where nothing is learnt."""
-    labels = np.full(batch["input_ids"].size, -100)
+    """collate_blocks' arrays and the labels that transformers' models take."""
+    labels = np.full(batch["input_ids"].size, IGNORED_LABEL)
     labels[batch["before"] + 1] = batch["targets"]
     return {**batch, "labels": labels.reshape(batch["input_ids"].shape)}
-
-
-def padded(examples):
-    """Token ids and labels of some rows, int64 (rows, longest)."""
-    import torch
-
-    width = max(len(example.ids) for example in examples)
-    blocks = [[row] for row in range(len(examples))]
-    batch = with_labels(collate_blocks(examples, blocks, width, 0))
-    return torch.from_numpy(batch["input_ids"]), torch.from_numpy(batch["labels"])
 
 
 CONTENDERS = {OURS: train_ours, TRAINER: train_trainer, SFT: train_sft, BARE: train_bare}
@@ -224,7 +216,8 @@ def train_padded(model, examples, seed: int) -> None:
     for number, step in enumerate(steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(number, len(steps), CONFIG)
-        ids, labels = padded([examples[index] for block in step for index in blocks[block]])
+        rows = [examples[index] for block in step for index in blocks[block]]
+        ids, labels = map(torch.from_numpy, right_padded(rows, 0))
         logits = model(input_ids=ids, use_cache=False).logits[:, :-1].flatten(0, 1)
         torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CONFIG["max_grad_norm"])
