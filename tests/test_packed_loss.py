@@ -54,16 +54,17 @@ def test_the_compiled_loss_is_the_plain_one_and_keeps_no_fp32_logits(tiny_models
 
     module = new_packed_loss(tiny_models["scratch"], "bf16")
     module.compile_cross_entropy()
-    head, kept, found = torch.nn.Identity(), [], []
-    for loss_of in (module.cross_entropy, packed_loss.cross_entropy):
+    kept, found = {True: [], False: []}, []
+    for compiled, loss_of in ((True, module.cross_entropy), (False, packed_loss.cross_entropy)):
         for rows in (5, 31):
             logits = torch.randn(rows, 64, generator=torch.Generator().manual_seed(rows)).bfloat16().requires_grad_()
-            with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-                loss = loss_of(head(logits), torch.arange(rows))
+            keep = lambda t, some=kept[compiled]: some.append(t) or t  # noqa: E731
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+                loss = loss_of(logits, torch.arange(rows))
             loss.backward()
             found += [loss.detach(), logits.grad]
-        if loss_of is module.cross_entropy:
-            assert all(t.numel() < 64 or t.dtype == torch.bfloat16 for t in kept)
+    dtypes = [{t.dtype for t in kept[compiled] if t.numel() >= 64} for compiled in (True, False)]
+    assert dtypes == [{torch.bfloat16}, {torch.float32}]  # of what is as large as the logits
     for ours, plain in zip(found[:4], found[4:], strict=True):
         torch.testing.assert_close(ours, plain, atol=1e-3, rtol=1e-2)
 
