@@ -66,7 +66,7 @@ from language_model import (
 from learning_rate_sweep import dev_rows, run_sweep, sweep_table
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
-from training_loop import TrainingFailed, fit, new_accelerator
+from training_loop import TrainingFailed, end_processes, fit, new_accelerator
 from training_memory import gpu_bytes, model_shape
 
 MANY_CUT_FRACTION = 0.1
@@ -84,24 +84,32 @@ def main() -> None:
     names = experiments_of(args.experiment, args.seeds)
     configs = [experiment_config(name, overrides_from(args)) for name in names]
     results_dir = require_writable(args.results_dir)
-    how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
     try:
-        if args.dry_run:
-            print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
-            return
-        if args.sweep_learning_rate:
-            sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
-            return
-        failed = run_experiments(configs, results_dir, args.force, how)
+        failed = carry_out(args, configs, results_dir)
     except TrainingStopped as stopped:
+        end_processes()
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)
     except TrainingFailed as failure:  # of a dry run or a sweep; a run's own is recorded, and the others go on
         raise UserError(str(failure)) from failure
-    print(f"next: python analyze_results.py {args.results_dir}")
+    end_processes()
     if failed:
         print(f"error: failed: {', '.join(failed)}; see experiment_summary.json", file=sys.stderr)
         sys.exit(1)
+
+
+def carry_out(args, configs: list[dict], results_dir: Path) -> list[str]:
+    """What the command line asks for; the names of experiments that failed."""
+    how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
+    if args.dry_run:
+        print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
+        return []
+    if args.sweep_learning_rate:
+        sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
+        return []
+    failed = run_experiments(configs, results_dir, args.force, how)
+    print(f"next: python analyze_results.py {args.results_dir}")
+    return failed
 
 
 def leave(number: int, _frame) -> None:

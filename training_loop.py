@@ -58,6 +58,19 @@ def new_accelerator(report_to: str | None = None, folder: Path | None = None):
     )
 
 
+def end_processes() -> None:
+    """End the exchange with the other processes, which are at their end too.
+
+    Left to the end of Python, its threads at times end a process that is done with SIGABRT.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 @contextmanager
 def weights_must_fit():
     """Out of memory, and not for the activations, which `train_step` sees to: the run fails; others may be smaller."""
@@ -104,8 +117,8 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
         accelerator.init_trackers(checkpoint.parent.name, plain)
     run_steps(run, log, checkpoint, checkpoint_seconds)
-    if how.get("report_to"):
-        accelerator.end_training()
+    for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
+        tracker.finish()
     facts = {"precision": precision, "attention": model.config._attn_implementation, "compiled": run.compiled,
              "gradient_checkpointing": checkpointing, "processes": accelerator.num_processes}  # fmt: skip
     if checkpointing:

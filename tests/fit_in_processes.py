@@ -75,3 +75,4 @@ def fit(folder: Path, name: str, stop_after: int = 0) -> None:
 if __name__ == "__main__":
     for name in ("ddp", "fsdp"):
         fit(Path(sys.argv[1]), name, stop_after=3)
+    training_loop.end_processes()

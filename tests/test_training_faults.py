@@ -264,7 +264,10 @@ def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "trackio", tracker)
     monkeypatch.setattr(accelerate.tracking, "get_available_trackers", lambda: [accelerate.tracking.LoggerType.TRACKIO])
     monkeypatch.setitem(accelerate.tracking.LOGGER_TYPE_TO_CLASS, "trackio", accelerate.tracking.TrackioTracker)
+    ended = []  # with it, the processes could not say another word to each other: of weights, of the next experiment
+    monkeypatch.setattr(accelerate.PartialState, "destroy_process_group", lambda *_some: ended.append(True))
     facts = training_loop.fit(model, examples, CONFIG, 1, tmp_path / "checkpoint.pt", 1e9, report_to="trackio")
+    assert begun[-1] == "finished" and not ended
     assert begun[0] == {"project": tmp_path.name} and begun[1]["learning_rate"] == CONFIG["learning_rate"]
     assert [step for step, _ in logged] == list(range(1, facts["steps"] + 1))
     assert logged[-1][1]["loss"] == pytest.approx(facts["loss_curve"][-1]["loss"])
