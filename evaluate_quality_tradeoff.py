@@ -40,7 +40,7 @@ from common import (
 )
 from dataset_files import hash_input
 from dataset_readers import read_rows
-from language_model import encode_examples, pad_token_id, response_losses, run_inputs
+from language_model import encode_examples, end_token_id, response_losses, run_inputs
 from lm_harness import evaluate_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
 from text_generation import RunModel
@@ -145,7 +145,7 @@ def measure_losses(table, run_model: RunModel, max_tokens: int, what: str):
     if not usable:
         raise UserError(f"none of the {len(examples)} rows for {what} has a response to measure")
     kept = [examples[index] for index in usable]
-    pad_id, started = pad_token_id(run_model.tokenizer), time.perf_counter()
+    pad_id, started = end_token_id(run_model.tokenizer), time.perf_counter()
     with tqdm(total=len(kept), desc=what, unit="row", leave=False) as bar:
         losses, tokens = response_losses(run_model.model, kept, pad_id, run_model.device, run_model.precision, bar)
     speed = sum(len(example.ids) for example in kept) / (time.perf_counter() - started)

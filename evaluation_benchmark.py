@@ -20,11 +20,11 @@ import numpy as np
 from evaluate_quality_tradeoff import summarise_tasks
 from language_model import (
     encode_examples,
+    end_token_id,
     format_prompt,
     learn_bpe,
     load_model,
     new_model,
-    pad_token_id,
     pick_device,
     response_losses,
 )
@@ -57,7 +57,7 @@ def benchmark_evaluation(instructions: list, responses: list, model_name: str | 
         examples = [example for example in examples if example]
         generation = time_generation(model, tokenizer, rounds)
         harness = harness_difference(model, tokenizer, examples[:HARNESS_ROWS])
-        rates = time_losses(model, examples, pad_token_id(tokenizer), rounds, Path(folder))
+        rates = time_losses(model, examples, end_token_id(tokenizer), rounds, Path(folder))
     ratios = [loss / train for loss, train in zip(rates["heldout_loss"], rates["training"], strict=True)]
     seconds = generation["seconds"]
     values = [
@@ -117,7 +117,7 @@ def harness_difference(model, tokenizer, examples: list) -> float | None:
         for row, example in enumerate(examples)
     ]
     theirs = np.array([-found for found, _ in harness._loglikelihood_tokens(requests, disable_tqdm=True)])
-    ours, tokens = response_losses(model, examples, pad_token_id(tokenizer), pick_device(), "fp32")
+    ours, tokens = response_losses(model, examples, end_token_id(tokenizer), pick_device(), "fp32")
     return float(np.abs((ours - theirs) / tokens).max())
 
 

@@ -49,9 +49,9 @@ from common import (
 from language_model import (
     Example,
     encode_examples,
+    end_token_id,
     length_batches,
     load_model,
-    pad_token_id,
     pick_device,
     quiet_transformers,
     response_losses,
@@ -136,7 +136,7 @@ def measure(
     usable = [row for row, example in enumerate(examples) if example]
     batch_tokens = batch_tokens or max(1, LOGIT_BYTES[device] // (4 * model.config.vocab_size))
     batches = length_batches([len(examples[row].ids) for row in usable], batch_tokens)
-    losses, pad_id = np.full((2, len(examples)), np.nan), pad_token_id(tokenizer)
+    losses, pad_id = np.full((2, len(examples)), np.nan), end_token_id(tokenizer)
     tokens = sum(tokens_read(examples[row], start) for row in usable)
     with Progress(tokens, len(usable), device, rows_to_come) as progress:
         for batch in batches:

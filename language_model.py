@@ -161,12 +161,55 @@ def load_model(name_or_path: str):
 
     quiet_transformers()
     tokenizer = load_tokenizer(name_or_path)
+    load_config(name_or_path)
     try:
-        model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", **SAFELY)
-    except (OSError, ValueError, SafetensorError) as error:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            name_or_path, dtype="float32", output_loading_info=True, **SAFELY
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: weights of another shape
         raise _cannot_load(name_or_path, error) from error
-    model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
+    if lacking := sorted(found["missing_keys"]):  # transformers draws them at random
+        raise UserError(f"the model {name_or_path} lacks {len(lacking)} of its weights ({lacking[0]}): is it the whole "
+                        "language model, with its head?")  # fmt: skip
+    require_room_for_tokens(model, tokenizer, name_or_path)
+    # A repository's own sampling and penalties would set models apart.
+    model.generation_config = GenerationConfig(eos_token_id=end_token_id(tokenizer))
+    if getattr(model.config, "output_router_logits", False):  # for a loss beside ours, which fails on padded batches
+        model.config.output_router_logits = False
     return model, tokenizer
+
+
+def load_config(name_or_path: str):
+    """A pretrained model's transformers config. Raises UserError where it is not one of a plain language model."""
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    try:
+        config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=False)
+    except (OSError, ValueError, TypeError, StrictDataclassError) as error:  # the last: what a config's checks say
+        raise _cannot_load(name_or_path, error) from error
+    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        reason = "transformers has no causal language model of this type"
+    elif config.get_text_config() is not config:
+        reason = "it takes more than text; give its language model alone"
+    elif not hasattr(config, "num_attention_heads"):
+        reason = "it has no attention, by which rows that are packed side by side are kept apart"
+    elif getattr(config, "quantization_config", None):
+        reason = "its weights are quantised, and cannot be trained; give the model that they were made from"
+    else:
+        return config
+    raise UserError(f"the model {name_or_path} ({config.model_type}) cannot be used here: {reason}")
+
+
+def require_room_for_tokens(model, tokenizer, name: str) -> None:
+    """Raises UserError where plain text, or the end of a response, may have tokens that the model does not know."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    largest = max({*tokenizer.get_vocab().values()} - special | {end_token_id(tokenizer), *_start_ids(tokenizer)})
+    if largest >= rows:
+        raise UserError(f"the tokenizer of {name} has tokens up to {largest}, and the model knows {rows}: they do not "
+                        "belong together")  # fmt: skip
 
 
 def load_tokenizer(name_or_path: str):
@@ -223,13 +266,9 @@ def new_model_config(spec: dict, tokenizer):
 def model_outline(spec: dict, tokenizer):
     """The model of a spec without its weights: shapes alone, on torch's meta device, in no memory."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    config = (
-        AutoConfig.from_pretrained(spec["model"], trust_remote_code=False)
-        if "model" in spec
-        else new_model_config(spec, tokenizer)
-    )
+    config = load_config(spec["model"]) if "model" in spec else new_model_config(spec, tokenizer)
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(config)
 
@@ -383,8 +422,3 @@ def right_padded(examples: list[Example], pad_id: int):
         ids[row, : len(example.ids)] = example.ids
         labels[row, example.prompt_tokens : len(example.ids)] = example.ids[example.prompt_tokens :]
     return ids, labels
-
-
-def pad_token_id(tokenizer) -> int:
-    """A valid id to fill batches with; it is never attended to nor learnt."""
-    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_token_id(tokenizer)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common import clear, is_done, provenance, read_json, write_json
-from language_model import Example, pad_token_id, pick_device, pick_precision, response_losses
+from language_model import Example, end_token_id, pick_device, pick_precision, response_losses
 from training_loop import TrainingFailed, fit
 
 DEV_FRACTION, MAX_DEV_ROWS = 0.1, 500
@@ -65,7 +65,7 @@ def train_and_measure(
 ) -> dict:
     """One run of the sweep."""
     model, tokenizer = start()
-    pad_id = pad_token_id(tokenizer)
+    pad_id = end_token_id(tokenizer)
     plain = {key: value for key, value in how.items() if key != "force"}
     try:
         facts = fit(model, rows, config, pad_id, checkpoint, **plain)

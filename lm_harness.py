@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from common import UserError, clear, hash_path, is_done, provenance, read_json, write_json
-from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, pad_token_id
+from language_model import PROMPT_HEAD, PROMPT_TAIL, encode_formatted, end_token_id
 from text_generation import left_padded
 
 CHAT_TEMPLATE = (
@@ -97,7 +97,7 @@ def harness_model(model, tokenizer):
 
         def tok_batch_encode(self, strings, padding_side="left", left_truncate_len=None, truncation=False):
             prompts = [self.tok_encode(string, left_truncate_len=left_truncate_len) for string in strings]
-            return left_padded(prompts, pad_token_id(self.tokenizer))
+            return left_padded(prompts, end_token_id(self.tokenizer))
 
     return TrainedFormat(pretrained=model, tokenizer=tokenizer, batch_size=16)
 

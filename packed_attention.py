@@ -35,9 +35,11 @@ def pick_attention(model, device: str, precision: str) -> str:
 
 def is_plain(config) -> bool:
     """Whether attention is known to be softmax over scaled products alone, with heads that the kernels take."""
+    if config.model_type not in CHECKED_ARCHITECTURES:
+        return False
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     altered = getattr(config, "attn_logit_softcapping", None) or getattr(config, "attention_dropout", 0)
-    return config.model_type in CHECKED_ARCHITECTURES and not altered and width % 8 == 0 and width <= MAX_HEAD_WIDTH
+    return not altered and width % 8 == 0 and width <= MAX_HEAD_WIDTH
 
 
 def register() -> None:

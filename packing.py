@@ -46,9 +46,11 @@ def collate_blocks(examples: list[Example], blocks: list[list[int]], block_token
     """int64 arrays (blocks, block_tokens): input_ids, position_ids; row_starts, int32 (rows + 1,); and what is learnt:
     before (int64, flat positions of the tokens before those of the responses) and targets (the responses' tokens).
 
-    Positions restart at 0 with each row; the padding at a block's end counts as a row of its own. Row starts count
-    through all blocks; the last is the end.
+    Positions restart at 0 with each row. The padding at a block's end counts as rows of its own, none longer than the
+    others, so that no position comes up that a model may lack. Row starts count through all blocks; the last is the
+    end.
     """
+    longest = max((len(examples[index].ids) for block in blocks for index in block), default=1)
     ids = np.full((len(blocks), block_tokens), pad_id, dtype=np.int64)
     positions = np.zeros_like(ids)
     learnt = np.zeros_like(ids, dtype=bool)
@@ -60,7 +62,7 @@ def collate_blocks(examples: list[Example], blocks: list[list[int]], block_token
             positions[row, start:end] = np.arange(end - start)
             learnt[row, start + example.prompt_tokens : end] = True
             start = end
-        positions[row, start:] = np.arange(block_tokens - start)
+        positions[row, start:] = np.arange(block_tokens - start) % longest
     starts = np.append(np.flatnonzero(positions == 0), positions.size).astype(np.int32)
     before = np.flatnonzero(learnt) - 1
     return {"input_ids": ids, "position_ids": positions, "row_starts": starts, "before": before, "targets": ids[learnt]}

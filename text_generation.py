@@ -16,7 +16,6 @@ from language_model import (
     end_token_id,
     length_batches,
     load_model,
-    pad_token_id,
     pick_device,
     pick_precision,
 )
@@ -128,11 +127,11 @@ def _lengthen(batch: list[int], model, tokenizer, prompts, answers, max_new_toke
     from transformers import GenerationConfig
 
     done = [len(answers[index]) for index in batch]
-    end, pad = end_token_id(tokenizer), pad_token_id(tokenizer)
+    end = end_token_id(tokenizer)
     settings = GenerationConfig(
-        do_sample=False, max_new_tokens=max_new_tokens - min(done), eos_token_id=end, pad_token_id=pad
+        do_sample=False, max_new_tokens=max_new_tokens - min(done), eos_token_id=end, pad_token_id=end
     )
-    ids, mask = left_padded([prompts[index] + answers[index] for index in batch], pad)
+    ids, mask = left_padded([prompts[index] + answers[index] for index in batch], end)
     ids, mask, already = ids.to(how["device"]), mask.to(how["device"]), torch.tensor(done, device=how["device"])
     draw = sampling and [_drawing(sampling["temperature"], sampling["uniforms"][batch], ids.shape[1], already)]
     # Weights that are in low precision as they are need no autocast, whose bookkeeping costs at every step.

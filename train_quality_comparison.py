@@ -52,18 +52,20 @@ from evaluate_quality_tradeoff import evaluate_run, suite_tasks
 from generation_analysis import analyse_run
 from language_model import (
     encode_examples,
+    end_token_id,
     learn_tokenizer,
+    load_config,
     load_model,
     load_tokenizer,
     model_fingerprint,
     model_outline,
     new_model,
-    pad_token_id,
     pick_device,
     pick_precision,
     quiet_transformers,
 )
 from learning_rate_sweep import dev_rows, run_sweep, sweep_table
+from model_probe import require_positions, require_trainable
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, end_processes, fit, new_accelerator
@@ -327,7 +329,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
     started = time.time()
     training, folder = plan["config"], plan["folder"]
     quiet_transformers()
-    model, tokenizer = starting_model(training, results_dir)
+    model, tokenizer = starting_model(config, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if is_main_process():
         # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
@@ -342,7 +344,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         table = read_subset(results_dir, training["subset"], subset)
         examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
-        facts |= fit(model, examples, training, pad_token_id(tokenizer), folder / "checkpoint.pt", **how)
+        facts |= fit(model, examples, training, end_token_id(tokenizer), folder / "checkpoint.pt", **how)
     weights = whole_weights(model)
     if is_main_process():
         require_finite(weights)
@@ -376,10 +378,13 @@ def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
 
 
 def starting_model(config: dict, results_dir: Path):
-    """The model and tokenizer that an experiment starts from."""
-    spec = config["model_spec"]
+    """The model and tokenizer that an experiment starts from. Raises UserError where the model cannot be used."""
+    spec = model_spec(config)
     if "model" in spec:
-        return load_model(spec["model"])
+        require_positions(load_config(spec["model"]), config)
+        model, tokenizer = load_model(spec["model"])
+        require_trainable(model, tokenizer, spec["model"], config)
+        return model, tokenizer
     return new_model(spec, own_tokenizer(results_dir, spec), config["seed"])
 
 
@@ -430,14 +435,15 @@ def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("--sweep_learning_rate runs in one process; start it without torchrun or accelerate launch")
     quiet_transformers()
-    for plan in [plan_experiment(config, results_dir) for config in configs if config["subset"]]:
+    configs = [config for config in configs if config["subset"]]
+    for config, plan in [(config, plan_experiment(config, results_dir)) for config in configs]:
         training = plan["config"]
         table = read_subset(results_dir, training["subset"], plan["subset"])
         aside = dev_rows(table["instruction"].to_pylist(), training["seed"])
-        tokenizer = starting_tokenizer(training, results_dir)
+        tokenizer = starting_tokenizer(config, results_dir)
         train, dev = (encode_subset(table.filter(rows), tokenizer, training)[0] for rows in (~aside, aside))
         folder = results_dir / "learning_rate_sweep" / training["experiment"]
-        entries = run_sweep(plan, train, dev, partial(starting_model, training, results_dir), rates, folder, how)
+        entries = run_sweep(plan, train, dev, partial(starting_model, config, results_dir), rates, folder, how)
         print("\n".join(sweep_table(entries)))
 
 
@@ -450,8 +456,9 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         if not plan["subset"]:
             continue
         training = plan["config"]
-        tokenizer = starting_tokenizer(training, results_dir)
+        tokenizer = starting_tokenizer(config, results_dir)
         outline = model_outline(training["model_spec"], tokenizer)
+        require_positions(outline.config, config)
         parameters = sum(parameter.numel() for parameter in outline.parameters())
         table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
         examples, _ = encode_subset(table, tokenizer, training)
@@ -462,8 +469,8 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         else:
             key = hash_json({"model": training["model_spec"], "block": training["block_tokens"]})
             if key not in rates:
-                model, _ = starting_model(training, results_dir)
-                rates[key] = probe_rate(model, examples, training, pad_token_id(tokenizer), precision)
+                model, _ = starting_model(config, results_dir)
+                rates[key] = probe_rate(model, examples, training, end_token_id(tokenizer), precision)
             rate = rates[key]
         size = packed_size([len(example.ids) for example in examples], training, weight)
         shape = model_shape(outline.config)
@@ -473,7 +480,7 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
 
 def starting_tokenizer(config: dict, results_dir: Path):
     """The tokenizer that an experiment starts from, without its model."""
-    spec = config["model_spec"]
+    spec = model_spec(config)
     return load_tokenizer(spec["model"] if "model" in spec else str(own_tokenizer(results_dir, spec)))
 
 

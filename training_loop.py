@@ -99,6 +99,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
 
     gc.collect()  # the weights and moments of the run before hold each other, and would stay in the GPU's memory
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
+    torch.manual_seed(config["seed"] + accelerator.process_index)  # dropout, where a model has it
     require_data_parallel(accelerator)
     device, precision = pick_device(), pick_precision(config["precision"])
     if device == "cuda":
@@ -365,9 +366,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
         }
     if run.compiled:
         torch._dynamo.maybe_mark_dynamic(batch["row_starts"], 0)
-    longest = int(np.diff(arrays["row_starts"]).max())  # one of two numbers, for as few compilations
-    longest = run.longest_row if longest <= run.longest_row else run.config["block_tokens"]
-    loss = run.loss(**batch, longest_row=longest) / response_tokens
+    loss = run.loss(**batch, longest_row=run.longest_row) / response_tokens
     # The processes' gradients are averaged, where the step's mean over all response tokens wants their sum.
     run.scaler.scale(loss * run.accelerator.num_processes).backward()
     return loss.detach()

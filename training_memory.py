@@ -17,15 +17,18 @@ USABLE_FRACTION = 0.8  # of a GPU's memory: the rest is fragmentation, workspace
 def model_shape(config) -> dict:
     """layers, width, mlp width, key and value width and vocabulary of a transformers config.
 
-    GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's.
+    GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's. Gemma 3n gives one
+    for each layer; Gemma 4 has wider heads in some, and raises on asking for their width, unless read as it is.
     """
     heads = config.num_attention_heads
     key_value = getattr(config, "num_key_value_heads", None) or heads
+    head_width = vars(config).get("head_dim") or config.hidden_size // heads
+    mlp_width = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     return {
         "layers": config.num_hidden_layers,
         "width": config.hidden_size,
-        "mlp_width": getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
-        "key_value_width": key_value * (getattr(config, "head_dim", None) or config.hidden_size // heads),
+        "mlp_width": max(mlp_width) if isinstance(mlp_width, list) else mlp_width,
+        "key_value_width": key_value * head_width,
         "vocabulary": config.vocab_size,
     }
 

@@ -19,7 +19,7 @@ FLOORS = [
     "update_readme",
     "filter_ledger generation_measures model_tables packed_loss packing report_figures report_sentences "
     "study_tradeoff text_generation tradeoff_tables verifiable_tasks",
-    "dataset_files lm_harness report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
+    "dataset_files lm_harness model_probe report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
     "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "

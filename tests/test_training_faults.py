@@ -231,14 +231,6 @@ def test_a_repository_that_wants_to_run_code_or_has_no_safetensors_is_refused(
     assert not asked and not (tmp_path / "ran").exists()
 
 
-def test_a_tokenizer_without_pad_token_pads_with_its_end_token(tokenizer):
-    from language_model import pad_token_id
-
-    padless = copy.deepcopy(tokenizer)
-    padless.pad_token = None
-    assert pad_token_id(padless) == tokenizer.eos_token_id
-
-
 def test_a_lock_is_held_by_one_and_freed_with_it(tmp_path):
     with file_lock(tmp_path / "a" / ".lock") as first:
         with file_lock(tmp_path / "a" / ".lock") as second:
