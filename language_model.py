@@ -4,6 +4,7 @@ There is one `format_prompt` and one `encode_examples`, so that training, held-o
 tokens. torch and transformers are imported inside the functions that need them.
 """
 
+import functools
 import re
 import time
 from array import array
@@ -166,7 +167,8 @@ def load_model(name_or_path: str):
         model, found = AutoModelForCausalLM.from_pretrained(
             name_or_path, dtype="float32", output_loading_info=True, **SAFELY
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: weights of another shape
+    # RuntimeError: weights of another shape; ImportError: a config that asks for kernels that are not installed.
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise _cannot_load(name_or_path, error) from error
     if lacking := sorted(found["missing_keys"]):  # transformers draws them at random
         raise UserError(f"the model {name_or_path} lacks {len(lacking)} of its weights ({lacking[0]}): is it the whole "
@@ -269,8 +271,11 @@ def model_outline(spec: dict, tokenizer):
     from transformers import AutoModelForCausalLM
 
     config = load_config(spec["model"]) if "model" in spec else new_model_config(spec, tokenizer)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except (ValueError, ImportError) as error:
+        raise _cannot_load(spec["model"], error) from error
 
 
 def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
@@ -319,6 +324,7 @@ def run_inputs(run: Path) -> tuple[dict, dict[str, str]]:
     return read_json(run / "experiment_config.json")["config"], inputs
 
 
+@functools.cache  # once for all experiments of a group
 def model_fingerprint(name_or_path: str) -> str:
     """What identifies a pretrained model: the hash of a local folder, or the hub id as it is."""
     if Path(name_or_path).is_dir():

@@ -53,7 +53,8 @@ def run_sweep(plan: dict, train: list[Example], dev: list[Example], start, rates
         print(f"learning rate {rate:g}")
         if not is_done(marker, config, plan["inputs"], how["force"]):
             clear(marker)
-            entry = train_and_measure(rows, dev, start, config, marker.with_suffix(".pt"), how)
+            decided = {**config, "inputs": plan["inputs"]}
+            entry = train_and_measure(rows, dev, start, decided, marker.with_suffix(".pt"), how)
             write_json(marker, {"config": config, "provenance": provenance(started, plan["inputs"]), **entry})
             clear(marker.with_suffix(".pt"))
         entries.append(read_json(marker))

@@ -12,6 +12,8 @@ from common import UserError
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
 
+STATE = {"model", "optimizer", "scaler", "random", "log", "identity"}
+
 
 class TrainingStopped(Exception):
     """A signal asked the run to stop, and its checkpoint is written; `signal` is the number."""
@@ -89,6 +91,8 @@ def read_checkpoint(path: Path) -> dict:
         pickle.UnpicklingError,
     ) as error:  # fmt: skip
         damaged = str(error).splitlines()[0]
+    if not damaged and not (isinstance(state, dict) and state.keys() >= STATE):
+        damaged = "it holds no training state"
     if damaged:
         raise UserError(f"{path} is damaged ({damaged}); put a whole copy there, or remove it to train from the start")
     return state

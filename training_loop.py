@@ -5,6 +5,7 @@ is normalised by the response tokens of all of them, so that a run is the same w
 """
 
 import gc
+import hashlib
 import os
 import time
 from contextlib import contextmanager
@@ -90,8 +91,9 @@ def weights_must_fit():
 def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float, **how):
     """Fine-tune all weights of `model` in place, from the last checkpoint if there is one of this very run.
 
-    Every step takes about `tokens_per_step` tokens of packed rows. how: report_to (a tracker of accelerate's) and
-    micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
+    Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
+    hash of the model it starts from, tells a checkpoint of this run from others. how: report_to (a tracker of
+    accelerate's) and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
     train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
     TrainingStopped after a signal.
     """
@@ -197,14 +199,22 @@ class PackedRun:
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
         self.longest_row = max(lengths)
-        identity = {"format": CHECKPOINT_FORMAT, "config": config, "blocks": self.blocks, "lengths": lengths}
-        self.identity = hash_json(identity)
+        rows = hash_tokens(examples)
+        self.identity = hash_json({"format": CHECKPOINT_FORMAT, "config": config, "blocks": self.blocks, "rows": rows})
 
     def block_tokens(self, numbers) -> tuple[int, int]:
         """Tokens and response tokens of some blocks, padding left out."""
         rows = [self.examples[index] for number in numbers for index in self.blocks[number]]
         tokens = sum(len(example.ids) for example in rows)
         return tokens, tokens - sum(example.prompt_tokens for example in rows)
+
+
+def hash_tokens(examples: list[Example]) -> str:
+    """SHA-256 of all rows' tokens and of where their responses begin."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(b"%d %d " % (len(example.ids), example.prompt_tokens) + example.ids.tobytes())
+    return digest.hexdigest()
 
 
 def new_optimizer(model, config: dict):

@@ -92,6 +92,17 @@ def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
             read_checkpoint(tmp_path / "checkpoint.pt")
 
 
+@pytest.mark.parametrize("other", [{"weight": 1}, [1, 2], 3])
+def test_another_whole_file_in_the_place_of_a_checkpoint_is_named(other, tmp_path):
+    import torch
+
+    from training_checkpoints import read_checkpoint
+
+    torch.save(other, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="checkpoint.pt is damaged .it holds no training state.; .*remove it"):
+        read_checkpoint(tmp_path / "checkpoint.pt")
+
+
 def test_a_damaged_tokenizer_is_learnt_again_or_named(tmp_path):
     import pyarrow
     from conftest import TEXTS

@@ -137,6 +137,24 @@ def test_a_checkpoint_of_another_configuration_is_not_used(model, examples, toke
     capsys.readouterr()
     run(copy.deepcopy(model), examples[:-1], tokenizer, tmp_path)
     assert "starting anew" in capsys.readouterr().out
+    run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
+    capsys.readouterr()
+    changed = copy.deepcopy(examples)
+    changed[3].ids[5] += 1  # as many rows of the same lengths
+    run(copy.deepcopy(model), changed, tokenizer, tmp_path)
+    assert "starting anew" in capsys.readouterr().out
+
+
+def test_dropout_is_drawn_by_the_seed_whatever_ran_before(model, examples, tokenizer, tmp_path):
+    curves = []
+    for number, (before, seed) in enumerate([(1, 0), (2, 0), (2, 1)]):
+        dropping = copy.deepcopy(model)
+        for layer in dropping.model.layers:
+            layer.self_attn.attention_dropout = 0.5
+        torch.manual_seed(before)
+        config = {**CONFIG, "seed": seed, "epochs": 1, "tokens_per_step": 64_000}
+        curves.append(run(dropping, examples, tokenizer, tmp_path / str(number), config)["loss_curve"])
+    assert curves[0] == curves[1] != curves[2]
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
