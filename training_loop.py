@@ -93,9 +93,9 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
 
     Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
     hash of the model it starts from, tells a checkpoint of this run from others. how: report_to (a tracker of
-    accelerate's) and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
-    train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
-    TrainingStopped after a signal.
+    accelerate's) and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json:
+    tokens, steps, train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not
+    finite, TrainingStopped after a signal.
     """
     import torch
 
