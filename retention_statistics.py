@@ -79,14 +79,9 @@ def expanded_tail(tail: float, units: float | None) -> float:
     A bootstrap over n units spreads too little by sqrt((n - 1) / n), and its percentiles know the normal's tails only:
     Hesterberg's (2015) expanded percentile interval mends both. With thousands of units it changes nothing.
     """
-    return tail if units is None else NormalDist().cdf(-bootstrap_errors(1 - tail, units))
-
-
-def bootstrap_errors(probability: float, units: float | None) -> float:
-    """How many standard errors of a bootstrap over `units` lie below a quantile; the normal's where they are many."""
     if units is None:
-        return NormalDist().inv_cdf(probability)
-    return t_quantile(probability, units - 1) * math.sqrt(units / (units - 1))
+        return tail
+    return NormalDist().cdf(-t_quantile(1 - tail, units - 1) * math.sqrt(units / (units - 1)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -189,7 +184,7 @@ def retention(
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
         "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence, units),
         "R_missing_because": why_no_ratio,
-        "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, 1, units),
+        "T_minimum_detectable": minimum_detectable_effect(contrast, confidence, 1, units),
         "verdict": verdict,
         "verdict_note": note,
         "n": examples,
@@ -265,7 +260,7 @@ def contrast(difference: float, draws: np.ndarray, confidence: float, units: flo
         "difference": float(difference),
         "low": low,
         "high": high,
-        "minimum_detectable": minimum_detectable_effect(float(draws.std(ddof=1)), confidence, 2, units),
+        "minimum_detectable": minimum_detectable_effect(draws, confidence, 2, units),
     }
 
 
@@ -322,14 +317,15 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def minimum_detectable_effect(
-    standard_error: float, confidence: float, sides: int, units: float | None = None
+    draws: np.ndarray, confidence: float, sides: int, units: float | None = None
 ) -> float | None:
-    """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE.
+    """The true effect that a test by these bootstrap draws would find with 80% power; `units` as for its interval.
 
-    A bootstrap's error over few `units` takes Student's quantiles, as its interval does (`expanded_tail`).
-    Null where no example told the runs apart: a standard error of zero there is ignorance, not precision.
+    How far the draws reach to the test's quantile, and to the quantile of the power: of normal draws the textbook's
+    (z_alpha + z_power) SE. Quantiles, since draws over few seeds have Student's tails, whose variance may be infinite.
+    Null where no example told the runs apart: draws that are all alike are ignorance there, not precision.
     """
-    if standard_error == 0:
+    if draws.min() == draws.max():
         return None
-    quantiles = (1 - (1 - confidence) / sides, POWER)
-    return sum(bootstrap_errors(quantile, units) for quantile in quantiles) * standard_error
+    tails = [expanded_tail((1 - confidence) / sides, units), expanded_tail(1 - POWER, units)]
+    return sum(float(np.quantile(draws, 1 - tail) - np.quantile(draws, tail)) / 2 for tail in tails)
