@@ -188,8 +188,8 @@ def glossary(analysis: dict) -> list[tuple[str, str]]:
         (
             "supported, refuted",
             f"T = ultra − {claim['retention']:g} medium − {1 - claim['retention']:.1g} anchor is above zero by its "
-            f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in between: inconclusive. A "
-            "size needs support in both metrics, and one refutation refutes it",
+            f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in between, or with medium "
+            "below the anchor: inconclusive. A size needs support in both metrics, and one refutation refutes it",
         ),
     ]
     terms = [term for term in terms if term[0] != base or facts[base]]
@@ -246,8 +246,10 @@ def limits(analysis: dict) -> list[str]:
     for size, summary in analysis["sizes"].items():
         points += [f"{size}: the compared runs differ in {note}." for note in summary["recipe_differences"]]
         for metric, anchors in summary["retention"].items():
-            notes = {result["verdict_note"] for result in anchors.values() if result.get("verdict_note")}
-            points += [f"{size}, {METRIC_NAMES[metric]}: {note}." for note in sorted(notes)]
+            notes = {anchor: result.get("verdict_note") for anchor, result in anchors.items()}
+            points += [
+                f"{size}, {METRIC_NAMES[metric]} over {anchor}: {note}." for anchor, note in notes.items() if note
+            ]
     return points
 
 

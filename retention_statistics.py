@@ -173,7 +173,7 @@ def retention(
     gain = float(points[1] - points[2])
     gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence, units)
     why_no_ratio = _why_no_ratio(gain_low, gain_high)
-    verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_high, examples)
+    verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_low, gain_high, examples)
     return {
         "T": float(points @ weights),
         "T_lower": lower,
@@ -191,16 +191,22 @@ def retention(
     }
 
 
-def _verdict_with_note(verdict: str, gain_high: float, examples: int) -> tuple[str, str | None]:
-    """The verdict, held back where T cannot carry it, and why.
+def _verdict_with_note(verdict: str, gain_low: float, gain_high: float, examples: int) -> tuple[str, str | None]:
+    """The verdict, held back where T cannot carry it, and why; or what it does not say.
 
-    With medium below the anchor, T < 0 does not even say that ultra is below medium; T > 0 says that it is above.
+    With medium below the anchor there is no gain, and T is no test of keeping one: a model that learnt nothing, level
+    with the anchor, has T > 0, and one that beats medium may have T < 0.
     """
     if examples < MIN_EXAMPLES:
         return "inconclusive", f"only {examples} examples; a verdict needs {MIN_EXAMPLES}"
     if gain_high < 0:
-        note = "medium does worse than the anchor, so that there is no gain to keep"
-        return ("inconclusive" if verdict == "refuted" else verdict), note
+        return "inconclusive", "medium does worse than the anchor, so that there is no gain to keep"
+    if gain_low <= 0 and verdict != "inconclusive":
+        side = "above" if verdict == "supported" else "below"
+        return verdict, (
+            f"medium's own gain over the anchor is not clear of zero: {verdict} says that ultra lies {side} the mark "
+            "between the two, not which share of a gain it keeps"
+        )
     return verdict, None
 
 

@@ -218,6 +218,20 @@ def test_no_ratio_where_medium_gains_nothing():
     assert result["R"] is None and result["R_interval"] is None and "not clear of zero" in result["R_missing_because"]
 
 
+def test_a_model_that_learnt_nothing_is_no_support_where_medium_learnt_less_than_nothing():
+    """Level with the anchor, above medium: T > 0, without any gain that could be kept."""
+    points = np.array([0.50, 0.40, 0.50])
+    result = statistics.retention(points, points + np.zeros((50, 3)), 100, SHARE, CONFIDENCE)
+    assert result["T"] > 0 and result["verdict"] == "inconclusive" and "no gain to keep" in result["verdict_note"]
+
+
+@pytest.mark.parametrize("ultra, verdict, side", [(0.6, "supported", "above"), (0.4, "refuted", "below")])
+def test_without_a_clear_gain_a_verdict_says_what_it_does_not_say(ultra, verdict, side):
+    draws = np.array([[ultra, 0.5 + step, 0.5 - step] for step in np.linspace(-0.02, 0.03, 200)])
+    result = statistics.retention(np.array([ultra, 0.505, 0.495]), draws, 100, SHARE, CONFIDENCE)
+    assert result["verdict"] == verdict and result["R"] is None and f"lies {side} the mark" in result["verdict_note"]
+
+
 def test_medium_below_the_anchor_is_never_a_refutation():
     points = np.array([0.41, 0.40, 0.50])  # ultra beats medium, and yet T < 0
     result = statistics.retention(points, points + np.zeros((50, 3)), 100, SHARE, CONFIDENCE)
