@@ -22,7 +22,7 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
   contrasts          [{name, family, a, b (lists of arms), metric, difference, interval, p, p_holm, test, n, clusters,
                      minimum_detectable, missing}]; families in contrast_statistics.py; p null where runs miss
   dose_response      [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
-                     trend {statistic, slope, interval, p, test}}]
+                     trend {slope, interval, p, test}}]
   tradeoff[metric]   tiers {tier: {points [{rows, value, interval, run, loss, epochs, used}], A}}, E, alpha,
                      alpha_interval, shared_exponent_test, aicc {form}, kappa {value, interval, identified, why,
                      runs_to_add}, n80 {tier}, target_loss, nonparametric {kappa [...], n80 {tier}}; of `loss`: bits

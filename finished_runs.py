@@ -184,13 +184,20 @@ def load_metric(run: dict, metric: str) -> dict:
     order = sorted(range(len(ids)), key=ids.__getitem__)
     run["files"] += [marker, marker.with_suffix("")]
     settings = {key: value for key, value in summary.get("config", {}).items() if key != "precision"}
-    test = {f"{METRICS[metric]['test_set']}_hash": test_set, "examples": hash_strings(sorted(ids)), **settings}
+    examples = hash_examples(ids, extra["family"], denominators)
+    test = {f"{METRICS[metric]['test_set']}_hash": test_set, "examples": examples, **settings}
     instructions = heldout_instructions(run["folder"].parent) if metric == "bits_per_byte" else {}
     return {
         "summary": summary, "test": test, "numerators": numerators[order], "denominators": denominators[order],
         "family": extra["family"][order], "scores": {name: extra[name][order] for name in SCORE_KEYS if name in extra},
         "instruction": np.array([instructions.get(ids[index], ids[index]) for index in order]),
     }  # fmt: skip
+
+
+def hash_examples(ids: list[str], families: np.ndarray, denominators: np.ndarray) -> str:
+    """What two runs must have in common to be paired: the same examples, grouped alike, over the same bytes."""
+    rows = sorted(zip(ids, families.tolist(), map(repr, denominators.tolist()), strict=True))
+    return hash_strings(part for row in rows for part in row)
 
 
 @cache
@@ -212,14 +219,13 @@ def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.
     table = read_arrow(folder)
     if lacking := [name for name in [*columns, METRICS[metric]["family"]] if name not in table.column_names]:
         raise UserError(f"{folder.name} lacks {', '.join(lacking)}; evaluate again with --force")
+    ids = table["id"].to_pylist()
+    require_sound(folder, table, ids)
     extra = {name: table[name].to_numpy() for name in SCORE_KEYS if name in table.column_names}
     extra["family"] = np.array(table[METRICS[metric]["family"]].to_pylist(), dtype=str)
-    ids = table["id"].to_pylist()
-    if not ids:
-        raise UserError(f"{folder.name} has no rows")
     if metric == "bits_per_byte":
         nll, size = (np.asarray(table[name].to_numpy(), dtype=np.float64) for name in columns[1:])
-        unusable = int(np.sum(~np.isfinite(nll)))
+        unusable = int(np.sum(~(np.isfinite(nll) & (size >= 0))))
         numerators, denominators = -nll / np.log(2), size
     else:
         unusable = table["passed"].null_count
@@ -229,6 +235,22 @@ def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.
         raise UserError(f"{unusable} of {len(ids)} examples have no finite value")
     return ids, numerators, denominators, extra
 
+
+def require_sound(folder: Path, table, ids: list) -> None:
+    """Raises UserError where rows do not stand for one example each, or a column is not of its kind."""
+    if not ids:
+        raise UserError(f"{folder.name} has no rows")
+    repeated = len(ids) - len(set(ids))
+    if repeated or None in ids:  # counted twice, examples would make every interval too short
+        what = f"{repeated} of {len(ids)} rows repeat an id" if repeated else "a row has no id"
+        raise UserError(f"{folder.name}: {what}; evaluate again with --force")
+    for name, kinds in COLUMN_KINDS.items():
+        if name in table.column_names and not str(table.schema.field(name).type).startswith(kinds):
+            kind = table.schema.field(name).type
+            raise UserError(f"{folder.name}: column {name} holds {kind}, not {kinds[0]}; evaluate again with --force")
+
+
+COLUMN_KINDS = {"passed": ("bool",), "nll": ("double", "float"), "bytes": ("int", "uint"), "id": ("string", "large_")}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What may be compared

@@ -303,7 +303,11 @@ def group_rows(rows: list[dict]) -> list[list[dict]]:
 
 
 def estimate(groups: list[list], is_rate: bool) -> tuple[float | None, dict | None]:
-    """The mean of all values that are not null, and its interval over groups; (null, null) where there is none."""
+    """The mean of all values that are not null, and its interval over groups; (null, null) where there is none.
+
+    No interval where all groups agree: a bootstrap of them has no width, which is no certainty (two prompts that fail
+    tell little of the next). One of few groups is as wide as Student's t asks.
+    """
     groups = [kept for group in groups if (kept := [float(value) for value in group if value is not None])]
     if not groups:
         return None, None
@@ -311,8 +315,9 @@ def estimate(groups: list[list], is_rate: bool) -> tuple[float | None, dict | No
     value = float(sums.sum() / counts.sum())
     if is_rate and counts.max() == 1:
         low, high = wilson_interval(int(sums.sum()), len(groups))
-    elif len(groups) == 1:
+    elif np.ptp(sums / counts) == 0:
         return value, None
     else:
-        low, high = percentile_interval(bootstrap_ratios(sums[None], counts[None], BOOTSTRAP_DRAWS, 0)[:, 0])
+        draws = bootstrap_ratios(sums[None], counts[None], BOOTSTRAP_DRAWS, 0)[:, 0]
+        low, high = percentile_interval(draws, units=len(groups))
     return value, {"low": low, "high": high, "n": len(groups)}

@@ -34,7 +34,7 @@ def summary_markdown(analysis: dict) -> str:
 
 def bold_verdict(sentence: str) -> str:
     """The verdict word that a sentence starts with in bold."""
-    for verdict in ("Supported", "Refuted", "Inconclusive", "Not tested"):
+    for verdict in ("Supported", "Refuted", "Inconclusive", "Not tested", "Not fully tested"):
         if sentence.startswith(verdict):
             return sentence.replace(verdict, f"**{verdict}**", 1)
     return sentence

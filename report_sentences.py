@@ -7,6 +7,7 @@ from finished_runs import SIZES
 from report_tables import (
     DEMO_NOTE,
     METRIC_NAMES,
+    capital,
     join_words,
     model_words,
     reading_of,
@@ -31,17 +32,29 @@ def lead_sentences(analysis: dict) -> list[str]:
     if not shown:
         return [f"Not tested: {missing_words(sizes, claim)}; {aim}.", control_sentence(sizes, claim)]
     demo = all(summary["demo"] for summary in shown.values())
-    verdict = (
-        join_words(list(dict.fromkeys(item["verdict"] for item in shown.values()))) if demo else analysis["verdict"]
-    )
+    verdict = verdict_words(analysis, shown, demo)
     world = ", for the demo's own small world" if demo else ""
     ultra, medium = (rows_of(analysis, claim[role], shown) for role in ("ultra", "medium"))
     kept = "; ".join(kept_at(size, summary, claim, alone=len(shown) == 1) for size, summary in shown.items())
     first = (
-        f"{verdict.capitalize()}{world}: of the gain that {medium} rows ({claim['medium']}) bring over the anchor "
+        f"{capital(verdict)}{world}: of the gain that {medium} rows ({claim['medium']}) bring over the anchor "
         f"{claim['anchor']}, the {ultra} best-scored rows ({claim['ultra']}) keep {kept}; {aim}."
     )
     return [first, control_sentence(shown, claim)]
+
+
+def verdict_words(analysis: dict, shown: dict, demo: bool) -> str:
+    """The verdict over all sizes; where not all of it could be tested, what each part says instead."""
+    if demo:
+        return join_words(list(dict.fromkeys(item["verdict"] for item in shown.values())))
+    if analysis["verdict"] != "not tested":
+        return analysis["verdict"]
+    verdicts = {size: analysis["sizes"][size]["verdict"] for size in analysis["verdict_sizes"]}
+    words = {size: "not fully tested" if size in shown and verdict == "not tested" else verdict
+             for size, verdict in verdicts.items()}  # fmt: skip
+    if len(words) == 1:
+        return next(iter(words.values()))
+    return join_words([f"{verdict} at {size}" for size, verdict in words.items()])
 
 
 def is_tested(summary: dict, analysis: dict) -> bool:
@@ -70,7 +83,8 @@ def retained_phrase(result: dict, metric: str) -> str:
     if result["verdict"] == "not tested":
         return f"an unknown share in {metric} (missing: {', '.join(result['missing'])})"
     if result["R"] is None:
-        return f"no share that can be stated in {metric} ({result['R_missing_because']})"
+        side = {"supported": "enough by T, but ", "refuted": "too little by T, and "}.get(result["verdict"], "")
+        return f"{side}no share that can be stated in {metric} ({result['R_missing_because']})"
     return f"{show_share(result['R'], result['R_interval'])} in {metric}"
 
 
@@ -188,8 +202,8 @@ def glossary(analysis: dict) -> list[tuple[str, str]]:
         (
             "supported, refuted",
             f"T = ultra − {claim['retention']:g} medium − {1 - claim['retention']:.1g} anchor is above zero by its "
-            f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in between: inconclusive. A "
-            "size needs support in both metrics, and one refutation refutes it",
+            f"one-sided {claim['confidence']:.0%} bound, or below zero by the other one; in between, or with medium "
+            "below the anchor: inconclusive. A size needs support in both metrics, and one refutation refutes it",
         ),
     ]
     terms = [term for term in terms if term[0] != base or facts[base]]
@@ -238,6 +252,7 @@ def limits(analysis: dict) -> list[str]:
         "Task completion covers what a program can check, not how good an answer is to read.",
         "Resampling speaks of other examples from the same sources and task families, or of other sources and families "
         "like these where whole ones are resampled; not of tasks of another kind.",
+        *refutation_limits(analysis),
         "Corrections for several tests are made within a question, not over all of them. Curves, rank correlations and "
         "cost are descriptions from few runs: they carry no verdict.",
         "Inconclusive is no evidence of a difference, nor of its absence; the tables say what could have been "
@@ -246,9 +261,27 @@ def limits(analysis: dict) -> list[str]:
     for size, summary in analysis["sizes"].items():
         points += [f"{size}: the compared runs differ in {note}." for note in summary["recipe_differences"]]
         for metric, anchors in summary["retention"].items():
-            notes = {result["verdict_note"] for result in anchors.values() if result.get("verdict_note")}
-            points += [f"{size}, {METRIC_NAMES[metric]}: {note}." for note in sorted(notes)]
+            notes = {anchor: result.get("verdict_note") for anchor, result in anchors.items()}
+            points += [
+                f"{size}, {METRIC_NAMES[metric]} over {anchor}: {note}." for anchor, note in notes.items() if note
+            ]
     return points
+
+
+def refutation_limits(analysis: dict) -> list[str]:
+    """How often chance alone refutes a claim that holds: support needs every part, one part is enough to refute."""
+    claim = analysis["config"]["claim"]
+    claimed = [summary for size, summary in analysis["sizes"].items() if size in analysis["verdict_sizes"]]
+    results = [anchors[claim["anchor"]] for summary in claimed for anchors in summary["retention"].values()]
+    parts = sum(result["verdict"] != "not tested" for result in results)
+    if parts < 2:
+        return []
+    level = 1 - claim["confidence"]
+    return [
+        f"Support needs every one of the {parts} tests of the claim, each at {level:.0%}: chance supports a claim that "
+        f"just fails in at most {level:.0%} of studies. One of them is enough to refute: chance refutes a claim that "
+        f"just holds in up to {parts * level:.0%}."
+    ]
 
 
 FLOOR = 0.05  # a metric this near to its end says little
@@ -306,7 +339,8 @@ def seed_limits(analysis: dict) -> list[str]:
     return [
         f"Arms with several training seeds: {named}. Their spread, taken to be the same for all arms of a size, "
         "stands in the intervals of the others too; from so few runs it is known roughly, for which the intervals are "
-        "widened. A size without repeats has no such part in its intervals.",
+        "widened. An arm with one seed borrows it: were its own wider, intervals and verdict would be too sure. A size "
+        "without repeats has no such part in its intervals.",
         "Other draws of the rows of one rule are arms of their own and not in the intervals.",
     ]
 

@@ -96,10 +96,13 @@ def join_words(words: list[str]) -> str:
 def interval_words(analysis: dict) -> str:
     """What the intervals are over: which units were resampled for which metric, and whether seeds as well."""
     records = [summary["resampling"] for summary in analysis["sizes"].values()]
-    parts = []
+    units = {}
     for metric, name in METRIC_NAMES.items():
-        units = dict.fromkeys(record[metric]["unit"] for record in records if record[metric]["clusters"])
-        parts += [f"{'/'.join(units)} ({name})"] if units else []
+        known = dict.fromkeys(record[metric]["unit"] for record in records if record[metric]["clusters"])
+        if known:
+            units[name] = "/".join(known)
+    alike = len(set(units.values())) == 1
+    parts = [*dict.fromkeys(units.values())] if alike else [f"{unit} ({name})" for name, unit in units.items()]
     seeds = any(record[metric]["seeds"] for record in records for metric in METRIC_NAMES)
     known = " and over training seeds" if seeds else "; one training seed per arm"
     return f"95% intervals over {join_words(parts) if parts else 'examples'}{known}"

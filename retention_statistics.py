@@ -79,14 +79,9 @@ def expanded_tail(tail: float, units: float | None) -> float:
     A bootstrap over n units spreads too little by sqrt((n - 1) / n), and its percentiles know the normal's tails only:
     Hesterberg's (2015) expanded percentile interval mends both. With thousands of units it changes nothing.
     """
-    return tail if units is None else NormalDist().cdf(-bootstrap_errors(1 - tail, units))
-
-
-def bootstrap_errors(probability: float, units: float | None) -> float:
-    """How many standard errors of a bootstrap over `units` lie below a quantile; the normal's where they are many."""
     if units is None:
-        return NormalDist().inv_cdf(probability)
-    return t_quantile(probability, units - 1) * math.sqrt(units / (units - 1))
+        return tail
+    return NormalDist().cdf(-t_quantile(1 - tail, units - 1) * math.sqrt(units / (units - 1)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -178,7 +173,7 @@ def retention(
     gain = float(points[1] - points[2])
     gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence, units)
     why_no_ratio = _why_no_ratio(gain_low, gain_high)
-    verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_high, examples)
+    verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_low, gain_high, examples)
     return {
         "T": float(points @ weights),
         "T_lower": lower,
@@ -189,23 +184,29 @@ def retention(
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
         "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence, units),
         "R_missing_because": why_no_ratio,
-        "T_minimum_detectable": minimum_detectable_effect(float(contrast.std(ddof=1)), confidence, 1, units),
+        "T_minimum_detectable": minimum_detectable_effect(contrast, confidence, 1, units),
         "verdict": verdict,
         "verdict_note": note,
         "n": examples,
     }
 
 
-def _verdict_with_note(verdict: str, gain_high: float, examples: int) -> tuple[str, str | None]:
-    """The verdict, held back where T cannot carry it, and why.
+def _verdict_with_note(verdict: str, gain_low: float, gain_high: float, examples: int) -> tuple[str, str | None]:
+    """The verdict, held back where T cannot carry it, and why; or what it does not say.
 
-    With medium below the anchor, T < 0 does not even say that ultra is below medium; T > 0 says that it is above.
+    With medium below the anchor there is no gain, and T is no test of keeping one: a model that learnt nothing, level
+    with the anchor, has T > 0, and one that beats medium may have T < 0.
     """
     if examples < MIN_EXAMPLES:
         return "inconclusive", f"only {examples} examples; a verdict needs {MIN_EXAMPLES}"
     if gain_high < 0:
-        note = "medium does worse than the anchor, so that there is no gain to keep"
-        return ("inconclusive" if verdict == "refuted" else verdict), note
+        return "inconclusive", "medium does worse than the anchor, so that there is no gain to keep"
+    if gain_low <= 0 and verdict != "inconclusive":
+        side = "above" if verdict == "supported" else "below"
+        return verdict, (
+            f"medium's own gain over the anchor is not clear of zero: {verdict} says that ultra lies {side} the mark "
+            "between the two, not which share of a gain it keeps"
+        )
     return verdict, None
 
 
@@ -265,7 +266,7 @@ def contrast(difference: float, draws: np.ndarray, confidence: float, units: flo
         "difference": float(difference),
         "low": low,
         "high": high,
-        "minimum_detectable": minimum_detectable_effect(float(draws.std(ddof=1)), confidence, 2, units),
+        "minimum_detectable": minimum_detectable_effect(draws, confidence, 2, units),
     }
 
 
@@ -322,14 +323,15 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def minimum_detectable_effect(
-    standard_error: float, confidence: float, sides: int, units: float | None = None
+    draws: np.ndarray, confidence: float, sides: int, units: float | None = None
 ) -> float | None:
-    """The true effect that a test of this standard error would find with 80% power: (z_alpha + z_power) SE.
+    """The true effect that a test by these bootstrap draws would find with 80% power; `units` as for its interval.
 
-    A bootstrap's error over few `units` takes Student's quantiles, as its interval does (`expanded_tail`).
-    Null where no example told the runs apart: a standard error of zero there is ignorance, not precision.
+    How far the draws reach to the test's quantile, and to the quantile of the power: of normal draws the textbook's
+    (z_alpha + z_power) SE. Quantiles, since draws over few seeds have Student's tails, whose variance may be infinite.
+    Null where no example told the runs apart: draws that are all alike are ignorance there, not precision.
     """
-    if standard_error == 0:
+    if draws.min() == draws.max():
         return None
-    quantiles = (1 - (1 - confidence) / sides, POWER)
-    return sum(bootstrap_errors(quantile, units) for quantile in quantiles) * standard_error
+    tails = [expanded_tail((1 - confidence) / sides, units), expanded_tail(1 - POWER, units)]
+    return sum(float(np.quantile(draws, 1 - tail) - np.quantile(draws, tail)) / 2 for tail in tails)

@@ -438,14 +438,12 @@ def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
         weights[0, columns] = planning.trend_weights(len(arms))
         plan = [{"a": arms[-1:], "b": arms[:-1]}]
         result = test_contrasts(scores, plan, weights, claim)[0]
-        spread = float((scores["draws"] @ weights[0]).std(ddof=1))
         values = []
         for arm in arms:
             mean = (scores["facts"][arm]["scores"] or {}).get("quality")
             shown = {key: estimates[arm][key] for key in ("value", "low", "high", "rows")}
             values.append({"arm": arm, **shown, "score": mean})
-        statistic = result["difference"] / spread if spread else None
-        trend = {"statistic": statistic, "slope": result["difference"], "interval": result["interval"]}
+        trend = {"slope": result["difference"], "interval": result["interval"]}
         trend |= {"p": result["p"], "test": result["test"], "oriented": "positive: better with a higher score"}
         records.append({"name": name, "arms": arms, "metric": metric, "values": values, "trend": trend,
                         "n": scores["examples"], "clusters": scores["unit_count"]})  # fmt: skip

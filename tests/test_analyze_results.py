@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import math
 import re
 import subprocess
 import sys
@@ -249,6 +250,53 @@ def test_fewer_examples_of_the_same_set_are_left_out(core):
     core.scores = {name: values[:30] for name, values in core.scores.items()}
     core.write_run("random_10k", "500M")
     assert "examples" in left_out_of(core.folder)[1]["random_10k_500M", "bits_per_byte"]
+
+
+def change_rows(run: Path, metric: str, change) -> None:
+    """Change the columns of one run's examples in place, and let its summary agree with them."""
+    folder = run / "evaluation" / metric
+    columns = read_arrow(folder).to_pydict()
+    change(columns)
+    write_arrow(folder, columns)
+    value = {
+        "heldout_loss": ("bits_per_byte", lambda: sum(columns["nll"]) / sum(columns["bytes"]) / math.log(2)),
+        "task_completion": ("task_completion", lambda: sum(columns["passed"]) / len(columns["passed"])),
+    }[metric]
+    if all(isinstance(passed, bool) for passed in columns.get("passed", [])):
+        write_json(folder.with_suffix(".json"), {**read_json(folder.with_suffix(".json")), value[0]: value[1]()})
+
+
+@pytest.mark.parametrize(
+    "metric, change, words",
+    [
+        ("task_completion", lambda rows: [values.extend(values) for values in rows.values()], "repeat an id"),
+        ("heldout_loss", lambda rows: rows["id"].__setitem__(0, rows["id"][1]), "1 of 60 rows repeat an id"),
+        ("heldout_loss", lambda rows: rows["id"].__setitem__(0, None), "a row has no id"),
+        ("heldout_loss", lambda rows: rows["bytes"].__setitem__(0, -5), "1 of 60 examples have no finite value"),
+        ("task_completion", lambda rows: rows.update(passed=["False"] * len(rows["id"])), "holds string, not bool"),
+    ],
+)
+def test_rows_that_do_not_stand_for_one_example_each_are_left_out(core, metric, change, words):
+    """Also where all runs have the same fault, so that they would agree with each other."""
+    for arm in CORE:
+        change_rows(core.folder / f"{arm}_500M", metric, change)
+    left_out = left_out_of(core.folder)[1]
+    named = {"heldout_loss": "bits_per_byte"}.get(metric, metric)
+    assert all(words in left_out[f"{arm}_500M", named] for arm in CORE)
+
+
+@pytest.mark.parametrize(
+    "metric, change",
+    [
+        ("heldout_loss", lambda rows: rows.update(bytes=[2 * size for size in rows["bytes"]])),
+        ("heldout_loss", lambda rows: rows.update(source=["elsewhere"] * len(rows["id"]))),
+        ("task_completion", lambda rows: rows.update(family=["elsewhere"] * len(rows["id"]))),
+    ],
+)
+def test_the_same_ids_over_other_bytes_or_in_other_families_are_another_test(core, metric, change):
+    change_rows(core.folder / "ultra_10k_500M", metric, change)
+    named = {"heldout_loss": "bits_per_byte"}.get(metric, metric)
+    assert "examples" in left_out_of(core.folder)[1]["ultra_10k_500M", named]
 
 
 def test_another_scale_is_left_out_whole(core):

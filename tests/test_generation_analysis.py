@@ -120,6 +120,14 @@ def test_a_rate_has_wilsons_interval_and_samples_of_a_prompt_are_no_new_evidence
     assert ga.estimate([[None], []], True) == (None, None)
 
 
+def test_few_prompts_or_such_as_agree_do_not_make_a_mean_certain():
+    assert ga.estimate([[0.0], [0.0]], False) == (0, None) and ga.estimate([[0.3, 0.5], [0.4]], False)[1] is None
+    values = np.random.default_rng(0).normal(0, 1, (400, 5))
+    intervals = [ga.estimate([[value] for value in row], False)[1] for row in values]
+    covered = np.mean([interval["low"] <= 0 <= interval["high"] for interval in intervals])
+    assert covered >= 0.9  # 83% by plain percentiles
+
+
 def test_coherence_is_the_overlap_of_neighbouring_sentences():
     # {cat, sat, mat} and {cat, slept}: Dice 2/5; then nothing in common.
     assert ga.coherence("The cat sat on the mat. The cat slept.") == pytest.approx(2 / 5)

@@ -117,6 +117,45 @@ def test_the_answer_is_two_sentences_before_any_table(study):
     assert text.index("Refuted: of the gain") < text.index("<table>")
 
 
+@pytest.mark.parametrize(
+    "verdicts, words",
+    [
+        (["supported", "not tested"], "Supported at 500M and not tested at 1B: of the gain"),
+        (["not tested", "not tested"], "Not fully tested at 500M and not tested at 1B: of the gain"),
+        (["not tested"], "Not fully tested: of the gain"),
+    ],
+)
+def test_what_one_size_says_is_not_hidden_by_what_was_not_run(tmp_path, verdicts, words):
+    write_study(tmp_path, sizes=["500M"], arms=["random_1k", "ultra_10k", "medium_1M"], prompts=60, heldout_rows=60)
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    analysis |= {"verdict": "not tested", "verdict_sizes": ["500M", "1B"][: len(verdicts)]}
+    for size, verdict in zip(["500M", "1B"], verdicts, strict=False):
+        analysis["sizes"][size]["verdict"] = verdict
+    assert report_sentences.lead_sentences(analysis)[0].startswith(words)
+    assert report_pages.summary_markdown(analysis).startswith(f"**{words[:9]}")
+
+
+def test_a_verdict_without_a_share_does_not_read_as_if_nothing_were_kept():
+    result = {"R": None, "R_missing_because": "no clear gain", "verdict": "supported"}
+    assert (
+        report_sentences.retained_phrase(result, "M")
+        == "enough by T, but no share that can be stated in M (no clear gain)"
+    )
+    refuted = report_sentences.retained_phrase({**result, "verdict": "refuted"}, "M")
+    assert refuted.startswith("too little by T, and no share")
+
+
+def test_how_often_chance_refutes_or_supports_is_said(study):
+    (said,) = [point for point in report_sentences.limits(study[0]) if "chance" in point]
+    assert "every one of the 2 tests" in said and "just fails in at most 5%" in said and "in up to 10%." in said
+
+
+def test_units_that_both_metrics_share_are_named_once(study):
+    record = {"unit": "examples", "clusters": 60, "seeds": False}
+    sizes = {"500M": {"resampling": dict.fromkeys(report_tables.METRIC_NAMES, record)}}
+    assert report_tables.interval_words({"sizes": sizes}) == "95% intervals over examples; one training seed per arm"
+
+
 def test_a_model_that_stands_in_for_the_study_has_the_verdict_and_its_limits(tmp_path):
     arms = ["random_1k", "ultra_10k", "random_10k", "medium_1M"]
     write_study(tmp_path, sizes=["small"], arms=arms, prompts=200, heldout_rows=150)

@@ -113,12 +113,27 @@ def test_holm_by_hand():
     assert statistics.holm([]) == []
 
 
+def normal_draws(standard_error):
+    """10,000 draws of a normal distribution, evenly over its quantiles."""
+    return standard_error * np.array([NormalDist().inv_cdf((index + 0.5) / 10_000) for index in range(10_000)])
+
+
 def test_minimum_detectable_effect_is_the_textbook_sum():
-    assert statistics.minimum_detectable_effect(1, 0.95, sides=2) == pytest.approx(1.95996 + 0.84162, abs=1e-4)
-    assert statistics.minimum_detectable_effect(2, 0.95, sides=1) == pytest.approx(2 * (1.64485 + 0.84162), abs=1e-4)
-    assert statistics.minimum_detectable_effect(0, 0.95, sides=2) is None
-    few = statistics.minimum_detectable_effect(1, 0.95, sides=2, units=10)  # Student's t, 9 degrees: 2.2622 and 0.8834
-    assert few == pytest.approx((2.26216 + 0.88340) * (10 / 9) ** 0.5, abs=1e-4)
+    effect = statistics.minimum_detectable_effect
+    assert effect(normal_draws(1), 0.95, sides=2) == pytest.approx(1.95996 + 0.84162, abs=2e-3)
+    assert effect(normal_draws(2), 0.95, sides=1) == pytest.approx(2 * (1.64485 + 0.84162), abs=2e-3)
+    assert effect(np.zeros(9), 0.95, sides=2) is None
+    few = effect(normal_draws(1), 0.95, sides=2, units=10)  # Student's t, 9 degrees: 2.2622 and 0.8834
+    assert few == pytest.approx((2.26216 + 0.88340) * (10 / 9) ** 0.5, abs=1e-2)
+
+
+@pytest.mark.parametrize("degrees, quantiles", [(1, 12.706 + 1.3764), (2, 4.3027 + 1.0607)])
+def test_minimum_detectable_effect_of_two_or_three_seeds_is_a_number_that_can_be_used(degrees, quantiles):
+    """Of so few degrees of freedom draws have no finite variance: their standard deviation is that of the worst one."""
+    spread = {"degrees": degrees, "sd": 0.01, "sd_of_examples": 0.0}
+    draws = statistics.arm_draws(np.zeros((10_000, 2)), [[0], [1]], spread, seed=0) @ [1, -1]
+    effect = statistics.minimum_detectable_effect(draws, 0.95, sides=2)
+    assert effect == pytest.approx(0.01 * 2**0.5 * quantiles, rel=0.1)
 
 
 @pytest.mark.parametrize("rows, units", [(300, None), (12, 12)])
@@ -126,7 +141,7 @@ def test_minimum_detectable_effect_is_found_at_80_percent(rows, units):
     rng = np.random.default_rng(0)
     spread = 0.4
     drawn = spread / np.sqrt(rows) * np.sqrt((rows - 1) / rows)  # the spread that a bootstrap shows on average
-    effect = statistics.minimum_detectable_effect(drawn, 0.95, 2, units)
+    effect = statistics.minimum_detectable_effect(normal_draws(drawn), 0.95, 2, units)
     found = [
         statistics.percentile_interval(
             statistics.bootstrap_ratios(rng.normal(effect, spread, (1, rows)), np.ones((1, rows)), 400, study),
@@ -201,6 +216,20 @@ def test_no_ratio_where_medium_gains_nothing():
     draws = np.array([0.3, 0.3, 0.3]) + rng.normal(0, 0.01, (1_000, 3))
     result = statistics.retention(np.array([0.3, 0.3, 0.3]), draws, 100, SHARE, CONFIDENCE)
     assert result["R"] is None and result["R_interval"] is None and "not clear of zero" in result["R_missing_because"]
+
+
+def test_a_model_that_learnt_nothing_is_no_support_where_medium_learnt_less_than_nothing():
+    """Level with the anchor, above medium: T > 0, without any gain that could be kept."""
+    points = np.array([0.50, 0.40, 0.50])
+    result = statistics.retention(points, points + np.zeros((50, 3)), 100, SHARE, CONFIDENCE)
+    assert result["T"] > 0 and result["verdict"] == "inconclusive" and "no gain to keep" in result["verdict_note"]
+
+
+@pytest.mark.parametrize("ultra, verdict, side", [(0.6, "supported", "above"), (0.4, "refuted", "below")])
+def test_without_a_clear_gain_a_verdict_says_what_it_does_not_say(ultra, verdict, side):
+    draws = np.array([[ultra, 0.5 + step, 0.5 - step] for step in np.linspace(-0.02, 0.03, 200)])
+    result = statistics.retention(np.array([ultra, 0.505, 0.495]), draws, 100, SHARE, CONFIDENCE)
+    assert result["verdict"] == verdict and result["R"] is None and f"lies {side} the mark" in result["verdict_note"]
 
 
 def test_medium_below_the_anchor_is_never_a_refutation():
