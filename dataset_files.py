@@ -40,6 +40,8 @@ SPACES = re.compile(r"[ \t\r\n]*")
 SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
 SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
 EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
+ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
+NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
 FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .zst"
 
@@ -262,7 +264,7 @@ def _parse_line(line: bytes) -> dict | str:
     try:
         record = json.loads(line)
     except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte {error.object[error.start]:#x}); convert the file, as with iconv -f latin1 -t utf-8"
+        return NOT_UTF8.format(error.object[error.start])
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
         return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
@@ -271,7 +273,6 @@ def _parse_line(line: bytes) -> dict | str:
 
 def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
     """The elements of a JSON array and the length of their texts, decoded from some CHUNK_BYTES of text at a time."""
-    # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     source = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     text = source.read(CHUNK_BYTES)
     place = SPACES.match(text, text.index("[") + 1).end()
@@ -283,7 +284,7 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
             raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
-        yield element, size
+        yield _not_utf8(text[place - 1 - size : place - 1]) or element, size
         row += 1
     if (text[place:] + source.read(CHUNK_BYTES)).strip():
         raise UserError(f"{path} goes on after its JSON array of {row} rows: make it one array, or JSON lines")
@@ -321,22 +322,40 @@ def _list_chunk(rows: list, first: int) -> Chunk:
     return Chunk(len(rows), functools.partial(_take_from_list, rows), functools.partial(_row_place, first))
 
 
+class Problem(str):
+    """Why what stands in a file is no row."""
+
+
+def _not_utf8(text: str) -> Problem | None:
+    """The problem of a text read with errors="surrogateescape" where it holds a byte that is not UTF-8."""
+    escaped = None if text.isascii() else ESCAPED_BYTES.search(text)
+    return Problem(NOT_UTF8.format(ord(escaped[0]) - 0xDC00)) if escaped else None
+
+
 def _take_from_list(rows: list, wanted: np.ndarray) -> list[dict | str]:
-    return [row if isinstance(row := rows[offset], dict) else "not an object" for offset in wanted]
+    return [row if isinstance(row := rows[offset], dict | Problem) else "not an object" for offset in wanted]
 
 
 def _csv_chunks(path: Path) -> Iterable[Chunk]:
     csv.field_size_limit(MAX_ROW_BYTES)  # a quote that is never closed takes in all that follows
-    # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     with io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.DictReader(file)
         try:
             first = 0
-            for batch in _batched((row, sum(map(len, filter(None, row.values())))) for row in rows):
+            for batch in _batched((_csv_row(row), sum(map(len, filter(None, row.values())))) for row in rows):
                 yield _list_chunk(batch, first)
                 first += len(batch)
         except csv.Error as error:
             raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
+
+
+def _csv_row(row: dict) -> dict | Problem:
+    """The row; where it has more cells than the header, its texts are cut at commas, and nobody knows which."""
+    more = row.get(None)
+    if more and any(more):  # a delimiter at the end of every line is common, and harmless
+        return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a comma not in quotes?")
+    problems = (_not_utf8(cell) for name, cell in row.items() if cell and name is not None)
+    return next(filter(None, problems), row)
 
 
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:

@@ -118,14 +118,24 @@ def test_encodings_that_tell_themselves(tmp_path, encoding, name):
     assert found == ACCENTS and ledger["modified"] == {}
 
 
-def test_lines_of_another_encoding_are_counted_or_stop(tmp_path):
-    latin = lines(ACCENTS[:1]).replace("山 😀", "").encode("latin-1")
-    (tmp_path / "d.jsonl").write_bytes(lines(pairs(100)).encode() + latin)
-    found, ledger = read(tmp_path / "d.jsonl")
-    assert found == pairs(100) and "d.jsonl:101: not UTF-8 (byte 0xe9); convert" in ledger["examples"]["unreadable"][0]
-    (tmp_path / "d.jsonl").write_bytes(latin * 3)
-    with pytest.raises(UserError, match=r"d\.jsonl:1: not UTF-8 .*; 3 of 3 rows cannot be read"):
-        read(tmp_path / "d.jsonl")
+def file_of(name, rows):
+    """The text of a file of these rows, in the format of its name."""
+    if name.endswith(".csv"):
+        return "instruction,response\n" + "".join(f"{row['instruction']},{row['response']}\n" for row in rows)
+    return json.dumps(rows, ensure_ascii=False) if name.endswith(".json") else lines(rows)
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.csv"])
+def test_rows_of_another_encoding_are_counted_or_stop(tmp_path, name):
+    latin = [{"instruction": "café", "response": "naïve"}]
+    (tmp_path / name).write_bytes(file_of(name, pairs(100) + latin).encode("latin-1"))
+    found, ledger = read(tmp_path / name)
+    place = ":101" if name == "d.jsonl" else ", row 100"
+    assert found == pairs(100)
+    assert f"{name}{place}: not UTF-8 (byte 0xe9); convert" in ledger["examples"]["unreadable"][0]
+    (tmp_path / name).write_bytes(file_of(name, latin * 3).encode("latin-1"))
+    with pytest.raises(UserError, match=r"d\.\w+(:1|, row 0): not UTF-8 .*; 3 of 3 rows cannot be read"):
+        read(tmp_path / name)
 
 
 def test_cells_that_are_not_utf8_are_counted(tmp_path):
@@ -137,10 +147,22 @@ def test_cells_that_are_not_utf8_are_counted(tmp_path):
     assert ledger["examples"]["unreadable"] == [f"{tmp_path}/d.parquet, row 200: not UTF-8 (byte 0xe9)"]
 
 
-def test_bytes_of_an_array_that_are_not_utf8_are_replaced_and_counted(tmp_path):
-    (tmp_path / "d.json").write_bytes(b'[{"instruction": "caf\xe9", "response": "yes"}]')
+def test_surrogates_that_an_array_spells_out_are_replaced_and_counted(tmp_path):
+    (tmp_path / "d.json").write_text(r'[{"instruction": "caf\udce9 é", "response": "yes"}]')
     found, ledger = read(tmp_path / "d.json")
-    assert found[0]["instruction"] == "caf\ufffd" and ledger["modified"] == {"lone_surrogates_replaced": 1}
+    assert found[0]["instruction"] == "caf\ufffd é" and ledger["modified"] == {"lone_surrogates_replaced": 1}
+
+
+def test_csv_rows_of_more_cells_than_names_are_counted_or_stop(tmp_path):
+    good, cut = "".join(f"ask {n},answer {n},\n" for n in range(100)), "Greet,Hello, world\n"
+    (tmp_path / "d.csv").write_text(f"instruction,response\n{good}{cut}")
+    found, ledger = read(tmp_path / "d.csv")
+    assert found == pairs(100) and ledger["dropped"] == {"unreadable": {"d": 1}}
+    (example,) = ledger["examples"]["unreadable"]
+    assert example.endswith("d.csv, row 100: 3 cells under 2 names; is a comma not in quotes?")
+    (tmp_path / "d.csv").write_text(f"instruction,response\n{cut}")
+    with pytest.raises(UserError, match="row 0: 3 cells under 2 names.* 1 of 1 rows cannot be read"):
+        read(tmp_path / "d.csv")
 
 
 @pytest.mark.parametrize("name", ["d.jsonl.gz", "d.jsonl.zst"])
