@@ -6,13 +6,16 @@ kept in the library's cache, or streamed where it is larger than MAX_CACHED_BYTE
 network. What a row means is for `dataset_readers.py`.
 """
 
+import bz2
 import codecs
 import contextlib
 import csv
 import functools
 import gzip
 import io
+import itertools
 import json
+import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable
@@ -34,8 +37,10 @@ CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
 MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
-DATA_SUFFIXES = [".json", ".jsonl", ".csv", ".parquet", ".arrow"]
-COMPRESSED_SUFFIXES = [".gz", ".zst"]  # of .json, .jsonl and .csv
+TEXT_SUFFIXES = [".json", ".jsonl", ".ndjson", ".csv", ".tsv"]
+DATA_SUFFIXES = [*TEXT_SUFFIXES, ".parquet", ".arrow"]
+COMPRESSED_SUFFIXES = [".gz", ".bz2", ".xz", ".zst"]  # of TEXT_SUFFIXES
+DELIMITERS = ",;\t|"  # of CSV, whatever its name: the one that parts most names that are known
 SPACES = re.compile(r"[ \t\r\n]*")
 SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
 SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
@@ -43,7 +48,7 @@ EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first
 ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
 NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
-FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .zst"
+FORMATS = f"{' '.join(DATA_SUFFIXES)}; those of text also as {' '.join(COMPRESSED_SUFFIXES)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -104,7 +109,7 @@ def data_suffix(path: Path) -> str | None:
     """The suffix that tells the format, without that of a compression; None where the file is no data file."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
-        return suffixes[0] if len(suffixes) == 2 and suffixes[0] in (".json", ".jsonl", ".csv") else None
+        return suffixes[0] if len(suffixes) == 2 and suffixes[0] in TEXT_SUFFIXES else None
     return suffixes[-1] if suffixes and suffixes[-1] in DATA_SUFFIXES else None
 
 
@@ -173,22 +178,23 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
             yield from _parquet_chunks(path, columns)
         elif suffix == ".arrow":
             yield from _table_chunks(_believable(_read_arrow_file(path), path), columns)
+        elif suffix in (".csv", ".tsv"):
+            yield from _csv_chunks(path, columns)
         else:
-            yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
+            yield from _json_chunks(path)
     except EOFError as error:
         raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
-    except (OSError, zlib.error, pyarrow.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, zlib.error, lzma.LZMAError, pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from error
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
     """The bytes of a text file, decompressed; UTF-16, which its first two bytes tell, comes as UTF-8."""
-    if path.suffix.lower() == ".gz":
-        file = gzip.open(path, "rb")
-    elif path.suffix.lower() == ".zst":
+    if path.suffix.lower() == ".zst":
         file = io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
     else:
-        file = open(path, "rb")
+        opened_by = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+        file = opened_by.get(path.suffix.lower(), open)(path, "rb")
     if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return io.BufferedReader(_FromUtf16(file))
     return file
@@ -336,10 +342,11 @@ def _take_from_list(rows: list, wanted: np.ndarray) -> list[dict | str]:
     return [row if isinstance(row := rows[offset], dict | Problem) else "not an object" for offset in wanted]
 
 
-def _csv_chunks(path: Path) -> Iterable[Chunk]:
+def _csv_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     csv.field_size_limit(MAX_ROW_BYTES)  # a quote that is never closed takes in all that follows
     with io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file)
+        header = file.readline(CHUNK_BYTES)
+        rows = csv.DictReader(itertools.chain([header], file), delimiter=_delimiter(header, columns))
         try:
             first = 0
             for batch in _batched((_csv_row(row), sum(map(len, filter(None, row.values())))) for row in rows):
@@ -349,11 +356,18 @@ def _csv_chunks(path: Path) -> Iterable[Chunk]:
             raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
 
 
+def _delimiter(header: str, columns: set[str]) -> str:
+    """What parts the names of a header: of DELIMITERS that which finds most of `columns`, else the comma."""
+    names = ({name.strip(' "').lower() for name in header.strip().split(delimiter)} for delimiter in DELIMITERS)
+    known = [len(found & columns) for found in names]
+    return DELIMITERS[known.index(max(known))]
+
+
 def _csv_row(row: dict) -> dict | Problem:
     """The row; where it has more cells than the header, its texts are cut at commas, and nobody knows which."""
     more = row.get(None)
     if more and any(more):  # a delimiter at the end of every line is common, and harmless
-        return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a comma not in quotes?")
+        return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a delimiter not in quotes?")
     problems = (_not_utf8(cell) for name, cell in row.items() if cell and name is not None)
     return next(filter(None, problems), row)
 

@@ -1,6 +1,6 @@
 """Read instruction data of any common shape into one table: id, source, instruction, response.
 
-`read_rows` takes local files (.json, .jsonl, .csv, .parquet, .arrow), folders of such files or of
+`read_rows` takes local files (JSON, JSON lines, CSV, Parquet, Arrow), folders of such files or of
 `datasets.save_to_disk`, hub ids ("owner/name", or "owner/name:config") and "demo", the embedded corpus. What the
 columns mean is found from their names, row by row (`find_layout`), or said by `columns`. Text is kept as it is, except
 that end-marker literals at the end of a response go, and that lone surrogates, which UTF-8 cannot hold, become U+FFFD:

@@ -1,6 +1,10 @@
 """Opening: what is large is streamed, what is damaged is named, hub data sets by a local stand-in. No network."""
 
+import bz2
+import csv
+import gzip
 import json
+import lzma
 import types
 
 import numpy as np
@@ -153,13 +157,44 @@ def test_surrogates_that_an_array_spells_out_are_replaced_and_counted(tmp_path):
     assert found[0]["instruction"] == "caf\ufffd é" and ledger["modified"] == {"lone_surrogates_replaced": 1}
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["d.csv", "d.tsv"])
+def test_csv_of_any_delimiter(tmp_path, name, delimiter):
+    cells = [
+        ["a;b,c|d\te", '"instruction"', "Response "],
+        *([str(n), f"ask, {n}; |", f"an\tswer {n}"] for n in range(3)),
+    ]
+    with open(tmp_path / name, "w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([[cell.replace('"', "") for cell in row] for row in cells])
+    found, _ = read(tmp_path / name)
+    assert found == [{"instruction": f"ask, {n}; |", "response": f"an\tswer {n}"} for n in range(3)]
+
+
+def test_csv_is_parted_where_columns_are_named(tmp_path):
+    (tmp_path / "d.csv").write_text("ask;reply;a,b\nHi;Hello;1,2\n")
+    assert read(tmp_path / "d.csv", columns={"instruction": "ask", "response": "reply"})[0][0]["response"] == "Hello"
+
+
+@pytest.mark.parametrize(("name", "module"), [("d.jsonl.bz2", bz2), ("d.ndjson.xz", lzma), ("d.tsv.gz", gzip)])
+def test_compressed_text(tmp_path, name, module):
+    text = lines(pairs(9)) if "json" in name else file_of("d.csv", pairs(9)).replace(",", "\t")
+    (tmp_path / name).write_bytes(module.compress(text.encode()))
+    assert read(tmp_path / name)[0] == pairs(9) and source_name(tmp_path / name) == "d"
+    (tmp_path / name).write_bytes(module.compress(text.encode())[:-20])
+    with pytest.raises(UserError, match="d.* (ends in the middle|cannot be read)"):
+        read(tmp_path / name)
+    (tmp_path / name).write_bytes(b"no such stream")
+    with pytest.raises(UserError, match="d.* cannot be read"):
+        read(tmp_path / name)
+
+
 def test_csv_rows_of_more_cells_than_names_are_counted_or_stop(tmp_path):
     good, cut = "".join(f"ask {n},answer {n},\n" for n in range(100)), "Greet,Hello, world\n"
     (tmp_path / "d.csv").write_text(f"instruction,response\n{good}{cut}")
     found, ledger = read(tmp_path / "d.csv")
     assert found == pairs(100) and ledger["dropped"] == {"unreadable": {"d": 1}}
     (example,) = ledger["examples"]["unreadable"]
-    assert example.endswith("d.csv, row 100: 3 cells under 2 names; is a comma not in quotes?")
+    assert example.endswith("d.csv, row 100: 3 cells under 2 names; is a delimiter not in quotes?")
     (tmp_path / "d.csv").write_text(f"instruction,response\n{cut}")
     with pytest.raises(UserError, match="row 0: 3 cells under 2 names.* 1 of 1 rows cannot be read"):
         read(tmp_path / "d.csv")
