@@ -47,6 +47,7 @@ SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.json
 EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
 ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
 NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
+SHOWN_FILES = 5  # that a folder holds beside its data
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
 FORMATS = f"{' '.join(DATA_SUFFIXES)}; those of text also as {' '.join(COMPRESSED_SUFFIXES)}"
 
@@ -127,9 +128,13 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
         return [Part(folder.name, str(folder / split), _saved_chunks(folder / split, columns))]
     if (folder / "state.json").exists():
         return [Part(folder.name, str(folder), _saved_chunks(folder, columns))]
-    files = _data_files(folder)
+    files, others = _data_files(folder)
     if not files:
         raise UserError(f"{folder} holds no data file; understood: {FORMATS}")
+    if others:
+        names = ", ".join(str(path.relative_to(folder)) for path in others[:SHOWN_FILES])
+        more = f" and {len(others) - SHOWN_FILES} more" if len(others) > SHOWN_FILES else ""
+        print(common.one_line(f"{folder}: not read: {names}{more}"))
     split_of = {path: split for path in files if (split := _split_of(path.relative_to(folder)))}
     if split_of:
         split = _first_split(folder, splits, list(dict.fromkeys(split_of.values())))
@@ -138,12 +143,16 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
     return [Part(name, str(path), open_file(path, columns)) for name, path in zip(names, files, strict=True)]
 
 
-def _data_files(folder: Path) -> list[Path]:
-    """All data files under a folder in the order of their names, hidden ones and what describes a data set left out."""
-    paths = sorted(path for path in folder.rglob("*") if data_suffix(path) and path.name not in NO_DATA)
-    return [path for path in paths if path.is_file() and not any(
-        part.startswith(".") for part in path.relative_to(folder).parts
-    )]  # fmt: skip
+def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The data files under a folder in the order of their names, and what is none: other files, links to folders.
+
+    Hidden files and those that describe a data set are of neither kind.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    shown = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    shown = [path for path in shown if path.name not in NO_DATA and path.suffix.lower() != ".md"]
+    data = {path: bool(data_suffix(path)) and path.is_file() for path in shown}
+    return [path for path in shown if data[path]], [path for path in shown if not data[path]]
 
 
 def _split_of(path: Path) -> str | None:

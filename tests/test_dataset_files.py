@@ -188,6 +188,21 @@ def test_compressed_text(tmp_path, name, module):
         read(tmp_path / name)
 
 
+def test_what_of_a_folder_is_not_read_is_named(tmp_path, capsys):
+    (folder := tmp_path / "d").mkdir()
+    (folder / "a.jsonl").write_text(lines(pairs(2)))
+    for name in ("README.md", ".hidden.jsonl", "dataset_info.json", *(f"{n}.pdf" for n in range(5))):
+        (folder / name).write_text("")
+    (folder / "away").symlink_to(tmp_path)
+    (folder / "gone.jsonl").symlink_to(tmp_path / "nothing")
+    assert read(folder)[0] == pairs(2)
+    assert capsys.readouterr().out == f"{folder}: not read: 0.pdf, 1.pdf, 2.pdf, 3.pdf, 4.pdf and 2 more\n"
+    for number in range(5):
+        (folder / f"{number}.pdf").unlink()
+    read(folder)
+    assert capsys.readouterr().out == f"{folder}: not read: away, gone.jsonl\n"
+
+
 def test_csv_rows_of_more_cells_than_names_are_counted_or_stop(tmp_path):
     good, cut = "".join(f"ask {n},answer {n},\n" for n in range(100)), "Greet,Hello, world\n"
     (tmp_path / "d.csv").write_text(f"instruction,response\n{good}{cut}")
