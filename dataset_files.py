@@ -6,13 +6,16 @@ kept in the library's cache, or streamed where it is larger than MAX_CACHED_BYTE
 network. What a row means is for `dataset_readers.py`.
 """
 
+import bz2
 import codecs
 import contextlib
 import csv
 import functools
 import gzip
 import io
+import itertools
 import json
+import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable
@@ -34,14 +37,19 @@ CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
 MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
-DATA_SUFFIXES = [".json", ".jsonl", ".csv", ".parquet", ".arrow"]
-COMPRESSED_SUFFIXES = [".gz", ".zst"]  # of .json, .jsonl and .csv
+TEXT_SUFFIXES = [".json", ".jsonl", ".ndjson", ".csv", ".tsv"]
+DATA_SUFFIXES = [*TEXT_SUFFIXES, ".parquet", ".arrow"]
+COMPRESSED_SUFFIXES = [".gz", ".bz2", ".xz", ".zst"]  # of TEXT_SUFFIXES
+DELIMITERS = ",;\t|"  # of CSV, whatever its name: the one that parts most names that are known
 SPACES = re.compile(r"[ \t\r\n]*")
 SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
 SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
 EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
+ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
+NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
+SHOWN_FILES = 5  # that a folder holds beside its data
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
-FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .zst"
+FORMATS = f"{' '.join(DATA_SUFFIXES)}; those of text also as {' '.join(COMPRESSED_SUFFIXES)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -102,7 +110,7 @@ def data_suffix(path: Path) -> str | None:
     """The suffix that tells the format, without that of a compression; None where the file is no data file."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
-        return suffixes[0] if len(suffixes) == 2 and suffixes[0] in (".json", ".jsonl", ".csv") else None
+        return suffixes[0] if len(suffixes) == 2 and suffixes[0] in TEXT_SUFFIXES else None
     return suffixes[-1] if suffixes and suffixes[-1] in DATA_SUFFIXES else None
 
 
@@ -120,9 +128,13 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
         return [Part(folder.name, str(folder / split), _saved_chunks(folder / split, columns))]
     if (folder / "state.json").exists():
         return [Part(folder.name, str(folder), _saved_chunks(folder, columns))]
-    files = _data_files(folder)
+    files, others = _data_files(folder)
     if not files:
         raise UserError(f"{folder} holds no data file; understood: {FORMATS}")
+    if others:
+        names = ", ".join(str(path.relative_to(folder)) for path in others[:SHOWN_FILES])
+        more = f" and {len(others) - SHOWN_FILES} more" if len(others) > SHOWN_FILES else ""
+        print(common.one_line(f"{folder}: not read: {names}{more}"))
     split_of = {path: split for path in files if (split := _split_of(path.relative_to(folder)))}
     if split_of:
         split = _first_split(folder, splits, list(dict.fromkeys(split_of.values())))
@@ -131,12 +143,16 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
     return [Part(name, str(path), open_file(path, columns)) for name, path in zip(names, files, strict=True)]
 
 
-def _data_files(folder: Path) -> list[Path]:
-    """All data files under a folder in the order of their names, hidden ones and what describes a data set left out."""
-    paths = sorted(path for path in folder.rglob("*") if data_suffix(path) and path.name not in NO_DATA)
-    return [path for path in paths if path.is_file() and not any(
-        part.startswith(".") for part in path.relative_to(folder).parts
-    )]  # fmt: skip
+def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The data files under a folder in the order of their names, and what is none: other files, links to folders.
+
+    Hidden files and those that describe a data set are of neither kind.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    shown = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    shown = [path for path in shown if path.name not in NO_DATA and path.suffix.lower() != ".md"]
+    data = {path: bool(data_suffix(path)) and path.is_file() for path in shown}
+    return [path for path in shown if data[path]], [path for path in shown if not data[path]]
 
 
 def _split_of(path: Path) -> str | None:
@@ -171,22 +187,23 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
             yield from _parquet_chunks(path, columns)
         elif suffix == ".arrow":
             yield from _table_chunks(_believable(_read_arrow_file(path), path), columns)
+        elif suffix in (".csv", ".tsv"):
+            yield from _csv_chunks(path, columns)
         else:
-            yield from (_csv_chunks if suffix == ".csv" else _json_chunks)(path)
+            yield from _json_chunks(path)
     except EOFError as error:
         raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
-    except (OSError, zlib.error, pyarrow.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, zlib.error, lzma.LZMAError, pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from error
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
     """The bytes of a text file, decompressed; UTF-16, which its first two bytes tell, comes as UTF-8."""
-    if path.suffix.lower() == ".gz":
-        file = gzip.open(path, "rb")
-    elif path.suffix.lower() == ".zst":
+    if path.suffix.lower() == ".zst":
         file = io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
     else:
-        file = open(path, "rb")
+        opened_by = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+        file = opened_by.get(path.suffix.lower(), open)(path, "rb")
     if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return io.BufferedReader(_FromUtf16(file))
     return file
@@ -262,7 +279,7 @@ def _parse_line(line: bytes) -> dict | str:
     try:
         record = json.loads(line)
     except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte {error.object[error.start]:#x}); convert the file, as with iconv -f latin1 -t utf-8"
+        return NOT_UTF8.format(error.object[error.start])
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
         return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
@@ -271,7 +288,6 @@ def _parse_line(line: bytes) -> dict | str:
 
 def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
     """The elements of a JSON array and the length of their texts, decoded from some CHUNK_BYTES of text at a time."""
-    # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     source = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     text = source.read(CHUNK_BYTES)
     place = SPACES.match(text, text.index("[") + 1).end()
@@ -283,7 +299,7 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
             raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
-        yield element, size
+        yield _not_utf8(text[place - 1 - size : place - 1]) or element, size
         row += 1
     if (text[place:] + source.read(CHUNK_BYTES)).strip():
         raise UserError(f"{path} goes on after its JSON array of {row} rows: make it one array, or JSON lines")
@@ -321,22 +337,48 @@ def _list_chunk(rows: list, first: int) -> Chunk:
     return Chunk(len(rows), functools.partial(_take_from_list, rows), functools.partial(_row_place, first))
 
 
+class Problem(str):
+    """Why what stands in a file is no row."""
+
+
+def _not_utf8(text: str) -> Problem | None:
+    """The problem of a text read with errors="surrogateescape" where it holds a byte that is not UTF-8."""
+    escaped = None if text.isascii() else ESCAPED_BYTES.search(text)
+    return Problem(NOT_UTF8.format(ord(escaped[0]) - 0xDC00)) if escaped else None
+
+
 def _take_from_list(rows: list, wanted: np.ndarray) -> list[dict | str]:
-    return [row if isinstance(row := rows[offset], dict) else "not an object" for offset in wanted]
+    return [row if isinstance(row := rows[offset], dict | Problem) else "not an object" for offset in wanted]
 
 
-def _csv_chunks(path: Path) -> Iterable[Chunk]:
+def _csv_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     csv.field_size_limit(MAX_ROW_BYTES)  # a quote that is never closed takes in all that follows
-    # Bytes that are not UTF-8 come as lone surrogates, which are counted and replaced like all others.
     with io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file)
+        header = file.readline(CHUNK_BYTES)
+        rows = csv.DictReader(itertools.chain([header], file), delimiter=_delimiter(header, columns))
         try:
             first = 0
-            for batch in _batched((row, sum(map(len, filter(None, row.values())))) for row in rows):
+            for batch in _batched((_csv_row(row), sum(map(len, filter(None, row.values())))) for row in rows):
                 yield _list_chunk(batch, first)
                 first += len(batch)
         except csv.Error as error:
             raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
+
+
+def _delimiter(header: str, columns: set[str]) -> str:
+    """What parts the names of a header: of DELIMITERS that which finds most of `columns`, else the comma."""
+    names = ({name.strip(' "').lower() for name in header.strip().split(delimiter)} for delimiter in DELIMITERS)
+    known = [len(found & columns) for found in names]
+    return DELIMITERS[known.index(max(known))]
+
+
+def _csv_row(row: dict) -> dict | Problem:
+    """The row; where it has more cells than the header, its texts are cut at commas, and nobody knows which."""
+    more = row.get(None)
+    if more and any(more):  # a delimiter at the end of every line is common, and harmless
+        return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a delimiter not in quotes?")
+    problems = (_not_utf8(cell) for name, cell in row.items() if cell and name is not None)
+    return next(filter(None, problems), row)
 
 
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:

@@ -1,6 +1,6 @@
 """Read instruction data of any common shape into one table: id, source, instruction, response.
 
-`read_rows` takes local files (.json, .jsonl, .csv, .parquet, .arrow), folders of such files or of
+`read_rows` takes local files (JSON, JSON lines, CSV, Parquet, Arrow), folders of such files or of
 `datasets.save_to_disk`, hub ids ("owner/name", or "owner/name:config") and "demo", the embedded corpus. What the
 columns mean is found from their names, row by row (`find_layout`), or said by `columns`. Text is kept as it is, except
 that end-marker literals at the end of a response go, and that lone surrogates, which UTF-8 cannot hold, become U+FFFD:
@@ -205,7 +205,7 @@ def read_benchmark(entry: str) -> list[tuple[str, str]]:
 
 
 def _question_and_answer(record: dict) -> tuple[str, str]:
-    layout = find_layout(tuple(record))
+    layout = layout_of(record)
     if layout:
         try:
             return exchanges(record, layout, "first")[0]
@@ -215,7 +215,7 @@ def _question_and_answer(record: dict) -> tuple[str, str]:
 
     def first_text(candidates: list[str]) -> str:
         texts = (record[names[name]] for name in candidates if name in names)
-        return next((text for text in texts if isinstance(text, str)), "")
+        return next((text for text in texts if isinstance(text, str) and text), "")
 
     return first_text(QUESTION_COLUMNS), first_text(ANSWER_COLUMNS)
 
@@ -255,6 +255,23 @@ def find_layout(columns: tuple) -> Layout | None:
         turns = names["chosen"]  # preferred dialogues that hold their own prompt
     extra = first([name for name in EXTRA_COLUMNS if names.get(name) != instruction])
     return Layout(turns, instruction, extra, first(SYSTEM_COLUMNS), response, names.get("id"), names.get("source"))
+
+
+def layout_of(record: dict) -> Layout | None:
+    """What the columns of this row mean: those that hold anything, where they make a pair, else all of them.
+
+    A table has every column in every row: where data sets of several shapes are joined, most are empty.
+    """
+    filled = tuple(name for name, value in record.items() if not _is_empty(value))
+    return find_layout(filled) or find_layout(tuple(record))
+
+
+def _is_missing(value) -> bool:
+    return value is None or (isinstance(value, float) and value != value)  # NaN is how some tools write none
+
+
+def _is_empty(value) -> bool:
+    return _is_missing(value) or value == "" or value == []
 
 
 def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]:
@@ -305,7 +322,7 @@ def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> 
 
 
 def _role_of(turn: dict) -> str | None:
-    role = ROLES.get(str(turn.get("role") or turn.get("from")).lower())
+    role = ROLES.get(str(turn.get("role") or turn.get("from")).strip().lower())
     return "call" if role == "assistant" and (turn.get("tool_calls") or turn.get("function_call")) else role
 
 
@@ -329,7 +346,7 @@ def text_of(value) -> str:
     """A cell as text: strings as they are, numbers as written, missing ones as "". Raises Unusable for the rest."""
     if isinstance(value, str):
         return value
-    if value is None or value != value:  # NaN is how some tools write a missing cell
+    if _is_missing(value):
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -390,7 +407,7 @@ class RowCollector:
         return wanted
 
     def rename(self, record: dict) -> dict:
-        """The row under the names that `columns` gives; as it is where it lacks one of them."""
+        """The row under the names that `columns` gives; as it is where it lacks one of them, or they hold nothing."""
         if not self.columns:
             return record
         try:
@@ -398,11 +415,13 @@ class RowCollector:
         except KeyError:
             return record
         self.renamed = True
+        if all(map(_is_empty, renamed.values())):
+            return record
         return {**{name: record[name] for name in ("id", "source") if name in record}, **renamed}
 
     def add(self, offset: int, record: dict, name: str, index: int) -> str | None:
         """Take one row, or drop it and return the reason. `index`: its place in the data set `name`."""
-        layout = find_layout(tuple(record))
+        layout = layout_of(record)
         if layout is None:
             return self.drop("no_usable_columns", name)
         source = record[layout.source] if layout.source else None

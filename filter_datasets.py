@@ -19,6 +19,7 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
 
 import contextlib
 import os
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -100,8 +101,10 @@ def main() -> None:
         filter_and_cut(results, arguments)
         if arguments.export:
             export(results, arguments)
+    if not (results / "subsets" / "ultra_10k.json").exists():
+        return  # the pool is too small for the main subset, as the report says
     experiment = "demo" if arguments.dataset == ["demo"] else "ultra_10k_500M"
-    folder = "" if arguments.results_dir == "results" else f" --results_dir {arguments.results_dir}"
+    folder = "" if arguments.results_dir == "results" else f" --results_dir {shlex.quote(arguments.results_dir)}"
     print(f"\nnext: python train_quality_comparison.py {experiment}{folder}")
 
 

@@ -480,7 +480,9 @@ def main() -> None:
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
     parser.add_argument(
-        "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
+        "--validate",
+        metavar="PAIRS",
+        help="preference data: instruction or prompt, chosen, rejected; kind if there is one",
     )
     parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
     parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")

@@ -4,6 +4,7 @@ Pure functions compute; `quality_scorer.py --validate PAIRS` and `--corruptions 
 JSON. A scorer here is any function of instructions and responses that gives an array of scores for each dimension.
 """
 
+import contextlib
 import random
 import re
 
@@ -11,8 +12,19 @@ import numpy as np
 
 from common import UserError
 from dataset_files import open_dataset
+from dataset_readers import (
+    EXTRA_COLUMNS,
+    INSTRUCTION_COLUMNS,
+    SYSTEM_COLUMNS,
+    USED_COLUMNS,
+    Unusable,
+    exchanges,
+    layout_of,
+)
 
 PAIR_COLUMNS = ["instruction", "chosen", "rejected"]
+PAIR_SHAPE = "instruction (or prompt, question), chosen, rejected: texts or lists of turns"
+ASK_COLUMNS = [*INSTRUCTION_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS]
 LIKE_LENGTH = (0.9, 1.11)  # words of the preferred answer over words of the other
 RESAMPLES = 1_000
 LENGTH_BINS = [0, 25, 50, 100, 200, 400]  # words of the original answer, from
@@ -27,9 +39,10 @@ def word_counts(texts: list[str]) -> np.ndarray:
 
 
 def read_pairs(file: str) -> dict[str, list[str]]:
-    """Columns instruction, chosen, rejected and kind ("" where the file has none). Raises UserError, says which row."""
+    """Columns instruction, chosen, rejected and kind ("" where the file has none) of preference data in any shape that
+    `dataset_readers.py` knows: texts, or dialogues, with the instruction in a column or in them. Raises UserError."""
     pairs = {name: [] for name in [*PAIR_COLUMNS, "kind"]}
-    for part in open_dataset(file, ["train"], {*pairs}):
+    for part in open_dataset(file, ["train"], {*USED_COLUMNS, *pairs}):
         for chunk in part.chunks:
             for record in chunk.take(np.arange(chunk.rows)):
                 add_pair(pairs, record, f"{file}, row {len(pairs['kind']) + 1}")
@@ -42,11 +55,22 @@ def add_pair(pairs: dict[str, list[str]], record, where: str) -> None:
     """Append one record. Raises UserError where a column is missing or holds no text."""
     if isinstance(record, str):
         raise UserError(f"{where}: {record}")
-    for name in PAIR_COLUMNS:
-        if not isinstance(record.get(name), str):
-            raise UserError(f"{where}: column {name!r} holds no text; --validate needs {', '.join(PAIR_COLUMNS)}")
-        pairs[name].append(record[name])
-    pairs["kind"].append(str(record.get("kind") or ""))
+    asked, chosen = _ask_and_answer(record, "chosen", where)
+    rejected = _ask_and_answer(record, "rejected", where)[1]
+    for name, text in zip([*PAIR_COLUMNS, "kind"], (asked, chosen, rejected, record.get("kind") or ""), strict=True):
+        pairs[name].append(str(text))
+
+
+def _ask_and_answer(record: dict, column: str, where: str) -> tuple[str, str]:
+    """The instruction and the answer of one of the two columns. Raises UserError where it holds none."""
+    names = {name.strip().lower(): name for name in record if isinstance(name, str)}
+    row = {name: record[names[name]] for name in ASK_COLUMNS if name in names}
+    row["chosen"] = record.get(names.get(column))
+    layout = layout_of(row)
+    if layout and row["chosen"] is not None:
+        with contextlib.suppress(Unusable):
+            return exchanges(row, layout, "first")[0]
+    raise UserError(f"{where}: column {column!r} holds no answer to an instruction; --validate needs {PAIR_SHAPE}")
 
 
 def wins_of(difference: np.ndarray) -> np.ndarray:

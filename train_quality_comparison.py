@@ -451,11 +451,11 @@ def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict)
 def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | None, mfu: float | None) -> list[str]:
     """Lines of a table: what each experiment that trains would take. Nothing is trained, and no result written."""
     rates, lines = {}, {}
-    quiet_transformers()
     for config in configs:
-        plan = plan_experiment(config, results_dir)
+        plan = plan_experiment(config, results_dir)  # asks whether there is a network, before transformers is imported
         if not plan["subset"]:
             continue
+        quiet_transformers()
         training = plan["config"]
         tokenizer = starting_tokenizer(config, results_dir)
         outline = model_outline(training["model_spec"], tokenizer)

@@ -1,6 +1,10 @@
 """Opening: what is large is streamed, what is damaged is named, hub data sets by a local stand-in. No network."""
 
+import bz2
+import csv
+import gzip
 import json
+import lzma
 import types
 
 import numpy as np
@@ -118,14 +122,24 @@ def test_encodings_that_tell_themselves(tmp_path, encoding, name):
     assert found == ACCENTS and ledger["modified"] == {}
 
 
-def test_lines_of_another_encoding_are_counted_or_stop(tmp_path):
-    latin = lines(ACCENTS[:1]).replace("山 😀", "").encode("latin-1")
-    (tmp_path / "d.jsonl").write_bytes(lines(pairs(100)).encode() + latin)
-    found, ledger = read(tmp_path / "d.jsonl")
-    assert found == pairs(100) and "d.jsonl:101: not UTF-8 (byte 0xe9); convert" in ledger["examples"]["unreadable"][0]
-    (tmp_path / "d.jsonl").write_bytes(latin * 3)
-    with pytest.raises(UserError, match=r"d\.jsonl:1: not UTF-8 .*; 3 of 3 rows cannot be read"):
-        read(tmp_path / "d.jsonl")
+def file_of(name, rows):
+    """The text of a file of these rows, in the format of its name."""
+    if name.endswith(".csv"):
+        return "instruction,response\n" + "".join(f"{row['instruction']},{row['response']}\n" for row in rows)
+    return json.dumps(rows, ensure_ascii=False) if name.endswith(".json") else lines(rows)
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.csv"])
+def test_rows_of_another_encoding_are_counted_or_stop(tmp_path, name):
+    latin = [{"instruction": "café", "response": "naïve"}]
+    (tmp_path / name).write_bytes(file_of(name, pairs(100) + latin).encode("latin-1"))
+    found, ledger = read(tmp_path / name)
+    place = ":101" if name == "d.jsonl" else ", row 100"
+    assert found == pairs(100)
+    assert f"{name}{place}: not UTF-8 (byte 0xe9); convert" in ledger["examples"]["unreadable"][0]
+    (tmp_path / name).write_bytes(file_of(name, latin * 3).encode("latin-1"))
+    with pytest.raises(UserError, match=r"d\.\w+(:1|, row 0): not UTF-8 .*; 3 of 3 rows cannot be read"):
+        read(tmp_path / name)
 
 
 def test_cells_that_are_not_utf8_are_counted(tmp_path):
@@ -137,10 +151,68 @@ def test_cells_that_are_not_utf8_are_counted(tmp_path):
     assert ledger["examples"]["unreadable"] == [f"{tmp_path}/d.parquet, row 200: not UTF-8 (byte 0xe9)"]
 
 
-def test_bytes_of_an_array_that_are_not_utf8_are_replaced_and_counted(tmp_path):
-    (tmp_path / "d.json").write_bytes(b'[{"instruction": "caf\xe9", "response": "yes"}]')
+def test_surrogates_that_an_array_spells_out_are_replaced_and_counted(tmp_path):
+    (tmp_path / "d.json").write_text(r'[{"instruction": "caf\udce9 é", "response": "yes"}]')
     found, ledger = read(tmp_path / "d.json")
-    assert found[0]["instruction"] == "caf\ufffd" and ledger["modified"] == {"lone_surrogates_replaced": 1}
+    assert found[0]["instruction"] == "caf\ufffd é" and ledger["modified"] == {"lone_surrogates_replaced": 1}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["d.csv", "d.tsv"])
+def test_csv_of_any_delimiter(tmp_path, name, delimiter):
+    cells = [
+        ["a;b,c|d\te", '"instruction"', "Response "],
+        *([str(n), f"ask, {n}; |", f"an\tswer {n}"] for n in range(3)),
+    ]
+    with open(tmp_path / name, "w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([[cell.replace('"', "") for cell in row] for row in cells])
+    found, _ = read(tmp_path / name)
+    assert found == [{"instruction": f"ask, {n}; |", "response": f"an\tswer {n}"} for n in range(3)]
+
+
+def test_csv_is_parted_where_columns_are_named(tmp_path):
+    (tmp_path / "d.csv").write_text("ask;reply;a,b\nHi;Hello;1,2\n")
+    assert read(tmp_path / "d.csv", columns={"instruction": "ask", "response": "reply"})[0][0]["response"] == "Hello"
+
+
+@pytest.mark.parametrize(("name", "module"), [("d.jsonl.bz2", bz2), ("d.ndjson.xz", lzma), ("d.tsv.gz", gzip)])
+def test_compressed_text(tmp_path, name, module):
+    text = lines(pairs(9)) if "json" in name else file_of("d.csv", pairs(9)).replace(",", "\t")
+    (tmp_path / name).write_bytes(module.compress(text.encode()))
+    assert read(tmp_path / name)[0] == pairs(9) and source_name(tmp_path / name) == "d"
+    (tmp_path / name).write_bytes(module.compress(text.encode())[:-20])
+    with pytest.raises(UserError, match="d.* (ends in the middle|cannot be read)"):
+        read(tmp_path / name)
+    (tmp_path / name).write_bytes(b"no such stream")
+    with pytest.raises(UserError, match="d.* cannot be read"):
+        read(tmp_path / name)
+
+
+def test_what_of_a_folder_is_not_read_is_named(tmp_path, capsys):
+    (folder := tmp_path / "d").mkdir()
+    (folder / "a.jsonl").write_text(lines(pairs(2)))
+    for name in ("README.md", ".hidden.jsonl", "dataset_info.json", *(f"{n}.pdf" for n in range(5))):
+        (folder / name).write_text("")
+    (folder / "away").symlink_to(tmp_path)
+    (folder / "gone.jsonl").symlink_to(tmp_path / "nothing")
+    assert read(folder)[0] == pairs(2)
+    assert capsys.readouterr().out == f"{folder}: not read: 0.pdf, 1.pdf, 2.pdf, 3.pdf, 4.pdf and 2 more\n"
+    for number in range(5):
+        (folder / f"{number}.pdf").unlink()
+    read(folder)
+    assert capsys.readouterr().out == f"{folder}: not read: away, gone.jsonl\n"
+
+
+def test_csv_rows_of_more_cells_than_names_are_counted_or_stop(tmp_path):
+    good, cut = "".join(f"ask {n},answer {n},\n" for n in range(100)), "Greet,Hello, world\n"
+    (tmp_path / "d.csv").write_text(f"instruction,response\n{good}{cut}")
+    found, ledger = read(tmp_path / "d.csv")
+    assert found == pairs(100) and ledger["dropped"] == {"unreadable": {"d": 1}}
+    (example,) = ledger["examples"]["unreadable"]
+    assert example.endswith("d.csv, row 100: 3 cells under 2 names; is a delimiter not in quotes?")
+    (tmp_path / "d.csv").write_text(f"instruction,response\n{cut}")
+    with pytest.raises(UserError, match="row 0: 3 cells under 2 names.* 1 of 1 rows cannot be read"):
+        read(tmp_path / "d.csv")
 
 
 @pytest.mark.parametrize("name", ["d.jsonl.gz", "d.jsonl.zst"])

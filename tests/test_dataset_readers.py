@@ -62,6 +62,7 @@ SCHEMAS = [
     ({"prompt": [USER], "completion": "Hello"}, "Hi", "Hello"),
     ({"messages": [{"role": "tool", "content": "3"}, USER, BOT]}, "Tool: 3\n\nUser: Hi", "Hello"),
     ({"chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
+    ({"messages": [{"role": "User ", "content": "Hi"}, {"role": "ASSISTANT", "content": "Hello"}]}, "Hi", "Hello"),
 ]
 
 
@@ -94,6 +95,37 @@ def test_rows_without_a_pair_are_dropped_with_their_reason(tmp_path, row, reason
     assert found == [] and ledger["dropped"] == {reason: {"data": 1}}
     (example,) = ledger["examples"][reason]
     assert example.startswith(f"{tmp_path}/data.jsonl:1: {next(iter(row))}: ")
+
+
+SHAPES = [
+    {"instruction": "Hi", "response": "Hello"},
+    {"instruction": "Hi", "output": "Hello"},
+    {"prompt": "Hi", "completion": "Hello"},
+    {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]},
+    {"messages": [USER, BOT]},
+    {"prompt": "Hi", "chosen": "Hello"},
+]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", []])
+def test_a_table_of_several_shapes_is_read_as_its_rows_apart(tmp_path, nothing):
+    columns = list(dict.fromkeys(name for row in SHAPES for name in row))
+    rows = [{name: row.get(name, nothing) for name in columns} for row in SHAPES]
+    table, ledger = read_rows([write_lines(tmp_path / "d.jsonl", rows)], None, 0)
+    assert table.select(["instruction", "response"]).to_pylist() == [SHAPES[0]] * 6 and ledger["dropped"] == {}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(SHAPES, _schema_of(SHAPES)), tmp_path / "d.parquet")
+    assert read_rows([str(tmp_path / "d.parquet")], None, 0)[0].equals(table)
+
+
+def _schema_of(rows):
+    return pyarrow.unify_schemas([pyarrow.Table.from_pylist([row]).schema for row in rows])
+
+
+def test_columns_that_hold_nothing_make_no_pair_of_others(tmp_path):
+    (found,), _ = read_one(tmp_path, {"instruction": "", "input": "Ann is.", "context": None, "output": "Ann"})
+    assert (found["instruction"], found["response"]) == ("Ann is.", "Ann")
+    (found,), _ = read_one(tmp_path, {"instruction": "Who?", "input": "Ann is.", "output": ""})
+    assert (found["instruction"], found["response"]) == ("Who?\n\nAnn is.", "")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -171,6 +203,13 @@ def test_named_columns_of_a_table_are_read(tmp_path):
     assert read_rows([str(tmp_path / "d.parquet")], None, 0, columns=columns)[0]["instruction"].to_pylist() == ["Hi"]
 
 
+def test_rows_whose_named_columns_hold_nothing_are_read_by_their_own(tmp_path):
+    rows = [{"ask": "Hi", "reply": "Hello", "prompt": None}, {"ask": None, "reply": "", "prompt": "p", "output": "o"}]
+    path = write_lines(tmp_path / "d.jsonl", rows)
+    table, _ = read_rows([path], None, 0, columns={"instruction": "ask", "response": "reply"})
+    assert table["instruction"].to_pylist() == ["Hi", "p"] and table["response"].to_pylist() == ["Hello", "o"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -198,10 +237,12 @@ def test_benchmarks_with_and_without_answers(tmp_path):
         {"text": "Some"},
         {"messages": [USER, BOT]},
         {"question": "Which?", "choices": ["a", "b"], "answer": 1},
+        {"label": 1, "question": "", "problem": "Sum?"},
         {"label": 1},
     ]
     assert read_benchmark(write_lines(tmp_path / "b.jsonl", rows)) == [
-        ("Why?", "So."), ("Write", "code"), ("Some", ""), ("Hi", "Hello"), ("Which?", "1")
+        ("Why?", "So."), ("Write", "code"), ("Some", ""), ("Hi", "Hello"), ("Which?", "1"),
+        ("Sum?", ""),
     ]  # fmt: skip
     with pytest.raises(UserError, match="no row has a text under instruction, prompt"):
         read_benchmark(write_lines(tmp_path / "b.jsonl", rows[-1:]))
@@ -344,12 +385,6 @@ def test_wide_tables_are_read_by_the_columns_that_matter(tmp_path):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "d.parquet")
     chunk = next(iter(dataset_files.open_file(tmp_path / "d.parquet", {"instruction", "response"})))
     assert chunk.take([0, 1]) == pairs(2)
-
-
-def test_csv_of_another_encoding_keeps_its_rows(tmp_path):
-    (tmp_path / "d.csv").write_bytes("instruction,response\ncaf\xe9,yes\n".encode("latin-1"))
-    table, ledger = read_rows([str(tmp_path / "d.csv")], None, 0)
-    assert table["instruction"].to_pylist() == ["caf\ufffd"] and ledger["modified"] == {"lone_surrogates_replaced": 1}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

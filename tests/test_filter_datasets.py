@@ -193,6 +193,14 @@ def test_the_report_has_a_line_for_each_subset(finished, capsys):
     assert "medium_1M takes 88% of the pool" in printed
 
 
+def test_what_comes_next_is_a_command_that_can_run(tmp_path, capsys):
+    run(tmp_path / "a b", "--dataset", write_input(tmp_path, make_rows(130)))
+    assert capsys.readouterr().out.endswith(f"ultra_10k_500M --results_dir '{tmp_path / 'a b'}'\n")
+    run(tmp_path / "few", "--dataset", write_input(tmp_path, make_rows(40)))
+    printed = capsys.readouterr().out
+    assert "smaller than one row at this scale: ultra_10k" in printed and "next: " not in printed
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The same again: processes, order, kills
 

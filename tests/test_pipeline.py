@@ -116,6 +116,14 @@ def test_what_training_would_take_is_told_and_rates_compare_without_touching_a_r
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_without_a_network_a_dry_run_says_so_at_once(results, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # where nobody listens
+    answer = train("high_100k_500M", results, "--dry_run", "--mfu", "0.4", "--model", "nobody/no-such-model")
+    assert answer.returncode == 2 and len(answer.stderr.splitlines()) == 1, answer.stderr  # no retries, no waiting
+    assert answer.stderr.startswith("error: cannot load the model 'nobody/no-such-model'")
+
+
 def test_other_settings_are_refused_by_name(results):
     answer = train("ultra_10k_demo", results, "learning_rate=0.5")
     assert answer.returncode == 2

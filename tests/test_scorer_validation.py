@@ -124,6 +124,34 @@ def test_pairs_are_read_and_bad_ones_named(tmp_path):
         read_pairs(str(bad))
 
 
+ASK, GOOD, BAD = (
+    {"role": role, "content": text} for role, text in (("user", "a"), ("assistant", "b"), ("assistant", "c"))
+)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+        {"Question": "a", "Chosen": "b", "Rejected": "c", "messages": [ASK, BAD]},
+        {"prompt": "a", "chosen": [ASK, GOOD], "rejected": [ASK, BAD]},
+        {"prompt": [ASK], "chosen": [GOOD], "rejected": [BAD]},
+        {"chosen": [ASK, GOOD], "rejected": [ASK, BAD]},
+    ],
+)
+def test_preferences_are_read_in_the_shapes_that_filtering_reads(tmp_path, row):
+    (tmp_path / "d.json").write_text(json.dumps([row, {"instruction": "a", "chosen": "b", "rejected": ""}]))
+    found = read_pairs(str(tmp_path / "d.json"))
+    assert found == {"instruction": ["a", "a"], "chosen": ["b", "b"], "rejected": ["c", ""], "kind": ["", ""]}
+
+
+@pytest.mark.parametrize("row", [{"prompt": "a", "chosen": None, "rejected": "c"}, {"chosen": "b", "rejected": "c"}])
+def test_a_preference_without_an_answer_or_an_instruction_is_named(tmp_path, row):
+    (tmp_path / "d.json").write_text(json.dumps([row]))
+    with pytest.raises(UserError, match="d.json, row 1: column 'chosen' holds no answer to an instruction"):
+        read_pairs(str(tmp_path / "d.json"))
+
+
 def test_corruptions_are_seeded_and_seen():
     instructions, responses = (list(column) for column in zip(*PAIRS, strict=True))
     entries = corruption_table(QualityScorer().score_batch, instructions, responses)

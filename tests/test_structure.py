@@ -20,10 +20,9 @@ FLOORS = [
     "filter_ledger generation_measures model_tables packed_loss packing report_figures report_sentences "
     "study_tradeoff text_generation tradeoff_tables verifiable_tasks",
     "dataset_files lm_harness model_probe report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
-    "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
-    "training_loop",
+    "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables training_loop",
     "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "
-    "learning_rate_sweep scorecard_page subset_comparison train_benchmark",
+    "learning_rate_sweep scorecard_page scorer_validation subset_comparison train_benchmark",
     "analyze_results evaluation_benchmark quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
