@@ -108,8 +108,9 @@ def profile(facts) -> dict:
     mix = dict(sorted(((item["values"], item["counts"]) for item in counts), key=lambda item: (-item[1], item[0])))
     score = describe(facts["quality"].to_numpy())
     shares = [rows / facts.num_rows for rows in mix.values()]
+    ids = (id for batch in facts.to_batches(PART_ROWS) for id in batch["id"].to_pylist())
     return {
-        "ids_hash": hash_strings(facts["id"].to_pylist()),
+        "ids_hash": hash_strings(ids),
         "distinct_instructions": len(pyarrow.compute.unique(facts["asked"])),
         "score": {name: score[key] for name, key in SCORE_FACTS.items()},
         "source_mix": mix,
