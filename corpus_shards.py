@@ -115,7 +115,10 @@ class ShardedRows:
         """The rows of a folder that `write_folder` or `common.write_arrow` wrote. Raises UserError where damaged."""
         folder = Path(folder)
         try:
-            return cls(data_files(folder))
+            rows = cls(data_files(folder))
+            for path in rows.paths:
+                _open(path).validate(full=True)  # an offset that points out of its buffer would end the process
+            return rows
         except (OSError, pyarrow.ArrowException) as error:
             raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
 
@@ -424,6 +427,7 @@ class Job:
     def timed(self, name: str):
         """Within it, time goes to the step of this name."""
         entry = self.steps.setdefault(name, {"seconds": 0.0, "cpu_seconds": 0.0, "tasks": 0})
+        release_memory()  # else the processes of the step start with what was freed since the last
         started, used = time.perf_counter(), _cpu_seconds()
         try:
             yield

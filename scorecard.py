@@ -22,6 +22,7 @@ from training_configs import SCORE_WEIGHTS
 SCORECARD_VERSION = 1  # raise it whenever the content or the page changes, so that old ones are made anew
 SCORE_COLUMNS = ["quality", *SCORE_WEIGHTS]
 SAMPLE_ROWS = 100_000
+BLOCK = 5_000  # texts that are Python strings at one time
 PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99]
 HISTOGRAM_BINS = 50  # over [0, 1]
 SHOWN_SOURCES = 12  # the others are taken together
@@ -29,25 +30,27 @@ DECIMALS = 6
 
 
 def make_scorecard(table, weights: dict[str, float], evidence: dict, seed: int = 0) -> dict:
-    """The scorecard of a scored table: columns id, source, instruction, response and SCORE_COLUMNS, each in [0, 1].
+    """The scorecard of scored rows: columns id, source, instruction, response and SCORE_COLUMNS, each in [0, 1].
 
-    `weights`: those that `quality` was made with. `evidence`: "validation", "corruptions" and "benchmark", each the
-    content of the JSON that the scorer's commands write, or None. Raises ValueError on an empty table."""
-    if not table.num_rows:
+    `table`: a pyarrow Table, or `corpus_shards.ShardedRows`, whose texts are then in memory some at a time. `weights`:
+    those that `quality` was made with. `evidence`: "validation", "corruptions" and "benchmark", each the content of the
+    JSON that the scorer's commands write, or None. Raises ValueError where there is no row."""
+    scores = {key: table.column(key).to_numpy() for key in SCORE_COLUMNS}
+    rows = len(scores["quality"])
+    if not rows:
         raise ValueError("a scorecard needs at least one row")
-    scores = {key: table[key].to_numpy() for key in SCORE_COLUMNS}
-    names, codes = encode_sources(table["source"])
-    chosen = sample_positions(table["id"], seed)
+    names, codes = encode_sources(table.column("source"))
+    chosen = sample_positions(table, rows, seed)
     sample = {key: values[chosen] for key, values in scores.items()}
-    words = word_counts(table["response"], chosen)
+    words = word_counts(table, chosen)
     return {
         "scorecard_version": SCORECARD_VERSION,
-        "rows": table.num_rows,
+        "rows": rows,
         "sources": len(names),
         "weights": dict(weights),
         "sample": {
             "rows": len(chosen),
-            "of": table.num_rows,
+            "of": rows,
             "seed": seed,
             "used_for": ["correlation", "length", "weight_sensitivity"],
         },
@@ -70,30 +73,30 @@ def plain(value) -> float | None:
 # Sample and sources
 
 
-def sample_positions(ids, seed: int) -> np.ndarray:
+def sample_positions(table, rows: int, seed: int) -> np.ndarray:
     """Row numbers of the sample, at most SAMPLE_ROWS, in the order of the ids: whatever ties, ties by id."""
-    rows = len(ids)
     chosen = np.arange(rows)
     if rows > SAMPLE_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(rows, SAMPLE_ROWS, replace=False))
-    order = pyarrow.compute.sort_indices(pyarrow.array(list(texts_at(ids, chosen)), pyarrow.large_string()))
+    order = pyarrow.compute.sort_indices(pyarrow.array(values_at(table, "id", chosen), pyarrow.large_string()))
     return chosen[order.to_numpy()]
 
 
-def texts_at(column, positions: np.ndarray):
-    """The strings of a chunked column at ascending positions, one chunk in memory at a time."""
-    start = 0
-    for chunk in column.chunks:
-        inside = positions[np.searchsorted(positions, start) : np.searchsorted(positions, start + len(chunk))]
-        yield from chunk.take(pyarrow.array(inside - start)).to_pylist()
-        start += len(chunk)
+def values_at(table, name: str, positions: np.ndarray) -> list:
+    """A column's values at these positions, in their order."""
+    if isinstance(table, pyarrow.Table):  # whose own `take` would copy the whole column
+        column = table[name]
+        return [column[position].as_py() for position in positions.tolist()]
+    return table.take(positions, [name])[name].to_pylist()
 
 
-def word_counts(responses, positions: np.ndarray) -> np.ndarray:
+def word_counts(table, positions: np.ndarray) -> np.ndarray:
     """Words, split at white space, of the responses at these positions."""
     order = np.argsort(positions)
     counts = np.empty(len(positions), np.int64)
-    counts[order] = [len(text.split()) for text in texts_at(responses, positions[order])]
+    for start in range(0, len(order), BLOCK):
+        part = order[start : start + BLOCK]
+        counts[part] = [len(text.split()) for text in values_at(table, "response", positions[part])]
     return counts
 
 
@@ -330,7 +333,7 @@ def rows_to_read(table, quality: np.ndarray, codes: np.ndarray) -> dict:
 
     So that a reader sees variety, at most OF_ONE_SOURCE of each are of one source, and no instruction stands twice,
     unless the rows within LOOK_AMONG of the best (the middle, the worst) hold nothing else."""
-    ids = pyarrow.table({"quality": quality, "id": table["id"]})
+    ids = pyarrow.table({"quality": quality, "id": table.column("id")})
     order = pyarrow.compute.sort_indices(ids, [("quality", "descending"), ("id", "ascending")]).to_numpy()
     rows = len(order)
     count = max(1, min(ROWS_TO_READ, rows // 3))
@@ -339,23 +342,23 @@ def rows_to_read(table, quality: np.ndarray, codes: np.ndarray) -> dict:
     places = {"best": np.arange(window), "worst": np.arange(rows - 1, rows - 1 - window, -1), "middle": middle}
     shown, seen = {}, {"positions": set(), "instructions": set()}
     for name, candidates in places.items():
-        picked = pick_varied(table["instruction"], order[candidates].astype(np.int64), codes, count, seen)
+        positions = order[candidates].astype(np.int64)
+        picked = pick_varied(values_at(table, "instruction", positions), positions, codes, count, seen)
         shown[name] = [describe_row(table, int(order[candidates[i]]), int(candidates[i]) + 1) for i in picked]
     shown["middle"].sort(key=lambda row: row["rank"])
     return {"at_most_of_one_source": OF_ONE_SOURCE, **{name: shown[name] for name in ("best", "middle", "worst")}}
 
 
-def pick_varied(instructions, positions: np.ndarray, codes: np.ndarray, count: int, seen: dict) -> list[int]:
+def pick_varied(instructions: list[str], positions: np.ndarray, codes: np.ndarray, count: int, seen: dict) -> list[int]:
     """Indexes of `count` of the positions, ascending: by both rules, then by the one on instructions, then by none."""
     picked, per_source = [], Counter()
     for source_rule, instruction_rule in ((True, True), (False, True), (False, False)):
-        for index, position in enumerate(positions.tolist()):
+        for index, (position, instruction) in enumerate(zip(positions.tolist(), instructions, strict=True)):
             if len(picked) == count:
                 return sorted(picked)
             source_full = source_rule and per_source[codes[position]] == OF_ONE_SOURCE
             if position in seen["positions"] or source_full:
                 continue
-            instruction = instructions[position].as_py()
             if instruction_rule and instruction in seen["instructions"]:
                 continue
             per_source[codes[position]] += 1
@@ -367,7 +370,8 @@ def pick_varied(instructions, positions: np.ndarray, codes: np.ndarray, count: i
 
 def describe_row(table, position: int, rank: int) -> dict:
     """A row's rank by the total, scores and excerpts."""
-    row = table.slice(position, 1).to_pylist()[0]
+    names = ["id", "source", "instruction", "response", *SCORE_COLUMNS]
+    row = {name: values_at(table, name, np.array([position]))[0] for name in names}
     return {
         "rank": rank,
         "id": excerpt(row["id"], 80),

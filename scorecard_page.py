@@ -15,12 +15,12 @@ from common import (
     clear,
     hash_json,
     provenance,
-    read_arrow,
     read_json,
     require_writable,
     write_json,
     write_text,
 )
+from corpus_shards import ShardedRows
 from report_pages import HEAD, STYLE_SHEET
 from scorecard import SCORECARD_VERSION, make_scorecard
 from scorecard_figures import NAMES, draw_figures, rows_word
@@ -104,7 +104,7 @@ def refresh_scorecard(results: Path, scores: dict) -> str:
     if path.exists() and marker.exists() and read_json(marker).get("config") == config:
         return f"scorecard: {path} is already done"
     inputs = {"scores": scores["content_hash"]}
-    write_scorecard(path, read_arrow(results / "scores"), evidence, config, inputs)
+    write_scorecard(path, ShardedRows.of_folder(results / "scores"), evidence, config, inputs)
     return f"scorecard: {path}"
 
 

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow
@@ -109,8 +108,9 @@ def profile(facts) -> dict:
     mix = dict(sorted(((item["values"], item["counts"]) for item in counts), key=lambda item: (-item[1], item[0])))
     score = describe(facts["quality"].to_numpy())
     shares = [rows / facts.num_rows for rows in mix.values()]
+    ids = (id for batch in facts.to_batches(PART_ROWS) for id in batch["id"].to_pylist())
     return {
-        "ids_hash": hash_strings(facts["id"].to_pylist()),
+        "ids_hash": hash_strings(ids),
         "distinct_instructions": len(pyarrow.compute.unique(facts["asked"])),
         "score": {name: score[key] for name, key in SCORE_FACTS.items()},
         "source_mix": mix,
@@ -124,36 +124,31 @@ def profile(facts) -> dict:
 # Files
 
 
-class SubsetRows(NamedTuple):
-    """Rows of scores/ by number, in the order they are stored in, and `facts_of` them."""
-
-    source: ShardedRows
-    numbers: np.ndarray
-    facts: pyarrow.Table
-
-
 def write_subset(
-    results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float
-) -> None:
-    """Write one subset's rows, then its JSON. known: what to say beside sizes and profile."""
+    results: Path, config: dict, inputs: dict, source: ShardedRows, rows: np.ndarray, pool_rows: int, known: dict,
+    started: float,
+) -> None:  # fmt: skip
+    """Write one subset's rows, numbers of `source` in the order they are stored in, then its JSON.
+
+    known: what to say beside sizes: the profile of the rows at least.
+    """
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
     clear(marker, folder)
-    write_folder(folder, rows.source, rows.numbers)
+    write_folder(folder, source, rows)
     scale = scale_of(pool_rows)
     content = {
         "config": config,
         "provenance": provenance(started, inputs),
         "subset": name,
         "rule": config["rule"],
-        "rows": len(rows.numbers),
+        "rows": len(rows),
         "full_scale_rows": config["rows"],
         "scale": scale,
         "scale_label": f"1:{scale}",
         "pool_rows": pool_rows,
-        "pool_fraction": len(rows.numbers) / pool_rows,
-        **profile(rows.facts),
+        "pool_fraction": len(rows) / pool_rows,
         **known,
     }
     write_json(marker, content)
@@ -163,8 +158,8 @@ def write_heldout(results: Path, source: ShardedRows, is_heldout: np.ndarray, se
     """Write the rows that every experiment is tested on; `source` has all rows, the mask says which of them."""
     config = {"subset": "heldout", "rule": "stratified by source", "rows": HELDOUT["max_rows"], "seed": seed}
     started, numbers = time.time(), np.flatnonzero(is_heldout)
-    rows = SubsetRows(source, numbers, facts_of(source.take(numbers)))
-    write_subset(results, config, {"scores": content_hash}, rows, source.rows - len(numbers), {}, started)
+    known = profile(facts_of(source.take(numbers)))
+    write_subset(results, config, {"scores": content_hash}, source, numbers, source.rows - len(numbers), known, started)
 
 
 def make_subsets(
@@ -229,10 +224,14 @@ def cut_subset(context, config: dict) -> None:
     """Pick and write one subset."""
     (results, inputs, scores, source, numbers, pool), started = context, time.time()
     picked, selection = pick_rows(config, config["rows"] // scores["scale"], pool, config["seed"])
-    rows = SubsetRows(source, numbers[picked], pool.facts.take(pyarrow.array(picked)))
-    removed = duplicates_removed(scores["ledger"])
-    known = {"controls": config.get("controls"), "pool_duplicates_removed": removed, "selection": selection}
-    write_subset(results, config, inputs, rows, pool.rows, known, started)
+    known = {
+        **profile(pool.facts.take(pyarrow.array(picked))),
+        "controls": config.get("controls"),
+        "pool_duplicates_removed": duplicates_removed(scores["ledger"]),
+        "selection": selection,
+    }
+    release_memory()
+    write_subset(results, config, inputs, source, numbers[picked], pool.rows, known, started)
 
 
 def row_facts(source: ShardedRows, num_proc: int = 1):

@@ -107,14 +107,14 @@ def places_within(groups: np.ndarray) -> np.ndarray:
 
 def distinct_words(rows: np.ndarray, texts_of: Callable) -> tuple[np.ndarray, np.ndarray]:
     """The distinct words, as hashes, of each row's start and end: (place of the row in `rows`, word), sorted."""
-    all_numbers, all_words = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    all_numbers, all_words = [np.empty(0, np.int32)], [np.empty(0, np.uint64)]
     for start in range(0, len(rows), BLOCK):
         words, offsets = word_hashes([start_and_end(text) for text in texts_of(rows[start : start + BLOCK])])
-        numbers = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        numbers = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
         order = np.lexsort((words, numbers))
         words, numbers = words[order], numbers[order]
         new = is_new(words) | is_new(numbers)
-        all_numbers.append(numbers[new] + start)
+        all_numbers.append(numbers[new] + np.int32(start))
         all_words.append(words[new])
     return np.concatenate(all_numbers), np.concatenate(all_words)
 
@@ -131,7 +131,7 @@ def sketch(numbers: np.ndarray, words: np.ndarray, texts: int) -> np.ndarray:
 
     numbers, words: as `distinct_words` gives them. A text none of whose words stands in another is all zeros.
     """
-    vocabulary, codes, counts = np.unique(words, return_inverse=True, return_counts=True)
+    vocabulary, counts = np.unique(words, return_counts=True)
     rarity = np.frexp(texts / np.maximum(counts, 1))[1] - 1  # floor of the logarithm to base 2, exactly
     weights = np.where(counts > 1, rarity, 0).astype(np.int64)
     bits = vocabulary[:, None] >> np.arange(PLACES_PER_WORD, dtype=np.uint64) * np.uint64(16)
@@ -140,9 +140,10 @@ def sketch(numbers: np.ndarray, words: np.ndarray, texts: int) -> np.ndarray:
     sketches = np.zeros((texts, DIMENSIONS), np.int8)
     for start in range(0, texts, BLOCK):
         stop = min(start + BLOCK, texts)
-        part = slice(*np.searchsorted(numbers, [start, stop]))
-        cells = (numbers[part, None] - start) * DIMENSIONS + places[codes[part]]
-        sums = np.bincount(cells.ravel(), signed[codes[part]].ravel(), (stop - start) * DIMENSIONS)
+        part = slice(*np.searchsorted(numbers, np.array([start, stop], numbers.dtype)))
+        codes = np.searchsorted(vocabulary, words[part])
+        cells = (numbers[part, None] - start) * DIMENSIONS + places[codes]
+        sums = np.bincount(cells.ravel(), signed[codes].ravel(), (stop - start) * DIMENSIONS)
         sketches[start:stop] = to_unit(sums.astype(np.int64).reshape(-1, DIMENSIONS))
     return sketches
 

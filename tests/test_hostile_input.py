@@ -13,6 +13,7 @@ from hardening import fuzz
 
 import common
 from common import UserError
+from corpus_shards import ShardedRows
 
 ROOT = Path(__file__).parent.parent
 HOSTILE_NAMES = ["$\\frac{1}{$", "_hidden", "\x1b[31mred\nline\u202e", "n" * 500, "=1+1|<b>", "汉字 🙂"]
@@ -50,8 +51,9 @@ def test_an_arrow_offset_that_leads_out_of_its_buffer_is_no_crash(tmp_path):
     whole = file.read_bytes()
     assert offsets in whole
     file.write_bytes(whole.replace(offsets, b"\xff\xff\xff\x7f" * 3, 1))
-    with pytest.raises(UserError, match="rows is damaged"):
-        common.read_arrow(tmp_path / "rows")
+    for read in (common.read_arrow, ShardedRows.of_folder):
+        with pytest.raises(UserError, match="rows is damaged"):
+            read(tmp_path / "rows")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 import filter_datasets
 import scorecard
 from common import UserError, read_arrow, read_json, write_arrow, write_json
+from corpus_shards import ShardedRows, write_folder
 from scorecard import (
     correlation,
     draw_weights,
@@ -248,6 +249,18 @@ def test_a_large_table_is_sampled_and_says_so(monkeypatch):
     assert card["length"]["rank_correlation"]["complexity"]["raw"] > 0.99  # words stand beside their own scores
     assert card == make_scorecard(chunks, SCORE_WEIGHTS, NO_EVIDENCE)
     assert card["correlation"] != make_scorecard(chunks, SCORE_WEIGHTS, NO_EVIDENCE, seed=1)["correlation"]
+
+
+def test_rows_on_disk_give_the_card_of_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(scorecard, "SAMPLE_ROWS", 400)
+    monkeypatch.setattr(scorecard, "BLOCK", 70)
+    monkeypatch.setattr("corpus_shards.FILE_ROWS", 250)
+    table = make_table(900).take(np.random.default_rng(1).permutation(900))
+    write_arrow(tmp_path / "whole", table)
+    write_folder(tmp_path / "files", ShardedRows.of_folder(tmp_path / "whole"), np.arange(900))
+    rows = ShardedRows.of_folder(tmp_path / "files")
+    assert len(rows.paths) == 4
+    assert make_scorecard(rows, SCORE_WEIGHTS, NO_EVIDENCE) == make_scorecard(table, SCORE_WEIGHTS, NO_EVIDENCE)
 
 
 def test_small_sources_are_taken_together(without_figures):
