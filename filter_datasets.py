@@ -72,7 +72,7 @@ from filter_steps import (
     write_scores,
 )
 from near_duplicates import best_of_each
-from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
+from quality_scorer import SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
 from subset_report import draw_subsets, figure_files, print_subsets
 from subset_rules import best_first
@@ -85,7 +85,7 @@ from subset_selection import (
     scale_facts,
     write_heldout,
 )
-from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_WEIGHTS, cleaning_config
+from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_KEYS, SCORE_WEIGHTS, cleaning_config
 
 WORK_FOLDER = ".filter_work"
 

@@ -41,7 +41,8 @@ from dataset_readers import read_rows, renamed_ids, replace_values
 from dataset_shards import check_parts, merge_ledgers, read_shard, shards_of_input
 from filter_ledger import Ledger
 from near_duplicates import first_of_each, text_digest
-from quality_scorer import SCORE_KEYS, QualityScorer
+from quality_scorer import QualityScorer
+from training_configs import SCORE_KEYS
 
 SHARD_ROWS = 16_384  # of input to a shard: what a kill costs at most, for each process
 BATCH_ROWS = 2_000

@@ -29,8 +29,6 @@ import numpy as np
 from common import UserError, hash_path, provenance, read_json, require_writable, run_main, write_json
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from score_output import (
-    DIMENSIONS,
-    SCORE_KEYS,
     distribution_table,
     example_lines,
     explanation,
@@ -40,7 +38,7 @@ from score_output import (
     write_scored_rows,
 )
 from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
-from training_configs import SCORE_WEIGHTS
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS
 
 SCORER_VERSION = 6  # raise it whenever a score may change
@@ -52,10 +50,10 @@ SCORER_VERSION = 6  # raise it whenever a score may change
 
 def check_weights(weights: dict | None) -> dict[str, float]:
     """The default weights with `weights` over them. Raises ValueError on an unknown name or a weight that is none."""
-    unknown = sorted(set(weights or {}) - set(DIMENSIONS))
+    unknown = sorted(set(weights or {}) - set(SCORE_WEIGHTS))
     if unknown:
-        raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(DIMENSIONS)}")
-    merged = {name: float((weights or {}).get(name, SCORE_WEIGHTS[name])) for name in DIMENSIONS}
+        raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(SCORE_WEIGHTS)}")
+    merged = {name: float((weights or {}).get(name, SCORE_WEIGHTS[name])) for name in SCORE_WEIGHTS}
     if not all(math.isfinite(weight) and weight >= 0 for weight in merged.values()) or not sum(merged.values()):
         raise ValueError(f"score weights must be finite, not negative and not all 0; got {merged}")
     return merged
@@ -174,7 +172,7 @@ class QualityScorer:
             "diversity": diversity(parts) * has_words,
             "complexity": complexity(parts) * has_words,
         }
-        total = sum([self.weights[name] * scores[name] for name in DIMENSIONS]) / sum(self.weights.values())
+        total = sum([self.weights[name] * scores[name] for name in SCORE_WEIGHTS]) / sum(self.weights.values())
         return {"quality": clamp(total)} | scores
 
     def rarity(self, stem: str) -> int:

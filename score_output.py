@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, one_line, require_writable
-from training_configs import SCORE_WEIGHTS
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
-DIMENSIONS = list(SCORE_WEIGHTS)
-SCORE_KEYS = ["quality", *DIMENSIONS]
 WRITE_ROWS = 2_000
 
 
@@ -114,7 +112,7 @@ def explanation(scores: dict[str, float], weights: dict[str, float], losses: dic
     add to the total; `scores` and `losses` as QualityScorer.explain and .losses give them."""
     bar = lambda value: f"{value:6.3f}  {'#' * round(20 * value):20s}"  # noqa: E731
     lines = [f"{'quality':18s} {bar(scores['quality'])}".rstrip()]
-    lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in DIMENSIONS]
+    lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in SCORE_WEIGHTS]
     largest = sorted(losses, key=losses.get, reverse=True)[:SHOWN_LOSSES]
     lost = [f"{name} (-{losses[name]:.3f}): {SUB_SCORES[name]}" for name in largest if losses[name] >= LEAST_LOSS]
     lines += ["", "the total is held back most by"] + [f"  {line}" for line in lost or ["nothing much"]]

@@ -17,10 +17,9 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from training_configs import SCORE_WEIGHTS
+from training_configs import SCORE_KEYS
 
 SCORECARD_VERSION = 1  # raise it whenever the content or the page changes, so that old ones are made anew
-SCORE_COLUMNS = ["quality", *SCORE_WEIGHTS]
 SAMPLE_ROWS = 100_000
 PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99]
 HISTOGRAM_BINS = 50  # over [0, 1]
@@ -29,13 +28,13 @@ DECIMALS = 6
 
 
 def make_scorecard(table, weights: dict[str, float], evidence: dict, seed: int = 0) -> dict:
-    """The scorecard of a scored table: columns id, source, instruction, response and SCORE_COLUMNS, each in [0, 1].
+    """The scorecard of a scored table: columns id, source, instruction, response and SCORE_KEYS, each in [0, 1].
 
     `weights`: those that `quality` was made with. `evidence`: "validation", "corruptions" and "benchmark", each the
     content of the JSON that the scorer's commands write, or None. Raises ValueError on an empty table."""
     if not table.num_rows:
         raise ValueError("a scorecard needs at least one row")
-    scores = {key: table[key].to_numpy() for key in SCORE_COLUMNS}
+    scores = {key: table[key].to_numpy() for key in SCORE_KEYS}
     names, codes = encode_sources(table["source"])
     chosen = sample_positions(table["id"], seed)
     sample = {key: values[chosen] for key, values in scores.items()}
@@ -372,7 +371,7 @@ def describe_row(table, position: int, rank: int) -> dict:
         "rank": rank,
         "id": excerpt(row["id"], 80),
         "source": excerpt(row["source"], 80),
-        **{key: plain(row[key]) for key in SCORE_COLUMNS},
+        **{key: plain(row[key]) for key in SCORE_KEYS},
         "response_words": len(row["response"].split()),
         "instruction": excerpt(row["instruction"], INSTRUCTION_CHARACTERS),
         "response": excerpt(row["response"], RESPONSE_CHARACTERS),

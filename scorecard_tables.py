@@ -6,8 +6,9 @@ A cell is text, or a dict of text and how strongly it is coloured. Pure: reads a
 from pathlib import Path
 
 from report_tables import NONE, join_words
-from scorecard import SCORE_COLUMNS, excerpt
+from scorecard import excerpt
 from scorecard_figures import NAMES, rows_word, show, source_label
+from training_configs import SCORE_KEYS
 
 EVIDENCE_COMMANDS = {
     "validation": "python quality_scorer.py --validate PAIRS",
@@ -89,7 +90,7 @@ def cell(value: float | None, heat: float = 0.0, digits: int = 2) -> dict:
 def distribution_table(card: dict) -> dict:
     percents = ["1", "10", "25", "50", "75", "90", "99"]
     cells = []
-    for key in SCORE_COLUMNS:
+    for key in SCORE_KEYS:
         facts = card["distribution"][key]
         numbers = [facts["mean"], facts["sd"], *(facts["percentiles"][percent] for percent in percents)]
         cells.append([NAMES[key], *map(show, numbers)])
@@ -103,11 +104,11 @@ def source_table(card: dict) -> dict:
         [
             source_label(entry),
             f"{entry['rows']:,}",
-            *(show(entry["distribution"][key]["mean"]) for key in SCORE_COLUMNS),
+            *(show(entry["distribution"][key]["mean"]) for key in SCORE_KEYS),
         ]
         for entry in card["by_source"]
     ]
-    headings = ["source", "rows", *(f"mean {NAMES[key]}" for key in SCORE_COLUMNS)]
+    headings = ["source", "rows", *(f"mean {NAMES[key]}" for key in SCORE_KEYS)]
     note = "Largest sources first." + (" The smaller ones are taken together." if has_others(card) else "")
     return {"title": "Mean scores by source", "headings": headings, "cells": cells, "note": note}
 

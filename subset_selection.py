@@ -28,9 +28,8 @@ from common import (
     write_json,
 )
 from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
-from quality_scorer import SCORE_KEYS
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
-from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
+from training_configs import FULL_SCALE_ROWS, HELDOUT, SCORE_KEYS, SUBSETS
 
 PART_ROWS = 20_000  # whose texts are held at once, for their facts
 PERCENTILES = [1, 5, 25, 50, 75, 95, 99]

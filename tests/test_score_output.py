@@ -13,7 +13,8 @@ from test_scorer_validation import REPOSITORY, run
 import quality_scorer
 from common import UserError
 from quality_scorer import QualityScorer
-from score_output import SCORE_KEYS, explanation, rows_lines, scored_rows_path, write_scored_rows
+from score_output import explanation, rows_lines, scored_rows_path, write_scored_rows
+from training_configs import SCORE_KEYS
 
 ROWS = [
     {

@@ -370,9 +370,9 @@ def test_hostile_rows_are_shown_as_text():
 TABLES = {
     "one row": make_table(1),
     "all equal, one source": make_table(
-        300, source=["only"] * 300, **{name: np.full(300, 0.5) for name in scorecard.SCORE_COLUMNS}
+        300, source=["only"] * 300, **{name: np.full(300, 0.5) for name in scorecard.SCORE_KEYS}
     ),
-    "all zero, no words": make_table(40, response=[""] * 40, **dict.fromkeys(scorecard.SCORE_COLUMNS, np.zeros(40))),
+    "all zero, no words": make_table(40, response=[""] * 40, **dict.fromkeys(scorecard.SCORE_KEYS, np.zeros(40))),
     "not English": make_table(
         60, source=["中文 数据"] * 60, instruction=["写一首诗"] * 60, response=["春眠不觉晓"] * 60
     ),
