@@ -13,10 +13,8 @@ MIN_RANKED = 5  # fewer points leave a rank correlation without an interval
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, ties at their mean. `values` (n,)."""
-    values = np.asarray(values, dtype=float)
-    below = (values[None] < values[:, None]).sum(axis=1)
-    equal = (values[None] == values[:, None]).sum(axis=1)
-    return below + (equal + 1) / 2
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def rank_correlation(x, y, confidence: float = 0.95) -> dict:

@@ -46,6 +46,7 @@ from common import (
     run_main,
     write_json,
 )
+from cost_statistics import ranks
 from language_model import (
     Example,
     encode_examples,
@@ -57,7 +58,7 @@ from language_model import (
     response_losses,
     response_start_ids,
 )
-from scorecard import correlation, ranks
+from scorecard import correlation
 
 MAX_TOKENS = 512  # prompt and response: what training gives a row, and Cherry's length
 LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; one row at least

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+from cost_statistics import ranks
 from training_configs import SCORE_KEYS
 
 SCORECARD_VERSION = 1  # raise it whenever the content or the page changes, so that old ones are made anew
@@ -145,12 +146,6 @@ def by_source(scores: dict[str, np.ndarray], names: list[str], codes: np.ndarray
 # Rank correlations and length
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values at their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
 def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Pearson's; None where one of them does not vary, and for two rows, which always agree or disagree."""
     if len(first) < 3:
@@ -215,9 +210,8 @@ CONCENTRATION = 50.0
 
 
 def weight_sensitivity(
-    scores: dict[str, np.ndarray], weights: dict[str, float], draws: int = 200, concentration: float = CONCENTRATION,
-    seed: int = 0,
-) -> dict:  # fmt: skip
+    scores: dict[str, np.ndarray], weights: dict[str, float], draws: int = 200, seed: int = 0
+) -> dict:
     """How much of the best 1% and 10% stays under other weights: the Jaccard overlap with the default's choice.
 
     Weights are drawn from a Dirichlet distribution with the default as its mean; then each dimension is left out in
@@ -227,7 +221,7 @@ def weight_sensitivity(
     default = np.array([weights[name] for name in names], float) / sum(weights.values())
     base = total_scores(scores, dict(zip(names, default, strict=True)))
     best = {percent: top_rows(base, len(base) * percent // 100) for percent in TOP_PERCENTS}
-    drawn = draw_weights(default, draws, concentration, seed)
+    drawn = draw_weights(default, draws, seed)
     overlaps = {percent: [] for percent in TOP_PERCENTS}
     for draw in drawn:
         total = total_scores(scores, dict(zip(names, draw, strict=True)))
@@ -236,9 +230,9 @@ def weight_sensitivity(
     return {
         "rows": len(base),
         "draws": draws,
-        "concentration": concentration,
+        "concentration": CONCENTRATION,
         "seed": seed,
-        "spread": weight_spread(names, default, drawn, concentration),
+        "spread": weight_spread(names, default, drawn),
         "top": {str(percent): overlap_facts(best[percent], overlaps[percent]) for percent in TOP_PERCENTS},
         "leave_one_out": {name: leave_one_out(scores, weights, name, base, best) for name in names},
     }
@@ -250,11 +244,11 @@ def total_scores(scores: dict[str, np.ndarray], weights: dict[str, float]) -> np
     return sum([weight * scores[name] for name, weight in weights.items()]) / sum(weights.values())
 
 
-def draw_weights(default: np.ndarray, draws: int, concentration: float, seed: int) -> np.ndarray:
+def draw_weights(default: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """[draws, weights]: Dirichlet draws whose mean is `default`; what is 0 there stays 0."""
     drawn = np.zeros((draws, len(default)))
     positive = default > 0
-    drawn[:, positive] = np.random.default_rng(seed).dirichlet(concentration * default[positive], draws)
+    drawn[:, positive] = np.random.default_rng(seed).dirichlet(CONCENTRATION * default[positive], draws)
     return drawn
 
 
@@ -290,9 +284,9 @@ def overlap_facts(best: np.ndarray, overlaps: list) -> dict | None:
     }
 
 
-def weight_spread(names: list[str], default: np.ndarray, drawn: np.ndarray, concentration: float) -> dict:
+def weight_spread(names: list[str], default: np.ndarray, drawn: np.ndarray) -> dict:
     """How far the drawn weights lie from the default, by dimension and in words."""
-    deviations = np.sqrt(default * (1 - default) / (concentration + 1))
+    deviations = np.sqrt(default * (1 - default) / (CONCENTRATION + 1))
     low, high = np.percentile(drawn, [5, 95], axis=0)
     typical = float(deviations[default > 0].mean())
     by_name = {

@@ -25,9 +25,10 @@ from common import (
     run_main,
     write_json,
 )
+from cost_statistics import ranks
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
-from scorecard import correlation, ranks
+from scorecard import correlation
 from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
 
 CHUNK_ROWS = 1_000
