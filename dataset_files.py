@@ -24,6 +24,7 @@ import pyarrow
 
 import common
 from common import UserError
+from demo_corpus import make_demo_rows
 
 DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
@@ -93,8 +94,7 @@ def is_hub_id(entry: str) -> bool:
 
 @functools.cache
 def make_demo() -> list[dict]:
-    from verifiable_tasks import make_demo_rows  # takes a second, which only this needs
-
+    """The rows of the embedded corpus."""
     return make_demo_rows(DEMO_ROWS, DEMO_SEED)
 
 

@@ -1,9 +1,9 @@
 """Verifiable tasks: prompts whose answers a program can check, for evaluation and for the embedded demo.
 
-`make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` adds an invented world
-that only `make_demo_rows` teaches. Everything is drawn from string seeds and is the same on every machine. Reads and
-writes no files; the families are in `task_families.py`, `format_families.py` and `reasoning_families.py`, the checkers
-in `task_checkers.py`, the corpus in `demo_corpus.py`.
+`make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` has easy tasks and
+questions about an invented world that only the rows of `demo_corpus.py` teach. Everything is drawn from string seeds and is the same on every
+machine. The families are in `task_families.py`, `format_families.py` and `reasoning_families.py`, the checkers in
+`task_checkers.py`. Reads and writes no files.
 
     python verifiable_tasks.py                # every family, one example of each difficulty
     python verifiable_tasks.py --suite demo --seed 1
@@ -14,17 +14,12 @@ import json
 import random
 
 from common import argument_parser, run_main
-from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES, PLANTED_SHARES, make_demo_rows
+from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
 from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
 from task_families import FAMILIES, draw
 from task_phrasings import CLOSERS, OPENERS
-
-__all__ = [
-    "CHECKERS", "PLANTED_SHARES", "SUITES", "SUITE_VERSION", "check", "check_loose", "make_demo_rows", "make_suite",
-    "suite_hash",
-]  # fmt: skip
 
 SUITE_VERSION = 3  # raise it with any change of what a checker accepts: results of two versions do not compare
 
