@@ -79,11 +79,6 @@ def encode_examples(tokenizer, instructions: list[str], responses: list[str], ma
     return examples
 
 
-def encode_example(tokenizer, instruction: str, response: str, max_tokens: int) -> Example | None:
-    """`encode_examples` for one row."""
-    return encode_examples(tokenizer, [instruction], [response], max_tokens)[0]
-
-
 def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
     """Special-token strings inside the texts are encoded as plain text; no special token is added."""
     if not texts:
