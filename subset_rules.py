@@ -147,8 +147,8 @@ def draw_from_band(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.
 # Matched controls
 
 
-def take_quotas(order: np.ndarray, groups: np.ndarray, quotas: np.ndarray) -> np.ndarray:
-    """A mask over `order`: the first quotas[g] rows of each group. groups: of each row of the order."""
+def take_quotas(groups: np.ndarray, quotas: np.ndarray) -> np.ndarray:
+    """A mask over rows in some order, given the group of each: the first quotas[g] rows of each group g."""
     return places_within(groups) < quotas[groups]
 
 
@@ -160,7 +160,7 @@ def match_sources(tier: np.ndarray, outside: np.ndarray, sources: np.ndarray) ->
     """
     kinds = int(sources.max()) + 1
     wanted = np.bincount(sources[tier], minlength=kinds)
-    taken = take_quotas(outside, sources[outside], wanted)
+    taken = take_quotas(sources[outside], wanted)
     lacking = len(tier) - int(taken.sum())
     taken[np.flatnonzero(~taken)[:lacking]] = True
     rows = outside[taken]
@@ -178,7 +178,7 @@ def match_lengths(tier: np.ndarray, outside: np.ndarray, words: np.ndarray) -> t
     bins = length_bins(words)
     wanted = np.bincount(bins[tier], minlength=bins.max() + 1)
     granted = nearest_available(wanted, np.bincount(bins[outside], minlength=bins.max() + 1))
-    rows = outside[take_quotas(outside, bins[outside], granted)]
+    rows = outside[take_quotas(bins[outside], granted)]
     facts = {
         "rows_unmatched": int(np.maximum(wanted - granted, 0).sum()),
         "ks_distance": ks_distance(words[tier], words[rows]),
