@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from language_model import Example, learn_bpe, new_model_config, pick_device, quiet_transformers
-from training_configs import EXPERIMENTS, TRAINING
+from training_configs import EXPERIMENTS, SUBSETS, TRAINING
 from training_loop import fit, flops_utilisation
 
 SIZES = ["500M", "1B"]
@@ -153,7 +153,7 @@ def six_runs_hours(sizes: dict) -> float | None:
         rates = [found["tokens_per_second"] for found in ours if "failed" not in found]
         if not rates:
             return None
-        rows = {"ultra_10k": 10_000, "high_100k": 100_000, "medium_1M": 1_000_000}[config["subset"]]
+        rows = SUBSETS[config["subset"]]["rows"]
         hours += rows * config.get("epochs", TRAINING["epochs"]) * TOKENS_PER_ROW / max(rates) / 3600
     return hours
 
