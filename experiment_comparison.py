@@ -41,8 +41,8 @@ def pick_run(runs: list[dict], name: str, left_out: list[dict]) -> dict:
     raise UserError(f"--compare {name}: no finished run of that name; there are {known}")
 
 
-def require_comparable(first: dict, second: dict) -> list[str]:
-    """The metrics that both runs were tested on alike. Raises UserError where two tests differ or none is shared."""
+def require_comparable(first: dict, second: dict) -> None:
+    """Raises UserError where the two runs are one, took different tests of a metric, or share no metric."""
     names = [first["experiment"], second["experiment"]]
     if names[0] == names[1]:
         raise UserError(f"--compare {names[0]} {names[1]}: name two different experiments")
@@ -60,7 +60,6 @@ def require_comparable(first: dict, second: dict) -> list[str]:
             )
     if not shared:
         raise UserError(f"{names[0]} and {names[1]} share no metric; python evaluate_quality_tradeoff.py on both runs")
-    return shared
 
 
 # ---------------------------------------------------------------------------------------------------------------------
