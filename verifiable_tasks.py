@@ -1,9 +1,9 @@
 """Verifiable tasks: prompts whose answers a program can check, for evaluation and for the embedded demo.
 
 `make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` has easy tasks and
-questions about an invented world that only the rows of `demo_corpus.py` teach. Everything is drawn from string seeds and is the same on every
-machine. The families are in `task_families.py`, `format_families.py` and `reasoning_families.py`, the checkers in
-`task_checkers.py`. Reads and writes no files.
+questions about an invented world that only the rows of `demo_corpus.py` teach. Everything is drawn from string seeds
+and is the same on every machine. The families are in `task_families.py`, `format_families.py` and
+`reasoning_families.py`, the checkers in `task_checkers.py`. Reads and writes no files.
 
     python verifiable_tasks.py                # every family, one example of each difficulty
     python verifiable_tasks.py --suite demo --seed 1
