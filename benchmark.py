@@ -23,7 +23,17 @@ import zlib
 from pathlib import Path
 
 from analysis_benchmark import run_analysis_benchmark
-from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
+from common import (
+    UserError,
+    add_results_dir,
+    argument_parser,
+    positive,
+    provenance,
+    require_writable,
+    run_main,
+    whole,
+    write_json,
+)
 from dataset_readers import read_rows
 from evaluation_benchmark import benchmark_evaluation, evaluation_table
 from filter_benchmark import (
@@ -223,19 +233,15 @@ def parse_arguments():
     add_results_dir(parser)
     parser.add_argument("stage", choices=["scorer", "filter", "train", "evaluate", "analysis"], help="what to measure")
     parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
+        "--rows", type=positive, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--model", help="evaluate: a model's folder or id (default: random weights)")
-    parser.add_argument("--max_samples", type=int, help="rows to take of it")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
-    parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
-    arguments = parser.parse_args()
-    for option in ("max_samples", "rounds", "num_proc", "rows"):
-        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
-            parser.error(f"--{option} must be at least 1")
-    return arguments
+    parser.add_argument("--max_samples", type=positive, help="rows to take of it")
+    parser.add_argument("--rounds", type=positive, default=3, help="runs of each contender (default: 3)")
+    parser.add_argument("--num_proc", type=positive, default=2, help="processes beside one (default: 2)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample (default: 0)")
+    return parser.parse_args()
 
 
 def main() -> None:

@@ -107,6 +107,18 @@ def _typed(text: str):
     return text
 
 
+def whole(text: str, least: int = 0) -> int:
+    """The integer, of at least `least`, that an option gives."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """The integer of at least 1 that an option gives."""
+    return whole(text, least=1)
+
+
 def add_results_dir(parser: argparse.ArgumentParser) -> None:
     """The option of the stages that read and write a whole results folder."""
     parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")

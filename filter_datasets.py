@@ -38,11 +38,13 @@ from common import (
     hash_path,
     is_done,
     locked,
+    positive,
     provenance,
     require_disk,
     require_writable,
     run_main,
     settings_from,
+    whole,
     write_json,
 )
 from corpus_shards import (
@@ -159,14 +161,14 @@ def parse_arguments():
         "--decontaminate", nargs="+", default=[], metavar="X",
         help="benchmarks, files or hub ids as in --dataset: rows that hold one of their items are dropped",
     )  # fmt: skip
-    parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
+    parser.add_argument("--max_samples", type=positive, help="a seeded sample of so many rows over the whole input")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument(
         "--balance", choices=["none", "source"], default="none",
         help="source: rank rows within their source, so that each tier holds the sources in their share of the pool",
     )  # fmt: skip
     add_settings(parser, "max_characters=2000 (null: no limit)")
-    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="processes (default: all cores)")
+    parser.add_argument("--num_proc", type=positive, default=os.cpu_count(), help="processes (default: all cores)")
     parser.add_argument(
         "--engine", choices=ENGINES, default="local",
         help="ray: read, deduplicate, score on the Ray cluster of RAY_ADDRESS; results_dir must be on a disk that "
@@ -182,13 +184,8 @@ def parse_arguments():
     parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
-    for option in ("max_samples", "num_proc"):
-        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
-            parser.error(f"--{option} must be at least 1")
     if arguments.subset and not arguments.export:
         parser.error("--subset says what to --export")
-    if arguments.seed < 0:
-        parser.error("--seed must be at least 0")
     return arguments
 
 

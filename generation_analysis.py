@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from common import (
-    UserError,
     argument_parser,
     clear,
     is_done,
@@ -27,6 +26,7 @@ from common import (
     read_json,
     run_main,
     sole_use,
+    whole,
     write_arrow,
     write_json,
 )
@@ -42,11 +42,9 @@ NOT_INDEPENDENT = "not independent of the selection: the training rows were chos
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
-    parser.add_argument("--num_samples", type=int, help="sampled answers to each prompt (default: the run's setting)")
+    parser.add_argument("--num_samples", type=whole, help="sampled answers to each prompt (default: the run's setting)")
     parser.add_argument("--force", action="store_true", help="generate again even where it is done")
     args = parser.parse_args()
-    if args.num_samples is not None and args.num_samples < 0:
-        raise UserError("--num_samples must be 0 or more")
     with sole_use(args.run):
         analyse_run(Path(args.run), args.force, args.num_samples)
 

@@ -40,10 +40,12 @@ from common import (
     argument_parser,
     hash_path,
     one_line,
+    positive,
     probe_hub,
     provenance,
     require_writable,
     run_main,
+    whole,
     write_json,
 )
 from cost_statistics import ranks
@@ -362,13 +364,10 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("file", metavar="FILE", help="instruction data, JSON, JSONL, CSV, ...")
     parser.add_argument("--ifd", required=True, metavar="MODEL", help="a causal language model: folder or hub id")
-    parser.add_argument("--max_samples", type=int, default=300, help="rows, drawn by --seed (default: 300)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and of the mismatch (default: 0)")
+    parser.add_argument("--max_samples", type=positive, default=300, help="rows, drawn by --seed (default: 300)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample and of the mismatch (default: 0)")
     add_results_dir(parser)
-    arguments = parser.parse_args()
-    if arguments.max_samples < 2 or arguments.seed < 0:
-        parser.error("--max_samples must be at least 2, --seed at least 0")
-    report_evidence(arguments)
+    report_evidence(parser.parse_args())
 
 
 def report_evidence(arguments) -> None:

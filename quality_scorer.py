@@ -25,8 +25,22 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 
-from common import UserError, hash_path, provenance, read_json, require_writable, run_main, write_json
+from common import (
+    UserError,
+    add_results_dir,
+    argument_parser,
+    hash_path,
+    positive,
+    provenance,
+    read_json,
+    require_writable,
+    run_main,
+    whole,
+    write_json,
+)
+from corpus_shards import run_tasks
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from score_output import (
     distribution_table,
@@ -266,7 +280,7 @@ def templates(instruction: str) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Command line
+# Command line. What the command alone needs is imported where it is used: whoever imports the scorer loads no page.
 
 
 BATCH_ROWS = 2_000
@@ -274,8 +288,6 @@ BATCH_ROWS = 2_000
 
 def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
     """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
-    from corpus_shards import run_tasks
-
     num_proc = num_proc if len(instructions) > BATCH_ROWS else 1
     scored = list(run_tasks(score_one_batch, scorer, batches_of(instructions, responses), num_proc))
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
@@ -363,8 +375,6 @@ def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[
     total."""
     if arguments.ifd is None:
         return {}, [], []
-    import pyarrow
-
     import instruction_difficulty as difficulty
 
     responses = table["response"].to_pylist()
@@ -449,20 +459,8 @@ def parse_weights(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError(f"{error}; write for example clarity=0.5,diversity=0") from error
 
 
-def whole(text: str, least: int = 0) -> int:
-    """An integer of at least `least`."""
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """An integer of at least 1."""
-    return whole(text, least=1)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("file", nargs="?", metavar="FILE", help="instruction data, JSON, JSONL, CSV, ...")
     parser.add_argument("--max_samples", type=positive, metavar="N", help="rows to score, drawn by --seed")
     parser.add_argument("--seed", type=whole, default=0, help="for --max_samples (default: 0)")
@@ -481,7 +479,7 @@ def main() -> None:
         "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
     )
     parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
-    parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")
+    add_results_dir(parser)
     parser.add_argument(
         "--output",
         metavar="PATH",

@@ -20,9 +20,11 @@ from common import (
     add_results_dir,
     argument_parser,
     hash_path,
+    positive,
     provenance,
     require_writable,
     run_main,
+    whole,
     write_json,
 )
 from cost_statistics import ranks
@@ -107,13 +109,10 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("pairs", metavar="PAIRS", help="columns instruction, chosen, rejected")
     parser.add_argument("file", metavar="FILE", help="instruction data whose answers are corrupted")
-    parser.add_argument("--max_samples", type=int, default=2_000, help="rows of FILE (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and the corruptions (default: 0)")
+    parser.add_argument("--max_samples", type=positive, default=2_000, help="rows of FILE (default: 2000)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample and the corruptions (default: 0)")
     add_results_dir(parser)
-    arguments = parser.parse_args()
-    if arguments.max_samples < 2 or arguments.seed < 0:
-        parser.error("--max_samples must be at least 2, --seed at least 0")
-    report(arguments)
+    report(parser.parse_args())
 
 
 def report(arguments) -> None:
