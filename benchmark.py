@@ -15,12 +15,15 @@ Writes <results>/benchmark/scorer.json, filter.json, train.json (on a GPU train_
     python benchmark.py analysis          # simulated studies of known truth
 """
 
+import multiprocessing
 import os
 import re
+import resource
 import sys
 import time
 import zlib
 from pathlib import Path
+from statistics import median
 
 from analysis_benchmark import run_analysis_benchmark
 from common import (
@@ -44,8 +47,10 @@ from filter_benchmark import (
     scorer_line,
     stage_lines,
 )
+from gpu_benchmark import SIZES, STEPS, benchmark_gpu, gpu_table
 from language_model import pick_device
 from quality_scorer import SCORER_VERSION, QualityScorer
+from train_benchmark import CONFIG, benchmark_training, training_table
 from training_configs import MODEL_FAMILIES, TRAINING
 
 DEMO_SAMPLES = 20_000
@@ -136,8 +141,6 @@ CONTENDERS = {
 
 def score_part(make, instructions: list, responses: list, line) -> None:
     """In a process of its own: say when ready, wait, score; when it began, was done, and the most memory it held."""
-    import resource
-
     run = make()
     line.send("ready")
     line.recv()
@@ -152,8 +155,6 @@ def measure(make, instructions: list, responses: list, processes: int) -> dict:
 
     Raises EOFError where one of them fails; what failed stands on its stderr.
     """
-    import multiprocessing
-
     context = multiprocessing.get_context("fork")  # the rows are shared, not sent
     lines, workers = [], []
     for first in range(processes):
@@ -199,8 +200,6 @@ def benchmark_scorer(instructions: list, responses: list, rounds: int, process_c
 
 def summary(runs: list[dict]) -> dict:
     """The median of the runs, and all of them."""
-    from statistics import median
-
     rates = [run["rows_per_second"] for run in runs]
     memory = max(run["peak_memory_gib"] for run in runs)
     return {"rows_per_second": median(rates), "rounds": rates, "peak_memory_gib": memory}
@@ -311,9 +310,6 @@ def report_scorer(arguments, folder: Path) -> None:
 
 def report_training(arguments, folder: Path) -> None:
     """Training beside transformers' and trl's trainers and a bare loop; on a GPU, how much of it is used."""
-    from gpu_benchmark import SIZES, STEPS, benchmark_gpu, gpu_table
-    from train_benchmark import CONFIG, benchmark_training, training_table
-
     started, load = time.time(), os.getloadavg()[0]
     if pick_device() == "cuda":
         about = {"config": {**TRAINING, "steps": STEPS}, "provenance": provenance(started, {})}

@@ -17,10 +17,14 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -253,9 +257,6 @@ def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
     if num_proc == 1:
         yield from (function(context, task) for task in tasks)
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
     waiting: deque = deque()
     pool = ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context))
     try:
@@ -276,8 +277,6 @@ _worker = {}
 
 def _start_worker(function: Callable, context) -> None:
     """Keep what a process works with, and end the process once its parent is gone, however that ended."""
-    import signal
-    import threading
 
     def watch(parent: int = os.getppid()) -> None:
         while os.getppid() == parent:

@@ -264,9 +264,12 @@ def _parse_line(line: bytes) -> dict | str:
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x}); convert the file, as with iconv -f latin1 -t utf-8"
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
-        return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
+        return f"not JSON ({_why_no_json(error)})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
     return record if isinstance(record, dict) else "not a JSON object"
+
+
+def _why_no_json(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
 
 
 def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
@@ -281,8 +284,7 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
         try:
             element, delimiter, size, text, place = _decode_element(source, text, place)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
-            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
+            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {_why_no_json(error)}") from error
         yield element, size
         row += 1
     if (text[place:] + source.read(CHUNK_BYTES)).strip():

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+import pyarrow
 
 import verifiable_tasks
 from common import (
@@ -165,8 +166,6 @@ def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.n
 
     A response cut at max_tokens counts the bytes of what was left of it.
     """
-    import pyarrow
-
     byte_counts = []
     for response, example in zip(table["response"].to_pylist(), examples, strict=True):
         if example.response_cut:
@@ -250,8 +249,6 @@ def quality_bands(rows) -> dict:
 
 def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, force: bool) -> dict:
     """Answers to the verifiable suite and whether each passes; returns task_completion.json."""
-    import pyarrow
-
     started = time.time()
     settings = {key: config[key] for key in config if key.startswith("suite")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}

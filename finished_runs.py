@@ -97,12 +97,9 @@ def run_order(run: dict):
 def load_run(folder: Path) -> dict:
     """One run: its training facts, the per-example arrays of each metric, and its side measures where present."""
     train = read_json(folder / "train_results.json")
-    try:
-        config = train["config"]
-        experiment, size, subset = config["experiment"], config["size"], config["subset"]
-        rows = train["rows"]["trained"]
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'train_results.json'} lacks {error}; train again with --force") from error
+    config = train["config"]
+    experiment, size, subset = config["experiment"], config["size"], config["subset"]
+    rows = train["rows"]["trained"]
     base, seeded = base_experiment(config, folder)
     experiment = seeded or experiment
     run = {

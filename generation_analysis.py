@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 
 from common import (
     argument_parser,
@@ -51,8 +52,6 @@ def main() -> None:
 
 def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) -> dict:
     """Generate and measure, unless that is done; returns generation_analysis.json."""
-    import pyarrow
-
     started = time.time()
     config, inputs = run_inputs(run)
     marker = run / "generation_analysis" / "generation_analysis.json"

@@ -49,6 +49,7 @@ from common import (
     write_json,
 )
 from cost_statistics import ranks
+from dataset_readers import read_rows
 from language_model import (
     Example,
     encode_examples,
@@ -372,8 +373,6 @@ def main() -> None:
 
 def report_evidence(arguments) -> None:
     """Print and keep how often a wrong instruction raises IFD."""
-    from dataset_readers import read_rows
-
     started = time.time()
     config = {"max_samples": arguments.max_samples, "seed": arguments.seed, **settings(arguments.ifd)}
     table, _ = read_rows([arguments.file], arguments.max_samples, arguments.seed)

@@ -12,6 +12,7 @@ template, and its parts are tokenised apart as in training.
 
 import re
 import time
+from importlib import metadata
 from pathlib import Path
 
 from common import UserError, clear, hash_path, is_done, provenance, read_json, write_json
@@ -50,8 +51,6 @@ def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool
 
 def require_harness(names: list[str]) -> str:
     """The installed harness's version. Raises UserError where it is absent or no task is named."""
-    from importlib import metadata
-
     if not names:
         raise UserError("--lm_eval names no task; give some, such as --lm_eval ifeval,gsm8k")
     try:

@@ -58,6 +58,12 @@ def show_p(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def p_words(value: float | None) -> str:
+    """As it stands behind a "p": "< 0.001" or "= 0.030"."""
+    shown = show_p(value)
+    return shown if shown.startswith("<") else f"= {shown}"
+
+
 def show_seconds(seconds: float | None) -> str:
     if seconds is None:
         return NONE

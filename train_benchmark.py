@@ -7,6 +7,7 @@ are no padding per second. The rows are encoded before, and a reference that pac
 import copy
 import time
 from array import array
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,7 @@ from language_model import (
 from packing import collate_blocks, pack_rows, plan_steps
 from reference_distributions import t_quantile
 from training_configs import MODEL_FAMILIES, TRAINING
-from training_loop import fit
+from training_loop import fit, learning_rate_at, new_optimizer
 
 SETTINGS = {"learning_rate": 1e-3, "tokens_per_step": 1_024, "block_tokens": 256, "max_tokens": 256,
             "precision": "fp32", "gradient_checkpointing": "off"}  # fmt: skip
@@ -137,8 +138,6 @@ def new_tiny_model(tokenizer, seed: int):
 
 def missing_packages() -> dict[str, str]:
     """Contenders that cannot run here, and why."""
-    from importlib.util import find_spec
-
     return {} if find_spec("trl") else {SFT: "not installed (trl)"}
 
 
@@ -206,8 +205,6 @@ def check_heldout(examples, tokenizer, seeds: int) -> dict:
 def train_padded(model, examples, seed: int) -> None:
     """The reference of the check: the rows of each packed step, each row by itself and padded; plain PyTorch."""
     import torch
-
-    from training_loop import learning_rate_at, new_optimizer
 
     blocks = pack_rows([len(example.ids) for example in examples], CONFIG["block_tokens"])
     steps = plan_steps(len(blocks), CONFIG["tokens_per_step"] // CONFIG["block_tokens"], 1, seed)

@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill, a full disk and a stop signal: the old one stays whole until the new one is."""
 
 import os
+import pickle
 import shutil
 import signal
 import zipfile
@@ -76,8 +77,6 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
 
 def read_checkpoint(path: Path) -> dict:
     """What `save_checkpoint` wrote. Raises UserError where it is damaged: torch itself checks no sums."""
-    import pickle
-
     import torch
 
     try:

@@ -6,6 +6,7 @@ is normalised by the response tokens of all of them, so that a run is the same w
 
 import gc
 import os
+import signal
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -263,8 +264,6 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
 
 def over_processes(run: PackedRun, loss: float, late: bool, signals: list[int]):
     """The loss summed over the processes, whether a checkpoint is due in any, and the highest signal any has had."""
-    import signal
-
     import torch
 
     if run.accelerator.num_processes > 1:
