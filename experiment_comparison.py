@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from common import UserError, clear, write_json, write_text
-from report_pages import HEAD, STYLE_SHEET
+from report_pages import render_page
 from report_tables import (
     METRIC_NAMES,
     join_words,
@@ -195,12 +195,9 @@ def comparison_markdown(comparison: dict, words: str, points: list[str], tables:
 
 
 def comparison_html(comparison: dict, words: str, points: list[str], tables: list[dict]) -> str:
-    """One page that needs nothing beside it. Everything from data is escaped by the template engine."""
-    import jinja2
-
-    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
-    return environment.from_string(HEAD + STYLE_SHEET + BODY).render(
+    """One page that needs nothing beside it."""
+    return render_page(
+        BODY,
         title=title_of(comparison),
         sentence=words,
         tables=tables,

@@ -21,7 +21,7 @@ from common import (
     write_json,
     write_text,
 )
-from report_pages import HEAD, STYLE_SHEET
+from report_pages import render_page
 from scorecard import SCORECARD_VERSION, make_scorecard
 from scorecard_figures import NAMES, draw_figures, rows_word
 from scorecard_tables import (
@@ -113,16 +113,14 @@ def refresh_scorecard(results: Path, scores: dict) -> str:
 
 
 def scorecard_html(card: dict) -> str:
-    """The page. Everything from data is escaped by the template engine; the SVG comes escaped from matplotlib."""
-    import jinja2
+    """The page. The SVG comes escaped from matplotlib."""
     from markupsafe import Markup
 
-    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
     figures = draw_figures(card)
     for panel in [panel for panels in figures.values() for panel in panels]:
         panel["svg"] = Markup(panel["svg"])
-    return environment.from_string(HEAD + STYLE_SHEET + SCORECARD_STYLE + BODY).render(
+    return render_page(
+        SCORECARD_STYLE + BODY,
         title=f"Scorecard: {data_name(card['config'])}",
         card=card,
         names=NAMES,
