@@ -22,7 +22,7 @@ CLEANING = {  # null or false: that step is off, and the ledger says so
     "max_characters": 50_000,  # prompt and response together; longer rows are dumps, not instructions
     "drop_exact_duplicates": True,
     "near_duplicate_jaccard": 0.8,  # over word 5-grams; off, near-duplicates of held-out rows stay in the pool
-    "drop_evaluation_items": True,  # rows that hold an item of the verifiable suites; --decontaminate is apart
+    "drop_evaluation_items": True,  # rows that hold an item of the verifiable suites; not of --decontaminate
     "drop_heldout_responses": True,  # rows that hold the response of a held-out row
 }
 
@@ -146,7 +146,7 @@ CHOICES = {
     "compile": ["auto", "on", "off"],
     "suite": ["general", "demo"],
 }
-MAY_BE_NULL = {"subset": "ultra_10k", "size": "500M", "model": "owner/name", "heldout_rows": 1_000}  # else like these
+MAY_BE_NULL = {"subset": "ultra_10k", "size": "500M", "model": "owner/name", "heldout_rows": 1_000}  # or of this type
 MAY_BE_ZERO = [  # other numbers may not
     "seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction",
     "generation_num_samples", "generation_seed",
@@ -318,14 +318,14 @@ def nearest(name: str, choices) -> str:
 def experiments_of(name: str, seeds: int = 1) -> list[str]:
     """The experiments that a group's or an experiment's name stands for, in running order.
 
-    With several seeds, those of seed 0 come first, under their plain names; then `<experiment>_s1` and so on, of those
+    With several seeds, those of seed 0 come first, under their plain names; then `<experiment>_s1` and so on, for those
     that train at all.
     """
     base, seed = split_seed(name)
     if name not in GROUPS and base not in ALL_EXPERIMENTS:
         raise ConfigError(f"unknown experiment {name!r}: {nearest(name, [*ALL_EXPERIMENTS, *GROUPS])}")
     if seed and seeds > 1:
-        raise ConfigError(f"{name} is of one seed already; for {seeds} seeds name {base}")
+        raise ConfigError(f"{name} names one seed already; for {seeds} seeds give {base}")
     names = list(GROUPS.get(name, [name]))
     trained = [name for name in names if ALL_EXPERIMENTS[split_seed(name)[0]]["subset"]]
     return names + [f"{name}_s{seed}" for seed in range(1, seeds) for name in trained]
@@ -346,7 +346,7 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
     if base not in ALL_EXPERIMENTS:
         raise ConfigError(f"unknown experiment {name!r}: {nearest(name, ALL_EXPERIMENTS)}")
     if seed and "seed" in (overrides or {}):
-        raise ConfigError(f"{name} has seed {seed} by its name; leave the other out, or name {base}")
+        raise ConfigError(f"{name} has seed {seed} by its name; leave the other out, or give {base}")
     config = {"experiment": name, "base_experiment": base, "subset": None, "size": None, **TRAINING, **EVALUATION}
     settings = {**ALL_EXPERIMENTS[base], **(overrides or {})}
     for key, value in {**settings, "seed": seed or settings.get("seed", TRAINING["seed"])}.items():
@@ -359,7 +359,7 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
 
 
 def cleaning_config(overrides: dict | None = None) -> dict:
-    """CLEANING with `overrides`. Raises ConfigError on a key or a value that it does not know."""
+    """CLEANING with `overrides`. Raises ConfigError on an unknown key or an impossible value."""
     for key, value in (overrides or {}).items():
         if key not in CLEANING:
             raise ConfigError(f"unknown setting {key!r} of cleaning: {nearest(key, CLEANING)}")
