@@ -63,7 +63,7 @@ SCORER_VERSION = 6  # raise it whenever a score may change
 
 
 def check_weights(weights: dict | None) -> dict[str, float]:
-    """The default weights with `weights` over them. Raises ValueError on an unknown name or a weight that is none."""
+    """The default weights with `weights` over them. Raises ValueError on an unknown name or an impossible weight."""
     unknown = sorted(set(weights or {}) - set(SCORE_WEIGHTS))
     if unknown:
         raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(SCORE_WEIGHTS)}")
@@ -74,7 +74,7 @@ def check_weights(weights: dict | None) -> dict[str, float]:
 
 
 def require_counts(state: dict) -> None:
-    """Raises ValueError where a scorer's state as JSON held it has no counts, or no weights, where they should be."""
+    """Raises ValueError where a scorer's state, as read from JSON, lacks proper counts or weights."""
     counts = [state["template_counts"], state["document_counts"]]
     if not all(isinstance(part, dict) for part in [*counts, state["weights"]]):
         raise ValueError("counts and weights are no objects")
@@ -89,7 +89,7 @@ class QualityScorer:
     """Scores of instruction-response pairs, each in [0, 1].
 
     `weights` overrides `training_configs.SCORE_WEIGHTS` by name; the total is divided by their sum. `fit` adds what is
-    relative to a corpus; without it those parts take a neutral value."""
+    relative to a corpus; until then those parts take a neutral value."""
 
     def __init__(self, weights: dict[str, float] | None = None):
         self.weights = check_weights(weights)
@@ -191,7 +191,7 @@ class QualityScorer:
 
     def rarity(self, stem: str) -> int:
         """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
-        for more. Whole, so that sums of it do not hang on their order."""
+        for more. Whole, so that sums of it do not depend on their order."""
         if self.rows:
             count = self.document_counts.get(stem, self.unlisted)
             return round(1000 * (log_of(self.rows + 1) - log_of(count + 1) + 0.1))
@@ -359,7 +359,7 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
 
 def write_page(page: Path, arguments, table) -> list[str]:
     """Write the scorecard of a scored file, with the evidence that --results_dir holds; says where, and how far the
-    best rows hang on the weights."""
+    best rows depend on the weights."""
     from scorecard_page import read_evidence, write_scorecard
     from scorecard_tables import weight_lines
 
@@ -465,9 +465,9 @@ def main() -> None:
     parser.add_argument("--max_samples", type=positive, metavar="N", help="rows to score, drawn by --seed")
     parser.add_argument("--seed", type=whole, default=0, help="for --max_samples (default: 0)")
     parser.add_argument("--num_proc", type=positive, default=1, metavar="N", help="processes (default: 1)")
-    parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="weights of dimensions to override")
+    parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="dimensions' weights to override")
     parser.add_argument(
-        "--scorecard", metavar="PATH.html", help="write a page of FILE's scores, and its JSON beside it"
+        "--scorecard", metavar="PATH.html", help="write a page about FILE's scores, and its JSON beside it"
     )
     parser.add_argument(
         "--ifd", metavar="MODEL", help="a local causal language model, for instruction difficulty of FILE"
@@ -476,9 +476,9 @@ def main() -> None:
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
     parser.add_argument(
-        "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
+        "--validate", metavar="PAIRS", help="a file with columns instruction, chosen, rejected and, optionally, kind"
     )
-    parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
+    parser.add_argument("--corruptions", metavar="FILE", help="instruction data; 5,000 rows of it, or --max_samples")
     add_results_dir(parser)
     parser.add_argument(
         "--output",
@@ -486,7 +486,7 @@ def main() -> None:
         help="FILE's rows with their scores, .jsonl or .parquet; or the JSON of the evidence",
     )
     parser.add_argument(
-        "--fit", metavar="PATH", help="corpus counts: used if PATH is there, else made of FILE, and kept"
+        "--fit", metavar="PATH", help="corpus counts: used if PATH exists, else made from FILE and kept there"
     )
     report(parser.parse_args())
 

@@ -68,7 +68,7 @@ def rows_lines(table, scores: dict[str, np.ndarray]) -> list[str]:
 
 
 def ledger_line(ledger: dict) -> str:
-    """What became of the rows read, in one line."""
+    """What became of the rows read, in one line. `ledger`: as `dataset_readers.read_rows` gives it."""
     dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
     changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
     parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
@@ -123,7 +123,7 @@ def explanation(scores: dict[str, float], weights: dict[str, float], losses: dic
 
 
 def scored_rows_path(output: str | None) -> Path | None:
-    """Where --output goes, None without it. Raises UserError where that cannot be."""
+    """Where --output goes, None without it. Raises UserError where that is impossible."""
     path = Path(output) if output else None
     if path and path.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--output {path}: write scored rows as .jsonl or .parquet")

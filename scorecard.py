@@ -1,13 +1,13 @@
 """What there is to know about the scores of a corpus, as one dict of plain values.
 
-Distributions, sources, correlations, length, how far the choice of the best rows hangs on the weights, rows to read,
+Distributions, sources, correlations, length, how far the choice of the best rows depends on the weights, rows to read,
 and the evidence that was measured.
 
 Pure: computes, reads and writes nothing. `scorecard_page.py` makes JSON and HTML of it, for
 `python quality_scorer.py FILE --scorecard PATH.html` and `python filter_datasets.py`.
 
-What is heavy (words, rank correlations, the weight draws) is computed on a seeded sample of SAMPLE_ROWS rows; the dict
-says of how many. Distributions and the rows to read come from all rows.
+What is heavy (words, rank correlations, the weight draws) is computed on a seeded sample of SAMPLE_ROWS rows, and the
+dict says of how many. Distributions and the rows to read come from all rows.
 """
 
 import re
@@ -71,7 +71,7 @@ def plain(value) -> float | None:
 
 
 def sample_positions(ids, seed: int) -> np.ndarray:
-    """Row numbers of the sample, at most SAMPLE_ROWS, in the order of the ids: whatever ties, ties by id."""
+    """Row numbers of the sample, at most SAMPLE_ROWS, in the order of the ids, so that ties are broken by id."""
     rows = len(ids)
     chosen = np.arange(rows)
     if rows > SAMPLE_ROWS:
@@ -313,7 +313,7 @@ def leave_one_out(scores: dict, weights: dict, name: str, base: np.ndarray, best
 
 ROWS_TO_READ = 8
 OF_ONE_SOURCE = 3
-LOOK_AMONG = 0.01  # of the rows: further on, a row is no longer among the best, or the worst
+LOOK_AMONG = 0.01  # of the rows: further in, a row is no longer among the best, or the worst
 INSTRUCTION_CHARACTERS = 320
 RESPONSE_CHARACTERS = 640
 

@@ -58,8 +58,8 @@ def new_axis(height: float = 1.8, left: float = 0.4):
 
 
 def finish(figure, name: str, title: str, alt: str) -> dict:
-    """The panel with its SVG in the page's colours, without what only a file of its own would need. `name` is the
-    panel's own on the page."""
+    """The panel with its SVG in the page's colours, without what only a separate file would need. `name` is the panel's
+    own on the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
@@ -164,7 +164,7 @@ def word_ticks(axis, low: float, high: float) -> None:
 
 
 def source_label(entry: dict) -> str:
-    """A source's name on one line; what would be no name on paper, said so."""
+    """A source's name on one line; one that would print as nothing is called so."""
     if entry["source"] is None:
         return f"{entry['sources']:,} others"
     return one_line(entry["source"]) or "(no name)"

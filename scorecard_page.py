@@ -50,7 +50,7 @@ EVIDENCE_FILES = {
 
 
 def page_path(text: str) -> Path:
-    """Where the page goes; the JSON stands beside it. Raises UserError where that cannot be."""
+    """Where the page goes; the JSON stands beside it. Raises UserError where that is impossible."""
     path = Path(text)
     if path.suffix != ".html":
         raise UserError(f"--scorecard {text}: the name of a page ends in .html; the JSON goes beside it")

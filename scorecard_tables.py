@@ -157,7 +157,7 @@ def weight_table(card: dict) -> dict:
 
 
 def weight_lines(card: dict) -> list[str]:
-    """The same for a terminal."""
+    """`weight_table` for a terminal."""
     table = weight_table(card)
     rows = [[part["text"] if isinstance(part, dict) else part for part in row] for row in table["cells"]]
     lines = [table["title"], f"{'':32s}{'best 1%':>10s}{'best 10%':>10s}"]

@@ -1,8 +1,8 @@
 """What each sub-score adds to the quality score: hold it at its mean, and see what the evidence loses.
 
-A sub-score that costs nothing to hold has no reason to exist but one that is written beside it. Prints the table as
-Markdown: changes of preference accuracy (any pair of PAIRS, those of like length), of the mean over corruption kinds
-of FILE's rows, of the rank correlation with words of the response, and the kinds that move by 0.01 or more.
+A sub-score whose absence costs nothing needs another reason to exist. Prints the table as Markdown: changes of
+preference accuracy (any pair of PAIRS, those of like length), of the mean over corruption kinds of FILE's rows, of the
+rank correlation with words of the response, and the kinds that move by 0.01 or more.
 
 Reads  preference pairs (instruction, chosen, rejected) and instruction data
 Writes <results>/scorer/ablation.json
@@ -52,7 +52,7 @@ class Measured:
 
 
 def measure(scorer: QualityScorer, pairs: dict, instructions: list[str], responses: list[str], seed: int) -> dict:
-    """All that an ablation needs, sub-scores worked out once."""
+    """All that an ablation needs, each sub-score computed once."""
     return {
         "chosen": Measured(scorer, pairs["instruction"], pairs["chosen"]),
         "rejected": Measured(scorer, pairs["instruction"], pairs["rejected"]),
