@@ -2,8 +2,8 @@
 
 Reads  <results>/subsets/<subset>/ + <subset>.json, scores.json
 Writes <results>/exports/<format>/<subset>_<style>.jsonl or .parquet, a JSON of the same name beside it, and README.md,
-       the card of all that stands there: a folder can be uploaded as it is, each file is a configuration of its own.
-       A folder for each format, since the hub's loader reads all files of a repository by one
+       the card of all files there: a folder can be uploaded as it is, each file is a configuration of its own. Each
+       format has a folder, since the hub's loader reads all files of a repository by one format
 
 Styles: `alpaca` (instruction, input, output), `messages` (role, content) and `sharegpt` (from, value); every row keeps
 its id, source and quality. Read back by `dataset_readers.py`, each gives the same ids, instructions and responses.

@@ -2,7 +2,8 @@
 
 IFD = mean token loss of the response after its instruction / mean token loss of the same tokens without it, under a
 small local causal language model (Li et al. 2024, "From Quantity to Quality", NAACL; their repository Cherry_LLM). Near
-0: the instruction says it all. Near 1: it hardly helps. From 1 on it does not help at all; Cherry discards such rows.
+0: the instruction determines the response. Near 1: it hardly helps. From 1 on it does not help at all, and Cherry
+discards such rows.
 
 "Without its instruction" keeps the response's half of the prompt format ("### Response:", after the tokenizer's start
 token where it has one) and leaves the instruction's half out, as Cherry does. So both losses follow the same last
@@ -15,9 +16,9 @@ Null, counted by the first reason of NULL_REASONS that holds: an empty instructi
 response cut to nothing, one of a single token (a ratio of two guesses, no mean), a loss without instruction of 0, a
 loss that is no number.
 
-It is off by default and in no total unless a weight is given: a weight prefers hard rows, which are not the same as
-good ones: a response to another instruction is hard too (`LOG.md`). It depends on the model. Always fp32, so that a
-GPU gives what a CPU gives, to rounding.
+It is off by default, and not part of the total unless a weight is given: a weight prefers hard rows, which are not the
+same as good ones, since a response to another instruction is hard too (`LOG.md`). It depends on the model. Always in
+fp32, so that a GPU gives what a CPU gives, to rounding.
 
     python quality_scorer.py FILE --ifd MODEL [--weights ifd=0.1]     beside the dimensions
     python filter_datasets.py --ifd MODEL                             as a column of <results>/scores/
@@ -64,7 +65,7 @@ from language_model import (
 from scorecard import correlation
 
 MAX_TOKENS = 512  # prompt and response: what training gives a row, and Cherry's length
-LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; one row at least
+LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; at least one row
 ENCODE_ROWS = 1_000
 ESTIMATE_BATCHES = 3
 NULL_REASONS = [
@@ -91,7 +92,7 @@ def model_identity(name_or_path: str) -> str:
         file = cached_file(name_or_path, "config.json")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--ifd {name_or_path}: no such folder, nor can it be had from the hub; give the folder of a causal "
+            f"--ifd {name_or_path}: no such folder, and the hub does not give it; give the folder of a causal "
             "language model, or a hub id and a network"
         ) from error
     return f"{name_or_path}@{extract_commit_hash(file, None)}"
@@ -234,7 +235,7 @@ def ratio(given: np.ndarray, alone: np.ndarray, reasons: list[str | None]) -> np
 
 
 class Progress:
-    """A bar over tokens, which unlike rows take equally long; it shows rows too, and says early if it will be long."""
+    """A bar over tokens, which, unlike rows, take equally long; it shows rows too, and warns early of a long wait."""
 
     def __init__(self, tokens: int, rows: int, device: str, rows_to_come: int | None = None):
         from tqdm import tqdm

@@ -83,7 +83,7 @@ def left_out_lines(left_out: dict[str, str]) -> list[str]:
 
 
 def remarks(subsets: list[dict]) -> list[str]:
-    """Tiers that are most of the pool, how well the matched controls match, and what `diverse` gains over plain top."""
+    """Tiers that are most of the pool, how well matched controls match, what `diverse` gains over plain top."""
     lines = []
     for subset in subsets:
         name, facts = subset["subset"], subset.get("selection", {})

@@ -57,15 +57,15 @@ def scale_facts(pool_rows: int) -> dict:
 
 
 def heldout_rows(rows: int) -> int:
-    """How many of `rows` rows to hold out: at least one."""
+    """How many of `rows` rows to hold out; at least one."""
     return min(HELDOUT["max_rows"], max(1, int(HELDOUT["max_fraction"] * rows)))
 
 
 def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Positions of `count` rows, each source in its share (largest remainder), in ascending order.
 
-    Rows of one group, which are answers to one instruction, are drawn together, so that few are left that a held-out
-    row forbids. A group larger than its source's share comes last.
+    Rows of one group, which answer one instruction, are drawn together: a held-out row bars the rest of its group from
+    the pool. A group larger than its source's share comes last.
     """
     names, sizes = np.unique(sources, return_counts=True)
     shares = sizes * count / max(len(sources), 1)
@@ -81,7 +81,7 @@ def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np
 
 
 def disk_bytes(text_bytes: float, rows: int) -> float:
-    """What scores, held-out rows and subsets of these rows can take: no tier is larger than the pool."""
+    """The most bytes that scores, held-out rows and subsets of these rows can take."""
     subsets = sum(subset["rows"] for subset in SUBSETS.values()) / FULL_SCALE_ROWS
     return 1.1 * (text_bytes + 8 * len(SCORE_KEYS) * rows) * (1 + HELDOUT["max_fraction"] + subsets)
 
@@ -134,7 +134,7 @@ class SubsetRows(NamedTuple):
 def write_subset(
     results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float
 ) -> None:
-    """Write one subset's rows, then its JSON. known: what to say beside sizes and profile."""
+    """Write one subset's rows, then its JSON. known: what it says beside sizes and profile."""
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)
@@ -216,7 +216,7 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, 
         return source.take(numbers[rows], ["instruction"])["instruction"].to_pylist()
 
     pool = Pool(facts, texts_of, configs[0]["balance"])
-    pool.best_first  # noqa: B018 - made before the processes part, so that all of them have it
+    pool.best_first  # noqa: B018 - computed before the processes fork, so that all of them have it
     context = (results, inputs, scores, source, numbers, pool)
     longest_first = sorted(configs, key=lambda config: (config["rule"] != "diverse", -config["rows"]))
     done = run_tasks(cut_subset, context, longest_first, min(num_proc, len(configs)))
