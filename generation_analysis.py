@@ -72,7 +72,7 @@ def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) 
 
 
 def generation_settings(config: dict, num_samples: int | None, marker: Path) -> dict:
-    """What decides the generations. Where no number of samples is asked for, one drawn by hand before stays."""
+    """What decides the generations. Without a number of samples, that of earlier generations, if any, is kept."""
     settings = {key: config.get(key, value) for key, value in EVALUATION.items() if key.startswith("generation")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
     if num_samples is None and marker.exists():
