@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from language_model import Example, learn_bpe, new_model_config, pick_device, quiet_transformers
+from train_benchmark import sft_trainer, trainer_arguments
 from training_configs import EXPERIMENTS, SUBSETS, TRAINING
 from training_loop import fit, flops_utilisation
 
@@ -113,32 +114,11 @@ def train_ours(model, _tokenizer, examples, config: dict, folder: Path) -> float
 
 def train_sft(model, tokenizer, examples, config: dict, folder: Path) -> float:
     """trl with the same rows, tokens a step, precision and optimiser, without checkpointing as ours is without."""
-    import datasets
-    from trl import SFTConfig, SFTTrainer
-
-    masks = [[0] * example.prompt_tokens + [1] * (len(example.ids) - example.prompt_tokens) for example in examples]
-    rows = datasets.Dataset.from_dict({"input_ids": [list(e.ids) for e in examples], "completion_mask": masks})
     micro_batch = max(1, min(16_384, config["tokens_per_step"]) // config["block_tokens"])
-    arguments = SFTConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=max(1, config["tokens_per_step"] // config["block_tokens"] // micro_batch),
-        num_train_epochs=1,
-        learning_rate=config["learning_rate"],
-        bf16=pick_device() == "cuda",
-        use_cpu=pick_device() == "cpu",
-        optim="adamw_torch_fused",
-        gradient_checkpointing=False,
-        packing=True,
-        packing_strategy=config["packing_strategy"],
-        max_length=config["block_tokens"],
-        completion_only_loss=True,
-        report_to=[],
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
-    )
-    trainer = SFTTrainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
+    accumulated = max(1, config["tokens_per_step"] // config["block_tokens"] // micro_batch)
+    arguments = trainer_arguments(folder, micro_batch, config) | {"gradient_accumulation_steps": accumulated}
+    arguments["packing_strategy"] = config["packing_strategy"]
+    trainer = sft_trainer(model, tokenizer, examples, config["block_tokens"], arguments)
     began = time.perf_counter()
     trainer.train()
     return time.perf_counter() - began

@@ -19,6 +19,7 @@ from language_model import (
     encode_examples,
     learn_bpe,
     new_model_config,
+    pick_device,
     quiet_transformers,
     response_losses,
     right_padded,
@@ -74,12 +75,13 @@ def train_bare(model, examples, _tokenizer, _folder) -> dict:
     return timed(train)
 
 
-def trainer_arguments(folder: Path, rows: int) -> dict:
-    """What both Trainers are told: fp32, fused AdamW, no saving, no logging."""
+def trainer_arguments(folder: Path, rows: int, config: dict) -> dict:
+    """What the Trainers are told: fused AdamW, bf16 on a GPU, no saving, no logging. rows: of a micro-batch."""
     return {
-        "output_dir": str(folder), "per_device_train_batch_size": rows, "num_train_epochs": 1, "bf16": False,
-        "learning_rate": CONFIG["learning_rate"], "optim": "adamw_torch_fused", "report_to": [], "save_strategy": "no",
-        "logging_strategy": "no", "disable_tqdm": True, "use_cpu": True, "gradient_checkpointing": False,
+        "output_dir": str(folder), "per_device_train_batch_size": rows, "num_train_epochs": 1,
+        "bf16": pick_device() == "cuda", "use_cpu": pick_device() == "cpu", "learning_rate": config["learning_rate"],
+        "optim": "adamw_torch_fused", "gradient_checkpointing": False, "report_to": [], "save_strategy": "no",
+        "logging_strategy": "no", "disable_tqdm": True,
     }  # fmt: skip
 
 
@@ -94,23 +96,26 @@ def train_trainer(model, examples, _tokenizer, folder: Path) -> dict:
         return {"input_ids": ids, "labels": labels, "attention_mask": mask.long()}
 
     mean = np.mean([len(example.ids) for example in examples])
-    arguments = trainer_arguments(folder, max(1, round(CONFIG["tokens_per_step"] / mean)))
+    arguments = trainer_arguments(folder, max(1, round(CONFIG["tokens_per_step"] / mean)), CONFIG)
     arguments = TrainingArguments(**arguments, remove_unused_columns=False)
     trainer = Trainer(model, arguments, data_collator=collate, train_dataset=examples)
     return timed(trainer.train)
 
 
 def train_sft(model, examples, tokenizer, folder: Path) -> dict:
+    arguments = trainer_arguments(folder, CONFIG["tokens_per_step"] // CONFIG["block_tokens"], CONFIG)
+    return timed(sft_trainer(model, tokenizer, examples, CONFIG["block_tokens"], arguments).train)
+
+
+def sft_trainer(model, tokenizer, examples, block_tokens: int, arguments: dict):
+    """trl's SFTTrainer, which packs the rows into blocks and learns the responses alone. arguments: of SFTConfig."""
     import datasets
     from trl import SFTConfig, SFTTrainer
 
     masks = [[0] * example.prompt_tokens + [1] * (len(example.ids) - example.prompt_tokens) for example in examples]
     rows = datasets.Dataset.from_dict({"input_ids": [list(e.ids) for e in examples], "completion_mask": masks})
-    arguments = trainer_arguments(folder, CONFIG["tokens_per_step"] // CONFIG["block_tokens"])
-    packing = {"packing": True, "max_length": CONFIG["block_tokens"], "completion_only_loss": True}
-    arguments = SFTConfig(**arguments, **packing)
-    trainer = SFTTrainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
-    return timed(trainer.train)
+    config = SFTConfig(**arguments, packing=True, max_length=block_tokens, completion_only_loss=True)
+    return SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer)
 
 
 def with_labels(batch: dict) -> dict:

@@ -22,9 +22,9 @@ FLOORS = [
     "dataset_files lm_harness report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "
-    "learning_rate_sweep scorecard_page subset_comparison train_benchmark",
-    "analyze_results evaluation_benchmark quality_scorer",
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
+    "scorecard_page subset_comparison train_benchmark",
+    "analyze_results evaluation_benchmark gpu_benchmark quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",
