@@ -261,30 +261,19 @@ def main() -> None:
 def report_filter(arguments, folder: Path) -> None:
     """The filter stage and the scorer on many rows, and near-duplicate search beside other libraries."""
     os.environ["RAYON_NUM_THREADS"] = "1"  # one core for each library
-    started = time.time()
+    started, load = time.time(), os.getloadavg()[0]
     config = {"data": arguments.data, "rows": arguments.rows, "num_proc": arguments.num_proc, "seed": arguments.seed}
-    load = os.getloadavg()[0]
     table, _ledger = read_rows([arguments.data], DEDUP_ROWS, arguments.seed)
     pairs = list(zip(table["instruction"].to_pylist(), table["response"].to_pylist(), strict=True))
     deduplicators = measure_deduplicators(pairs, arguments.seed)
     made, runs, scorer = measure_stage(arguments.data, arguments.rows, arguments.seed, arguments.num_proc, folder)
-    facts = {
-        "config": config | {"scorer_version": SCORER_VERSION},
-        "provenance": provenance(started, {}),
-        "load_average_before": load,
-        "made": made,
-        "runs": runs,
-        "scorer_alone": scorer,
-        "deduplicators": deduplicators,
-    }
-    write_json(folder / "filter.json", facts)
-    hardware = facts["provenance"]["hardware"]
+    facts = {"load_average_before": load, "made": made, "runs": runs, "scorer_alone": scorer}
+    facts["deduplicators"] = deduplicators
     size = f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes"
-    print(f"{size}, made of {arguments.data} in {made['rounds']} rounds")
-    print(f"{hardware['cores']} cores ({hardware['cpu']}), load average {load:.1f} before\n")
-    alone = scorer_line(scorer, made["rows"], arguments.num_proc)
-    print("\n".join([*stage_lines(runs), alone, "", *deduplicator_lines(deduplicators)]))
-    print(f"\nwritten: {folder / 'filter.json'}")
+    head = f"{size}, made of {arguments.data} in {made['rounds']} rounds; load average {load:.1f} before"
+    lines = [head, "", *stage_lines(runs), scorer_line(scorer, made["rows"], arguments.num_proc)]
+    lines += ["", *deduplicator_lines(deduplicators)]
+    write_report(folder / "filter.json", config | {"scorer_version": SCORER_VERSION}, started, facts, lines)
 
 
 def report_scorer(arguments, folder: Path) -> None:
@@ -296,16 +285,10 @@ def report_scorer(arguments, folder: Path) -> None:
     entries = benchmark_scorer(instructions, responses, arguments.rounds, process_counts)
     bytes_per_row = sum(len(response.encode()) for response in responses) / len(responses)
     config = {"data": data, "rows": len(responses), "rounds": arguments.rounds, "process_counts": process_counts}
-    facts = {
-        "config": config | {"scorer_version": SCORER_VERSION},
-        "provenance": provenance(started, {}),
-        "response_bytes_per_row": bytes_per_row,
-        "contenders": entries,
-    }
-    write_json(folder / "scorer.json", facts)
-    print(f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}\n")
-    print("\n".join(table_lines(entries, process_counts)))
-    print(f"\nwritten: {folder / 'scorer.json'}")
+    facts = {"response_bytes_per_row": bytes_per_row, "contenders": entries}
+    head = f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}"
+    lines = [head, "", *table_lines(entries, process_counts)]
+    write_report(folder / "scorer.json", config | {"scorer_version": SCORER_VERSION}, started, facts, lines)
 
 
 def report_training(arguments, folder: Path) -> None:
@@ -320,14 +303,9 @@ def report_training(arguments, folder: Path) -> None:
         return
     facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
     config = {"data": arguments.data, "rounds": arguments.rounds, **CONFIG}
-    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
-    write_json(folder / "train.json", {"config": config, **provenances, **facts})
-    print(
-        f"{facts['rows']:,} rows of {arguments.data}, {facts['tokens_per_row']:.0f} tokens a row, "
-        f"median of {arguments.rounds}\n"
-    )
-    print("\n".join(training_table(facts)))
-    print(f"\nwritten: {folder / 'train.json'}")
+    size = f"{facts['rows']:,} rows of {arguments.data}, {facts['tokens_per_row']:.0f} tokens a row"
+    lines = [f"{size}, median of {arguments.rounds}", "", *training_table(facts)]
+    write_report(folder / "train.json", config, started, {"load_average_before": load, **facts}, lines)
 
 
 def report_evaluation(arguments, folder: Path) -> None:
@@ -336,15 +314,21 @@ def report_evaluation(arguments, folder: Path) -> None:
     columns = read_columns(arguments, TRAIN_SAMPLES)
     facts = benchmark_evaluation(*columns, arguments.model, arguments.rounds)
     config = {"data": arguments.data, "model": arguments.model, "rounds": arguments.rounds}
-    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
-    write_json(folder / "evaluate.json", {"config": config, **provenances, **facts})
-    print(f"{facts['rows']:,} rows of {arguments.data}, load average {load:.1f} before\n")
-    print("\n".join(evaluation_table(facts)))
-    print(f"\nwritten: {folder / 'evaluate.json'}")
+    head = f"{facts['rows']:,} rows of {arguments.data}, load average {load:.1f} before"
+    facts = {"load_average_before": load, **facts}
+    write_report(folder / "evaluate.json", config, started, facts, [head, "", *evaluation_table(facts)])
+
+
+def write_report(path: Path, config: dict, started: float, facts: dict, lines: list[str]) -> None:
+    """Keep and print what was measured, and on what machine."""
+    made = provenance(started, {})
+    write_json(path, {"config": config, "provenance": made, **facts})
+    machine = f"{made['hardware']['cores']} cores ({made['hardware']['cpu']})"
+    print("\n".join([*lines, "", machine, f"written: {path}"]))
 
 
 def read_columns(arguments, max_samples: int | None) -> tuple[list[str], list[str]]:
-    """Instructions and responses of --data, --max_samples of them or so many. Raises UserError where there is none."""
+    """Instructions and responses of --data: --max_samples, else `max_samples` of them. Raises UserError without any."""
     table, _ledger = read_rows([arguments.data], arguments.max_samples or max_samples, arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {arguments.data} can be used; give other instruction data with --data")
