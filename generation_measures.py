@@ -101,8 +101,8 @@ def refuses(text: str) -> bool:
 def coherence(text: str) -> float | None:
     """Content-word overlap of adjacent sentences, the mean of their Dice coefficients by stem; null without a pair.
 
-    Referential cohesion as in Coh-Metrix (Graesser et al. 2004). A sentence repeated word for word does not count, which is
-    for rep_4 to see. It sees a change of subject, not a wrong step.
+    Referential cohesion as in Coh-Metrix (Graesser et al. 2004). A sentence repeated word for word counts for nothing,
+    which rep_4 sees. Coherence sees a change of subject, not a wrong step.
     """
     pieces = [re.findall(r"[^\W_]+", piece.lower()) for piece in SENTENCE_END.split(text)]
     pieces = [piece for piece in pieces if piece]
