@@ -52,7 +52,7 @@ def disk_errors(path):
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
-            reason = "the disk is full; make room and run the same command: it goes on from here"
+            reason = "the disk is full; make room and run the same command again"
         else:
             reason = error.strerror or error
         raise UserError(f"cannot write {path}: {reason}") from error

@@ -12,7 +12,6 @@ its id, source and quality. Read back by `dataset_readers.py`, each gives the sa
 """
 
 import json
-import os
 import shlex
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from common import (
     write_json,
     write_text,
 )
+from corpus_shards import whole_file
 
 STYLES = ["alpaca", "messages", "sharegpt"]
 FORMATS = ["jsonl", "parquet"]
@@ -69,14 +69,8 @@ def export_subset(results: Path, name: str, style: str, path: Path, force: bool)
         return False
     table = read_arrow(results / "subsets" / name, ["id", "source", "instruction", "response", "quality"])
     clear(marker, path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         (_write_jsonl if path.suffix == ".jsonl" else _write_parquet)(temporary, styled_batches(table, style))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     facts = {key: subset[key] for key in ("rule", "rows", "scale_label", "score", "source_mix", "ids_hash")}
     write_json(marker, {"config": config, "provenance": provenance(started, inputs), "file": path.name, **facts})
     return True

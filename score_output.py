@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, one_line, require_writable
+from corpus_shards import whole_file
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
 WRITE_ROWS = 2_000
@@ -134,8 +134,7 @@ def scored_rows_path(output: str | None) -> Path | None:
 
 def write_scored_rows(path: Path, table) -> str:
     """Write rows and scores as JSON lines or Parquet, whole or not at all; says where."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         if path.suffix == ".parquet":
             import pyarrow.parquet
 
@@ -144,9 +143,4 @@ def write_scored_rows(path: Path, table) -> str:
             with open(temporary, "w", encoding="utf-8", errors="surrogatepass") as file:
                 for batch in table.to_batches(WRITE_ROWS):
                     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"scored rows: {path}"

@@ -111,7 +111,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
     path = scored_rows_path(str(tmp_path / "scored.parquet"))
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match="scored.parquet: the disk is full"):
         write_scored_rows(path, pyarrow.table({"a": [1]}))
     assert not list(tmp_path.iterdir())
 

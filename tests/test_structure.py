@@ -14,11 +14,11 @@ FLOORS = [
     "contrast_statistics cost_statistics json_kinds near_duplicates packed_attention reference_distributions "
     "task_checkers task_phrasings text_checks training_configs training_memory word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
-    "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families generation_cache "
-    "language_model pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
+    "corpus_shards decontamination demo_corpus finished_runs format_families generation_cache "
+    "language_model pair_features reasoning_families report_tables subset_rules training_checkpoints "
     "update_readme",
-    "filter_ledger generation_measures model_tables packed_loss packing report_figures report_sentences "
-    "study_tradeoff text_generation tradeoff_tables verifiable_tasks",
+    "dataset_export filter_ledger generation_measures model_tables packed_loss packing report_figures "
+    "report_sentences score_output study_tradeoff text_generation tradeoff_tables verifiable_tasks",
     "dataset_files lm_harness report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables scorer_validation "
     "training_loop",
