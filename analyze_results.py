@@ -169,7 +169,7 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
 
 
 def remove_stale(output: Path) -> None:
-    """Tables and figures of an earlier analysis, by what their names start with; what else lies there is not ours."""
+    """Remove tables and figures of an earlier analysis, told by how their names start; other files are not ours."""
     starts = tuple(start for starts in report_pages.SECTIONS.values() for start in starts)
     for file in [*output.glob("tables/*.*"), *output.glob("figures/*.*")]:
         if file.name.startswith(starts) and file.suffix in (".csv", ".md", ".tex", ".png", ".svg"):

@@ -1,7 +1,7 @@
-"""Speed and memory of a stage, beside named references in the same run on the same rows.
+"""Speed and memory of a stage beside named references, in the same run on the same rows.
 
-Rows per second depend on the machine and on what else it does; what to compare is the ratios within one run. Every
-contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
+Rows per second depend on the machine and on what else it does, so compare ratios within one run. Every contender runs
+in fresh processes, in turn with the others, round after round; the tables show medians.
 
 Reads  --data (default: the embedded corpus)
 Writes <results>/benchmark/scorer.json, filter.json, train.json (on a GPU train_gpu.json), evaluate.json,
@@ -151,7 +151,7 @@ def score_part(make, instructions: list, responses: list, line) -> None:
 
 
 def measure(make, instructions: list, responses: list, processes: int) -> dict:
-    """Rows/s by so many processes, from when all stand ready to when the last is done; each begins cold.
+    """Rows/s by this many processes, from when all are ready to when the last is done; each begins cold.
 
     Raises EOFError where one of them fails; what failed stands on its stderr.
     """
@@ -162,7 +162,7 @@ def measure(make, instructions: list, responses: list, processes: int) -> dict:
         part = instructions[first::processes], responses[first::processes]
         workers.append(context.Process(target=score_part, args=(make, *part, far_end), daemon=True))
         workers[-1].start()
-        far_end.close()  # only the process holds it now: where that ends, so does the line
+        far_end.close()  # only the process holds it now: when it ends, so does the line
         lines.append(line)
     for line in lines:
         line.recv()

@@ -63,9 +63,8 @@ def cost_record(run: dict, gains: dict, scoring_hours: float | None) -> dict:
 def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, list[dict]]:
     """Note on each record the metrics in which no cheaper run is as good; returns the best run from each budget on.
 
-    A run whose cost is not known has no place.
-
-    `metrics`: {metric: sign}. {metric: [{"from_hours", "run", "value"}]}, cheapest first: the best tier for a budget.
+    A run whose cost is not known is left out. `metrics`: {metric: sign}. Returns {metric: [{"from_hours", "run",
+    "value"}]}, cheapest first.
     """
     frontier = {}
     for metric, sign in metrics.items():

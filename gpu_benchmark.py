@@ -37,7 +37,7 @@ BARS = {"mfu": 0.45, "peak_memory_gib": {"500M": 20 * 1e9 / 2**30, "1B": 35 * 1e
 
 
 def benchmark_gpu(specs: dict[str, dict], config: dict, steps: int, write) -> dict:
-    """Facts for train_gpu.json, given to `write` after every contender: the slowest may outlast one's patience.
+    """Facts for train_gpu.json, given to `write` after every contender, since the slowest may never end.
 
     specs: {size: {"vocab_size", "llama"}}; trl comes last, and trains the first size only.
     """
@@ -74,7 +74,7 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
     import torch
 
     cuda = pick_device() == "cuda"
-    gc.collect()  # what the contender before holds: the parts of a trainer hold each other
+    gc.collect()  # the contender before: a trainer's parts refer to each other
     if cuda:
         torch.cuda.empty_cache()
     model, tokenizer = new_random_model(spec)
@@ -113,7 +113,7 @@ def train_ours(model, _tokenizer, examples, config: dict, folder: Path) -> float
 
 
 def train_sft(model, tokenizer, examples, config: dict, folder: Path) -> float:
-    """trl with the same rows, tokens a step, precision and optimiser, without checkpointing as ours is without."""
+    """trl with the same rows, tokens a step, precision and optimiser, and without gradient checkpointing."""
     micro_batch = max(1, min(16_384, config["tokens_per_step"]) // config["block_tokens"])
     accumulated = max(1, config["tokens_per_step"] // config["block_tokens"] // micro_batch)
     arguments = trainer_arguments(folder, micro_batch, config) | {"gradient_accumulation_steps": accumulated}
