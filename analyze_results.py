@@ -80,16 +80,16 @@ def main() -> None:
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only these two experiments, or two subsets")
-    args = parser.parse_args()
-    results = Path(args.results or args.results_dir)
-    output = Path(args.output_dir or results / "analysis")
-    if args.compare and are_subsets(results, args.compare):
-        compare_subsets(results, args.compare, require_writable(output))
+    arguments = parser.parse_args()
+    results = Path(arguments.results or arguments.results_dir)
+    output = Path(arguments.output_dir or results / "analysis")
+    if arguments.compare and are_subsets(results, arguments.compare):
+        compare_subsets(results, arguments.compare, require_writable(output))
         return
     runs, left_out = load_runs(results)
     require_writable(output)
-    if args.compare:
-        compare(runs, left_out, args.compare, output)
+    if arguments.compare:
+        compare(runs, left_out, arguments.compare, output)
         return
     analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
     analysis["provenance"] = lasting_provenance(runs)

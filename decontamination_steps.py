@@ -39,7 +39,7 @@ EVALUATION_SUITES = [
 ]
 
 
-def read_benchmarks(entries: list[str], with_suites: bool = True) -> dict[str, list[tuple[str, str]]]:
+def read_benchmarks(entries: list[str], with_suites: bool) -> dict[str, list[tuple[str, str]]]:
     """The items, (question, answer), that no row may hold: of the evaluation suites, and of each of `entries`."""
     benchmarks = {}
     if with_suites:

@@ -59,12 +59,12 @@ def main() -> None:
         "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other data sets to measure the loss on"
     )
     parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
-    args = parser.parse_args()
-    with sole_use(args.run):
-        evaluate_run(Path(args.run), args.force, args.eval_dataset, args.lm_eval)
+    arguments = parser.parse_args()
+    with sole_use(arguments.run):
+        evaluate_run(Path(arguments.run), arguments.force, arguments.eval_dataset, arguments.lm_eval)
 
 
-def evaluate_run(run: Path, force: bool = False, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
+def evaluate_run(run: Path, force: bool, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
     """Evaluate a finished run, as far as that is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     for entry in eval_datasets:

@@ -45,12 +45,12 @@ def main() -> None:
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
     parser.add_argument("--num_samples", type=whole, help="sampled answers to each prompt (default: the run's setting)")
     parser.add_argument("--force", action="store_true", help="generate again even where it is done")
-    args = parser.parse_args()
-    with sole_use(args.run):
-        analyse_run(Path(args.run), args.force, args.num_samples)
+    arguments = parser.parse_args()
+    with sole_use(arguments.run):
+        analyse_run(Path(arguments.run), arguments.force, arguments.num_samples)
 
 
-def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) -> dict:
+def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
     """Generate and measure, unless that is done; returns generation_analysis.json."""
     started = time.time()
     config, inputs = run_inputs(run)

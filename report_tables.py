@@ -45,7 +45,7 @@ def show_estimate(metric: str, estimate: dict | None) -> str:
     return f"{show(metric, estimate['value'])} {show_interval(metric, estimate['low'], estimate['high'])}"
 
 
-def show_share(value: float | None, interval: list[float] | None = None) -> str:
+def show_share(value: float | None, interval: list[float] | None) -> str:
     """A share of a gain, such as 84% [78, 91]."""
     if value is None:
         return NONE

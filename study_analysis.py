@@ -21,7 +21,8 @@ SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "resp
 def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float | None = None) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
     others = sorted({run["size"] for run in runs} - set(SIZES))
-    present = [*SIZES, *others] if any(run["size"] in SIZES for run in runs) else others  # a demo alone names no size missing
+    is_study = any(run["size"] in SIZES for run in runs)  # a demo alone is no reason to name what the study lacks
+    present = [*SIZES, *others] if is_study else others
     sizes, run_records, left_out, scored = {}, [], list(left_out), {}
     for size in present:
         kept, omitted = comparable_runs([run for run in runs if run["size"] == size])

@@ -166,9 +166,7 @@ def write_heldout(results: Path, source: ShardedRows, is_heldout: np.ndarray, se
     write_subset(results, config, {"scores": content_hash}, rows, source.rows - len(numbers), {}, started)
 
 
-def make_subsets(
-    results: Path, force: bool, balance: str = "none", stale: Sequence[Path] = (), num_proc: int = 1
-) -> dict:
+def make_subsets(results: Path, force: bool, balance: str, stale: Sequence[Path], num_proc: int) -> dict:
     """Write every subset that is not done. The content of scores.json, up to date with SUBSETS.
 
     balance: none or source (`subset_rules`). stale: files that show the subsets, removed before one changes.
@@ -234,7 +232,7 @@ def cut_subset(context, config: dict) -> None:
     write_subset(results, config, inputs, rows, pool.rows, known, started)
 
 
-def row_facts(source: ShardedRows, num_proc: int = 1):
+def row_facts(source: ShardedRows, num_proc: int):
     """`facts_of` all rows of scores/, as a Table of one chunk; the texts are read in parts."""
     parts = [np.arange(start, min(start + PART_ROWS, source.rows)) for start in range(0, source.rows, PART_ROWS)]
     tables = run_tasks(_facts_of_part, source, parts, min(num_proc, max(len(parts), 1)))

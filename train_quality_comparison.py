@@ -77,15 +77,15 @@ TRACKERS = ["tensorboard", "wandb", "trackio"]
 
 
 def main() -> None:
-    args = parse_arguments()
+    arguments = parse_arguments()
     signal.signal(signal.SIGTERM, leave)
     if not is_main_process():
         sys.stdout = open(os.devnull, "w")  # one process speaks; errors are every one's own
-    names = experiments_of(args.experiment, args.seeds)
-    configs = [experiment_config(name, overrides_from(args)) for name in names]
-    results_dir = require_writable(args.results_dir)
+    names = experiments_of(arguments.experiment, arguments.seeds)
+    configs = [experiment_config(name, overrides_from(arguments)) for name in names]
+    results_dir = require_writable(arguments.results_dir)
     try:
-        failed = carry_out(args, configs, results_dir)
+        failed = carry_out(arguments, configs, results_dir)
     except TrainingStopped as stopped:
         end_processes()
         print(stopped, file=sys.stderr)
@@ -98,17 +98,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def carry_out(args, configs: list[dict], results_dir: Path) -> list[str]:
+def carry_out(arguments, configs: list[dict], results_dir: Path) -> list[str]:
     """What the command line asks for; the names of experiments that failed."""
-    how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
-    if args.dry_run:
-        print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
+    how = {key: getattr(arguments, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
+    if arguments.dry_run:
+        print("\n".join(dry_run(configs, results_dir, arguments.tokens_per_second, arguments.mfu)))
         return []
-    if args.sweep_learning_rate:
-        sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
+    if arguments.sweep_learning_rate:
+        sweep(configs, results_dir, arguments.sweep_learning_rate, {**how, "force": arguments.force})
         return []
-    failed = run_experiments(configs, results_dir, args.force, how)
-    print(f"next: python analyze_results.py {args.results_dir}")
+    failed = run_experiments(configs, results_dir, arguments.force, how)
+    print(f"next: python analyze_results.py {arguments.results_dir}")
     return failed
 
 
@@ -147,15 +147,16 @@ def parse_arguments():
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--tokens_per_second", type=float, help="for --dry_run: a rate in place of the probe")
     rate.add_argument("--mfu", type=float, help="for --dry_run: a share of an H100's peak in place of the probe")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     for option in ("seeds", "micro_batch_tokens", "tokens_per_second", "mfu"):
-        if getattr(args, option) is not None and getattr(args, option) <= 0:
+        if getattr(arguments, option) is not None and getattr(arguments, option) <= 0:
             parser.error(f"--{option} must be more than 0")
-    if any(rate <= 0 for rate in args.sweep_learning_rate or []):
+    if any(rate <= 0 for rate in arguments.sweep_learning_rate or []):
         parser.error("--sweep_learning_rate takes rates of more than 0")
-    if args.report_to and find_spec(args.report_to) is None:
-        raise UserError(f"--report_to {args.report_to}: the package is not installed; pip install {args.report_to}")
-    return args
+    tracker = arguments.report_to
+    if tracker and find_spec(tracker) is None:
+        raise UserError(f"--report_to {tracker}: the package is not installed; pip install {tracker}")
+    return arguments
 
 
 def is_main_process() -> bool:
@@ -173,12 +174,13 @@ def main_process_says(value):
     return broadcast_object_list([value])[0]
 
 
-def overrides_from(args) -> dict:
+def overrides_from(arguments) -> dict:
     """The settings that the command line changes, typed."""
-    overrides = {key: getattr(args, key) for key in ("family", "model", "seed") if getattr(args, key) is not None}
-    if args.bf16 or args.fp16:
-        overrides["precision"] = "bf16" if args.bf16 else "fp16"
-    return overrides | settings_from(args.set)
+    given = vars(arguments)
+    overrides = {key: given[key] for key in ("family", "model", "seed") if given[key] is not None}
+    if arguments.bf16 or arguments.fp16:
+        overrides["precision"] = "bf16" if arguments.bf16 else "fp16"
+    return overrides | settings_from(arguments.set)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -134,9 +134,9 @@ def main():
     parser = argument_parser(__doc__)
     parser.add_argument("--suite", choices=SUITES, default="general")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{'family':20}{'difficulty':12}{'checker':16}prompt -> reference")
-    for task in _examples(args.suite, args.seed):
+    for task in _examples(arguments.suite, arguments.seed):
         shown = f"{task['prompt']!r} -> {task['reference']!r}"
         print(f"{task['family']:20}{task['difficulty']:<12}{task['checker']:16}{shown}")
 
