@@ -161,7 +161,7 @@ def locked(folder):
     while True:
         file = open(path, "a+", encoding="utf-8")
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock's, no worker process inherits it
         except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "another run"

@@ -110,7 +110,10 @@ SHOWN_LOSSES, LEAST_LOSS = 3, 0.005
 def explanation(scores: dict[str, float], weights: dict[str, float], losses: dict[str, float]) -> list[str]:
     """One pair's scores with bars, what holds the total back most, then each sub-score and what full marks in it would
     add to the total; `scores` and `losses` as QualityScorer.explain and .losses give them."""
-    bar = lambda value: f"{value:6.3f}  {'#' * round(20 * value):20s}"  # noqa: E731
+
+    def bar(value: float) -> str:
+        return f"{value:6.3f}  {'#' * round(20 * value):20s}"
+
     lines = [f"{'quality':18s} {bar(scores['quality'])}".rstrip()]
     lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in SCORE_WEIGHTS]
     largest = sorted(losses, key=losses.get, reverse=True)[:SHOWN_LOSSES]

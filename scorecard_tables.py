@@ -101,11 +101,7 @@ def distribution_table(card: dict) -> dict:
 
 def source_table(card: dict) -> dict:
     cells = [
-        [
-            source_label(entry),
-            f"{entry['rows']:,}",
-            *(show(entry["distribution"][key]["mean"]) for key in SCORE_KEYS),
-        ]
+        [source_label(entry), f"{entry['rows']:,}", *(show(entry["distribution"][key]["mean"]) for key in SCORE_KEYS)]
         for entry in card["by_source"]
     ]
     headings = ["source", "rows", *(f"mean {NAMES[key]}" for key in SCORE_KEYS)]

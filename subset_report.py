@@ -181,9 +181,8 @@ def draw_sources(axis, subsets: list[dict], places: np.ndarray) -> None:
             continue
         shares = [sum(subset["source_mix"].get(name, 0) for name in names) / subset["rows"] for subset in subsets]
         look = {"color": color, "edgecolor": "white", "linewidth": 0.4, "hatch": hatch, "hatchcolor": hatch_color}
-        axis.barh(
-            places, shares, 0.8, left, label=f" {one_line(name)[:LABEL_CHARACTERS]}", **look
-        )  # a name that begins with _ would be left out
+        label = f" {one_line(name)[:LABEL_CHARACTERS]}"  # matplotlib leaves out a label that begins with _
+        axis.barh(places, shares, 0.8, left, label=label, **look)
         left += shares
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of rows by source")

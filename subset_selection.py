@@ -17,16 +17,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from common import (
-    clear,
-    hash_strings,
-    is_done,
-    provenance,
-    read_arrow,
-    read_json,
-    require_writable,
-    write_json,
-)
+from common import clear, hash_strings, is_done, provenance, read_arrow, read_json, require_writable, write_json
 from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SCORE_KEYS, SUBSETS

@@ -370,8 +370,7 @@ def mattr(texts: Texts) -> np.ndarray:
     marks = np.minimum(tokens.marks, 7)
     kinds_of_token = ((tokens.word.astype(np.int64) * 8 + marks) * 3 + tokens.end) * 2 + tokens.upper
     length = np.minimum(texts.lengths, MATTR_WINDOW)
-    windows = np.minimum(MATTR_WINDOWS, 1 + (texts.lengths - 1) // MATTR_WINDOW)
-    windows = np.maximum(windows, 1)
+    windows = np.clip(1 + (texts.lengths - 1) // MATTR_WINDOW, 1, MATTR_WINDOWS)
     row = np.repeat(np.arange(len(windows)), windows)
     step = np.arange(len(row)) - (np.cumsum(windows) - windows)[row]
     room = texts.lengths - length

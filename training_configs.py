@@ -58,20 +58,21 @@ SUBSETS = {
 # Models: each family at sizes that compare. `model` is a hub id or a local folder; `llama` is trained from scratch,
 # with a byte-level BPE of `vocab_size` tokens learnt from the pool.
 
+TINY_LLAMA = {
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+}
 DEFAULT_FAMILY = "ettin"
 MODEL_FAMILIES = {
     "ettin": {  # open weights and data, MIT; both sizes saw identical data
         "500M": {"model": "jhu-clsp/ettin-decoder-400m"},
         "1B": {"model": "jhu-clsp/ettin-decoder-1b"},
     },
-    "pythia": {
-        "500M": {"model": "EleutherAI/pythia-410m"},
-        "1B": {"model": "EleutherAI/pythia-1b"},
-    },
-    "qwen2.5": {
-        "500M": {"model": "Qwen/Qwen2.5-0.5B"},
-        "1B": {"model": "Qwen/Qwen2.5-1.5B"},
-    },
+    "pythia": {"500M": {"model": "EleutherAI/pythia-410m"}, "1B": {"model": "EleutherAI/pythia-1b"}},
+    "qwen2.5": {"500M": {"model": "Qwen/Qwen2.5-0.5B"}, "1B": {"model": "Qwen/Qwen2.5-1.5B"}},
     "gemma3": {"270M": {"model": "google/gemma-3-270m"}},
     "smollm2": {"135M": {"model": "HuggingFaceTB/SmolLM2-135M"}},
     "scratch": {
@@ -95,26 +96,8 @@ MODEL_FAMILIES = {
                 "num_key_value_heads": 28,
             },
         },
-        "small": {  # 1.4M parameters: the reference study, an hour or two on two cores
-            "vocab_size": 4_096,
-            "llama": {
-                "hidden_size": 128,
-                "intermediate_size": 384,
-                "num_hidden_layers": 4,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 4,
-            },
-        },
-        "demo": {  # 0.95M parameters: minutes on a laptop's CPU
-            "vocab_size": 768,
-            "llama": {
-                "hidden_size": 128,
-                "intermediate_size": 384,
-                "num_hidden_layers": 4,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 4,
-            },
-        },
+        "small": {"vocab_size": 4_096, "llama": TINY_LLAMA},  # 1.4M parameters: the reference study, hours on two cores
+        "demo": {"vocab_size": 768, "llama": TINY_LLAMA},  # 0.95M parameters: minutes on a laptop's CPU
     },
 }
 

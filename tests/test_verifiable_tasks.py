@@ -203,7 +203,7 @@ def test_planted_shares_are_exact(demo_rows):
 def test_rows_are_whole_unique_and_short(demo_rows):
     assert len({row["id"] for row in demo_rows}) == len(demo_rows)
     assert all(row["instruction"] and row["response"] for row in demo_rows)
-    assert all(row["source"] == "demo_" + row["source"].removeprefix("demo_") for row in demo_rows)
+    assert all(row["source"].startswith("demo_") for row in demo_rows)
     assert {row["source"].removeprefix("demo_") for row in demo_rows} == set(demo_corpus.DEMO_FAMILIES)
     assert len({row["instruction"] for row in demo_rows}) > 0.97 * len(demo_rows)
     assert sum(len(row["instruction"]) + len(row["response"]) for row in demo_rows) / len(demo_rows) < 90
