@@ -41,7 +41,7 @@ SPACES = re.compile(r"[ \t\r\n]*")
 SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
 SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
 EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
-NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # that hub folders hold beside their data
+NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
 FORMATS = f"{' '.join(DATA_SUFFIXES)}; .json, .jsonl and .csv also as .gz and .zst"
 
 
@@ -132,7 +132,7 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
 
 
 def _data_files(folder: Path) -> list[Path]:
-    """All data files under a folder in the order of their names, without hidden ones and those of NO_DATA."""
+    """All data files under a folder in the order of their names, hidden ones and what describes a data set left out."""
     paths = sorted(path for path in folder.rglob("*") if data_suffix(path) and path.name not in NO_DATA)
     return [path for path in paths if path.is_file() and not any(
         part.startswith(".") for part in path.relative_to(folder).parts
@@ -180,7 +180,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
-    """The bytes of a text file, decompressed; UTF-16, told by its first two bytes, comes as UTF-8."""
+    """The bytes of a text file, decompressed; UTF-16, which its first two bytes tell, comes as UTF-8."""
     if path.suffix.lower() == ".gz":
         file = gzip.open(path, "rb")
     elif path.suffix.lower() == ".zst":
@@ -264,12 +264,9 @@ def _parse_line(line: bytes) -> dict | str:
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x}); convert the file, as with iconv -f latin1 -t utf-8"
     except (ValueError, RecursionError) as error:
-        return f"not JSON ({_why_no_json(error)})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
+        return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
     return record if isinstance(record, dict) else "not a JSON object"
-
-
-def _why_no_json(error: Exception) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
 
 
 def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
@@ -284,7 +281,8 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
         try:
             element, delimiter, size, text, place = _decode_element(source, text, place)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {_why_no_json(error)}") from error
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
+            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
         yield element, size
         row += 1
     if (text[place:] + source.read(CHUNK_BYTES)).strip():

@@ -160,7 +160,7 @@ def load_model(name_or_path: str):
         model = AutoModelForCausalLM.from_pretrained(name_or_path, dtype="float32", **SAFELY)
     except (OSError, ValueError, SafetensorError) as error:
         raise _cannot_load(name_or_path, error) from error
-    model.generation_config = GenerationConfig()  # models must not differ by a repository's own sampling and penalties
+    model.generation_config = GenerationConfig()  # a repository's own sampling and penalties would set models apart
     return model, tokenizer
 
 
@@ -381,5 +381,5 @@ def right_padded(examples: list[Example], pad_id: int):
 
 
 def pad_token_id(tokenizer) -> int:
-    """A valid id to fill batches with; it is neither attended to nor learnt."""
+    """A valid id to fill batches with; it is never attended to nor learnt."""
     return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_token_id(tokenizer)

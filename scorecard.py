@@ -71,7 +71,7 @@ def plain(value) -> float | None:
 
 
 def sample_positions(ids, seed: int) -> np.ndarray:
-    """Row numbers of the sample, at most SAMPLE_ROWS, in the order of the ids, so that ties are broken by id."""
+    """Row numbers of the sample, at most SAMPLE_ROWS, in the order of the ids: whatever ties, ties by id."""
     rows = len(ids)
     chosen = np.arange(rows)
     if rows > SAMPLE_ROWS:

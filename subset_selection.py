@@ -125,7 +125,7 @@ class SubsetRows(NamedTuple):
 def write_subset(
     results: Path, config: dict, inputs: dict, rows: SubsetRows, pool_rows: int, known: dict, started: float
 ) -> None:
-    """Write one subset's rows, then its JSON. known: what it says beside sizes and profile."""
+    """Write one subset's rows, then its JSON. known: what to say beside sizes and profile."""
     name = config["subset"]
     marker, folder = results / "subsets" / f"{name}.json", results / "subsets" / name
     require_writable(folder.parent)

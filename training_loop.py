@@ -361,7 +361,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
         }
     if run.compiled:
         torch._dynamo.maybe_mark_dynamic(batch["row_starts"], 0)
-    longest = int(np.diff(arrays["row_starts"]).max())  # made one of two numbers, so that two compilations do
+    longest = int(np.diff(arrays["row_starts"]).max())  # one of two numbers, for as few compilations
     longest = run.longest_row if longest <= run.longest_row else run.config["block_tokens"]
     loss = run.loss(**batch, longest_row=longest) / response_tokens
     # The processes' gradients are averaged, where the step's mean over all response tokens wants their sum.
