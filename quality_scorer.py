@@ -476,7 +476,7 @@ def main() -> None:
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
     parser.add_argument("--response", metavar="TEXT", help="for --explain")
     parser.add_argument(
-        "--validate", metavar="PAIRS", help="a file with columns instruction, chosen, rejected and, optionally, kind"
+        "--validate", metavar="PAIRS", help="columns instruction, chosen, rejected; kind if there is one"
     )
     parser.add_argument("--corruptions", metavar="FILE", help="instruction data; 5,000 rows of it, or --max_samples")
     add_results_dir(parser)
