@@ -164,9 +164,7 @@ def cost_of_analysis(examples: int) -> dict:
 # The stage
 
 
-def run_analysis_benchmark(
-    results_dir: str, processes: int = 2, studies: int = STUDIES, prompts: int = PROMPTS
-) -> dict:
+def run_analysis_benchmark(results_dir: str, processes: int, studies: int = STUDIES, prompts: int = PROMPTS) -> dict:
     """Everything above, printed and written to <results>/benchmark/analysis.json."""
     started, folder = time.time(), require_writable(Path(results_dir) / "benchmark")
     facts = {"cost": cost_of_analysis(prompts), "retention": {}, "kappa": []}

@@ -46,6 +46,15 @@ Each entry of `runs` also has base_arm and seed; a repeat with another seed is a
 
 from pathlib import Path
 
+import experiment_comparison
+import generation_browser
+import model_tables
+import report_figures
+import report_pages
+import report_tables
+import subset_comparison
+import tradeoff_figures
+import tradeoff_tables
 from common import (
     Facts,
     UserError,
@@ -71,16 +80,16 @@ def main() -> None:
     parser.add_argument("results", nargs="?", help="the results folder (same as --results_dir)")
     parser.add_argument("--output_dir", help="where to write (default: <results>/analysis)")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="only these two experiments, or two subsets")
-    args = parser.parse_args()
-    results = Path(args.results or args.results_dir)
-    output = Path(args.output_dir or results / "analysis")
-    if args.compare and are_subsets(results, args.compare):
-        compare_subsets(results, args.compare, require_writable(output))
+    arguments = parser.parse_args()
+    results = Path(arguments.results or arguments.results_dir)
+    output = Path(arguments.output_dir or results / "analysis")
+    if arguments.compare and are_subsets(results, arguments.compare):
+        compare_subsets(results, arguments.compare, require_writable(output))
         return
     runs, left_out = load_runs(results)
     require_writable(output)
-    if args.compare:
-        compare(runs, left_out, args.compare, output)
+    if arguments.compare:
+        compare(runs, left_out, arguments.compare, output)
         return
     analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
     analysis["provenance"] = lasting_provenance(runs)
@@ -89,22 +98,23 @@ def main() -> None:
 
 def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:
     """Write and print the paired comparison of two experiments."""
-    import experiment_comparison as pairs
-
-    chosen = [pairs.pick_run(runs, name, left_out) for name in names]
+    chosen = [experiment_comparison.pick_run(runs, name, left_out) for name in names]
     comparison = compare_runs(runs, *chosen)
     comparison["provenance"] = lasting_provenance(chosen)
     comparison = round_numbers(comparison)
-    said = pairs.verdict_sentence(comparison), pairs.cautions(comparison), [pairs.comparison_table(comparison)]
-    page = pairs.write_comparison(comparison, *said, output)
-    print(pairs.comparison_text(comparison, *said))
+    words, points = experiment_comparison.verdict_sentence(comparison), experiment_comparison.cautions(comparison)
+    report_comparison(comparison, words, points, [experiment_comparison.comparison_table(comparison)], output)
+
+
+def report_comparison(comparison: dict, words: str, points: list[str], tables: list[dict], output: Path) -> None:
+    """Write a comparison, print it and where it is. `words`: what it says; `points`: what stands against that."""
+    page = experiment_comparison.write_comparison(comparison, words, points, tables, output)
+    print(experiment_comparison.comparison_text(comparison, words, points, tables))
     print(page)
 
 
 def compare_runs(runs: list[dict], first: dict, second: dict) -> dict:
     """The comparison of two loaded runs, less its provenance. Raises UserError where they took different tests."""
-    import experiment_comparison
-
     experiment_comparison.require_comparable(first, second)
     records = compare_pair(runs, first["experiment"], second["experiment"], CLAIM)
     labels = [scale_words(run["train"]) for run in (first, second)]
@@ -113,8 +123,6 @@ def compare_runs(runs: list[dict], first: dict, second: dict) -> dict:
 
 def are_subsets(results: Path, names: list[str]) -> bool:
     """Whether both names are of subsets. Raises UserError where one is and the other is none."""
-    import subset_comparison
-
     found = [subset_comparison.find_subset(results, name) for name in names]
     if any(found) and not all(found):
         subset, other = names if found[0] else names[::-1]
@@ -124,9 +132,6 @@ def are_subsets(results: Path, names: list[str]) -> bool:
 
 def compare_subsets(results: Path, names: list[str], output: Path) -> None:
     """Write and print two subsets side by side, with the runs of equal size that trained on them."""
-    import experiment_comparison
-    import subset_comparison
-
     runs = load_runs(results)[0] if any(results.glob("*/train_results.json")) else []
     chosen = [[run for run in runs if run["arm"] == run["subset"] == name and not run["seed"]] for name in names]
     pairs = [(first, second) for first in chosen[0] for second in chosen[1] if first["size"] == second["size"]]
@@ -142,22 +147,13 @@ def compare_subsets(results: Path, names: list[str], output: Path) -> None:
     comparison["provenance"] = lasting_provenance([run for pair in pairs for run in pair])
     comparison = round_numbers(comparison)
     points = subset_comparison.cautions(comparison) + [f"Not compared: {reason}." for reason in not_compared]
-    said = subset_comparison.sentence(comparison), points, subset_comparison.tables_of(comparison)
-    page = experiment_comparison.write_comparison(comparison, *said, output)
-    print(experiment_comparison.comparison_text(comparison, *said))
-    print(page)
+    report_comparison(
+        comparison, subset_comparison.sentence(comparison), points, subset_comparison.tables_of(comparison), output
+    )
 
 
 def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict]) -> None:
     """Everything the stage writes; verdict.json last, as the marker of the rest."""
-    import generation_browser
-    import model_tables
-    import report_figures
-    import report_pages
-    import report_tables
-    import tradeoff_figures
-    import tradeoff_tables
-
     (output / "verdict.json").unlink(missing_ok=True)
     remove_stale(output)
     makers = (report_tables, tradeoff_tables, model_tables)
@@ -173,10 +169,8 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
 
 
 def remove_stale(output: Path) -> None:
-    """Tables and figures of an earlier analysis, by what their names start with; what else lies there is not ours."""
-    from report_pages import SECTIONS
-
-    starts = tuple(start for starts in SECTIONS.values() for start in starts)
+    """Remove tables and figures of an earlier analysis, told by how their names start; other files are not ours."""
+    starts = tuple(start for starts in report_pages.SECTIONS.values() for start in starts)
     for file in [*output.glob("tables/*.*"), *output.glob("figures/*.*")]:
         if file.name.startswith(starts) and file.suffix in (".csv", ".md", ".tex", ".png", ".svg"):
             file.unlink()

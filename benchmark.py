@@ -1,7 +1,7 @@
-"""Speed and memory of a stage, beside named references in the same run on the same rows.
+"""Speed and memory of a stage beside named references, in the same run on the same rows.
 
-Rows per second depend on the machine and on what else it does; what to compare is the ratios within one run. Every
-contender runs in fresh processes, in turn with the others, round after round; the table shows medians.
+Rows per second depend on the machine and on what else it does, so compare ratios within one run. Every contender runs
+in fresh processes, in turn with the others, round after round; the tables show medians.
 
 Reads  --data (default: the embedded corpus)
 Writes <results>/benchmark/scorer.json, filter.json, train.json (on a GPU train_gpu.json), evaluate.json,
@@ -15,15 +15,28 @@ Writes <results>/benchmark/scorer.json, filter.json, train.json (on a GPU train_
     python benchmark.py analysis          # simulated studies of known truth
 """
 
+import multiprocessing
 import os
 import re
+import resource
 import sys
 import time
 import zlib
 from pathlib import Path
+from statistics import median
 
 from analysis_benchmark import run_analysis_benchmark
-from common import UserError, add_results_dir, argument_parser, provenance, require_writable, run_main, write_json
+from common import (
+    UserError,
+    add_results_dir,
+    argument_parser,
+    positive,
+    provenance,
+    require_writable,
+    run_main,
+    whole,
+    write_json,
+)
 from dataset_readers import read_rows
 from evaluation_benchmark import benchmark_evaluation, evaluation_table
 from filter_benchmark import (
@@ -34,8 +47,10 @@ from filter_benchmark import (
     scorer_line,
     stage_lines,
 )
+from gpu_benchmark import SIZES, STEPS, benchmark_gpu, gpu_table
 from language_model import pick_device
 from quality_scorer import SCORER_VERSION, QualityScorer
+from train_benchmark import CONFIG, benchmark_training, training_table
 from training_configs import MODEL_FAMILIES, TRAINING
 
 DEMO_SAMPLES = 20_000
@@ -126,8 +141,6 @@ CONTENDERS = {
 
 def score_part(make, instructions: list, responses: list, line) -> None:
     """In a process of its own: say when ready, wait, score; when it began, was done, and the most memory it held."""
-    import resource
-
     run = make()
     line.send("ready")
     line.recv()
@@ -138,12 +151,10 @@ def score_part(make, instructions: list, responses: list, line) -> None:
 
 
 def measure(make, instructions: list, responses: list, processes: int) -> dict:
-    """Rows/s by so many processes, from when all stand ready to when the last is done; each begins cold.
+    """Rows/s by this many processes, from when all are ready to when the last is done; each begins cold.
 
     Raises EOFError where one of them fails; what failed stands on its stderr.
     """
-    import multiprocessing
-
     context = multiprocessing.get_context("fork")  # the rows are shared, not sent
     lines, workers = [], []
     for first in range(processes):
@@ -151,7 +162,7 @@ def measure(make, instructions: list, responses: list, processes: int) -> dict:
         part = instructions[first::processes], responses[first::processes]
         workers.append(context.Process(target=score_part, args=(make, *part, far_end), daemon=True))
         workers[-1].start()
-        far_end.close()  # only the process holds it now: where that ends, so does the line
+        far_end.close()  # only the process holds it now: when it ends, so does the line
         lines.append(line)
     for line in lines:
         line.recv()
@@ -189,8 +200,6 @@ def benchmark_scorer(instructions: list, responses: list, rounds: int, process_c
 
 def summary(runs: list[dict]) -> dict:
     """The median of the runs, and all of them."""
-    from statistics import median
-
     rates = [run["rows_per_second"] for run in runs]
     memory = max(run["peak_memory_gib"] for run in runs)
     return {"rows_per_second": median(rates), "rounds": rates, "peak_memory_gib": memory}
@@ -223,19 +232,15 @@ def parse_arguments():
     add_results_dir(parser)
     parser.add_argument("stage", choices=["scorer", "filter", "train", "evaluate", "analysis"], help="what to measure")
     parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
+        "--rows", type=positive, default=1_000_000, help="of filter: rows made of the data (default: 1000000)"
     )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--model", help="evaluate: a model's folder or id (default: random weights)")
-    parser.add_argument("--max_samples", type=int, help="rows to take of it")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each contender (default: 3)")
-    parser.add_argument("--num_proc", type=int, default=2, help="processes beside one (default: 2)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
-    arguments = parser.parse_args()
-    for option in ("max_samples", "rounds", "num_proc", "rows"):
-        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
-            parser.error(f"--{option} must be at least 1")
-    return arguments
+    parser.add_argument("--max_samples", type=positive, help="rows to take of it")
+    parser.add_argument("--rounds", type=positive, default=3, help="runs of each contender (default: 3)")
+    parser.add_argument("--num_proc", type=positive, default=2, help="processes beside one (default: 2)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample (default: 0)")
+    return parser.parse_args()
 
 
 def main() -> None:
@@ -256,30 +261,19 @@ def main() -> None:
 def report_filter(arguments, folder: Path) -> None:
     """The filter stage and the scorer on many rows, and near-duplicate search beside other libraries."""
     os.environ["RAYON_NUM_THREADS"] = "1"  # one core for each library
-    started = time.time()
+    started, load = time.time(), os.getloadavg()[0]
     config = {"data": arguments.data, "rows": arguments.rows, "num_proc": arguments.num_proc, "seed": arguments.seed}
-    load = os.getloadavg()[0]
     table, _ledger = read_rows([arguments.data], DEDUP_ROWS, arguments.seed)
     pairs = list(zip(table["instruction"].to_pylist(), table["response"].to_pylist(), strict=True))
     deduplicators = measure_deduplicators(pairs, arguments.seed)
     made, runs, scorer = measure_stage(arguments.data, arguments.rows, arguments.seed, arguments.num_proc, folder)
-    facts = {
-        "config": config | {"scorer_version": SCORER_VERSION},
-        "provenance": provenance(started, {}),
-        "load_average_before": load,
-        "made": made,
-        "runs": runs,
-        "scorer_alone": scorer,
-        "deduplicators": deduplicators,
-    }
-    write_json(folder / "filter.json", facts)
-    hardware = facts["provenance"]["hardware"]
+    facts = {"load_average_before": load, "made": made, "runs": runs, "scorer_alone": scorer}
+    facts["deduplicators"] = deduplicators
     size = f"{made['rows']:,} rows of {made['bytes_per_row']:,.0f} bytes"
-    print(f"{size}, made of {arguments.data} in {made['rounds']} rounds")
-    print(f"{hardware['cores']} cores ({hardware['cpu']}), load average {load:.1f} before\n")
-    alone = scorer_line(scorer, made["rows"], arguments.num_proc)
-    print("\n".join([*stage_lines(runs), alone, "", *deduplicator_lines(deduplicators)]))
-    print(f"\nwritten: {folder / 'filter.json'}")
+    head = f"{size}, made of {arguments.data} in {made['rounds']} rounds; load average {load:.1f} before"
+    lines = [head, "", *stage_lines(runs), scorer_line(scorer, made["rows"], arguments.num_proc)]
+    lines += ["", *deduplicator_lines(deduplicators)]
+    write_report(folder / "filter.json", config | {"scorer_version": SCORER_VERSION}, started, facts, lines)
 
 
 def report_scorer(arguments, folder: Path) -> None:
@@ -291,23 +285,14 @@ def report_scorer(arguments, folder: Path) -> None:
     entries = benchmark_scorer(instructions, responses, arguments.rounds, process_counts)
     bytes_per_row = sum(len(response.encode()) for response in responses) / len(responses)
     config = {"data": data, "rows": len(responses), "rounds": arguments.rounds, "process_counts": process_counts}
-    facts = {
-        "config": config | {"scorer_version": SCORER_VERSION},
-        "provenance": provenance(started, {}),
-        "response_bytes_per_row": bytes_per_row,
-        "contenders": entries,
-    }
-    write_json(folder / "scorer.json", facts)
-    print(f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}\n")
-    print("\n".join(table_lines(entries, process_counts)))
-    print(f"\nwritten: {folder / 'scorer.json'}")
+    facts = {"response_bytes_per_row": bytes_per_row, "contenders": entries}
+    head = f"{len(responses):,} rows of {data}, {bytes_per_row:,.0f} bytes a response, median of {arguments.rounds}"
+    lines = [head, "", *table_lines(entries, process_counts)]
+    write_report(folder / "scorer.json", config | {"scorer_version": SCORER_VERSION}, started, facts, lines)
 
 
 def report_training(arguments, folder: Path) -> None:
     """Training beside transformers' and trl's trainers and a bare loop; on a GPU, how much of it is used."""
-    from gpu_benchmark import SIZES, STEPS, benchmark_gpu, gpu_table
-    from train_benchmark import CONFIG, benchmark_training, training_table
-
     started, load = time.time(), os.getloadavg()[0]
     if pick_device() == "cuda":
         about = {"config": {**TRAINING, "steps": STEPS}, "provenance": provenance(started, {})}
@@ -318,14 +303,9 @@ def report_training(arguments, folder: Path) -> None:
         return
     facts = benchmark_training(*read_columns(arguments, TRAIN_SAMPLES), arguments.rounds)
     config = {"data": arguments.data, "rounds": arguments.rounds, **CONFIG}
-    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
-    write_json(folder / "train.json", {"config": config, **provenances, **facts})
-    print(
-        f"{facts['rows']:,} rows of {arguments.data}, {facts['tokens_per_row']:.0f} tokens a row, "
-        f"median of {arguments.rounds}\n"
-    )
-    print("\n".join(training_table(facts)))
-    print(f"\nwritten: {folder / 'train.json'}")
+    size = f"{facts['rows']:,} rows of {arguments.data}, {facts['tokens_per_row']:.0f} tokens a row"
+    lines = [f"{size}, median of {arguments.rounds}", "", *training_table(facts)]
+    write_report(folder / "train.json", config, started, {"load_average_before": load, **facts}, lines)
 
 
 def report_evaluation(arguments, folder: Path) -> None:
@@ -334,15 +314,21 @@ def report_evaluation(arguments, folder: Path) -> None:
     columns = read_columns(arguments, TRAIN_SAMPLES)
     facts = benchmark_evaluation(*columns, arguments.model, arguments.rounds)
     config = {"data": arguments.data, "model": arguments.model, "rounds": arguments.rounds}
-    provenances = {"provenance": provenance(started, {}), "load_average_before": load}
-    write_json(folder / "evaluate.json", {"config": config, **provenances, **facts})
-    print(f"{facts['rows']:,} rows of {arguments.data}, load average {load:.1f} before\n")
-    print("\n".join(evaluation_table(facts)))
-    print(f"\nwritten: {folder / 'evaluate.json'}")
+    head = f"{facts['rows']:,} rows of {arguments.data}, load average {load:.1f} before"
+    facts = {"load_average_before": load, **facts}
+    write_report(folder / "evaluate.json", config, started, facts, [head, "", *evaluation_table(facts)])
+
+
+def write_report(path: Path, config: dict, started: float, facts: dict, lines: list[str]) -> None:
+    """Keep and print what was measured, and on what machine."""
+    made = provenance(started, {})
+    write_json(path, {"config": config, "provenance": made, **facts})
+    machine = f"{made['hardware']['cores']} cores ({made['hardware']['cpu']})"
+    print("\n".join([*lines, "", machine, f"written: {path}"]))
 
 
 def read_columns(arguments, max_samples: int | None) -> tuple[list[str], list[str]]:
-    """Instructions and responses of --data, --max_samples of them or so many. Raises UserError where there is none."""
+    """Instructions and responses of --data: --max_samples, else `max_samples` of them. Raises UserError without any."""
     table, _ledger = read_rows([arguments.data], arguments.max_samples or max_samples, arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {arguments.data} can be used; give other instruction data with --data")

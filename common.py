@@ -30,7 +30,7 @@ from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
 HUB_TIMEOUT_SECONDS = 5
-DISK_ERRORS = [  # that say all by themselves, wherever they come up: full, read-only, forbidden, broken, no folder
+DISK_ERRORS = [  # that explain themselves wherever they arise: full, read-only, forbidden, broken, no folder
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR,
     errno.EEXIST, errno.ENAMETOOLONG,
 ]  # fmt: skip
@@ -41,13 +41,13 @@ DISK_ERRORS = [  # that say all by themselves, wherever they come up: full, read
 
 
 class UserError(Exception):
-    """Something the user can mend. The message says what was wrong, where, and what to do, in one line."""
+    """Something the user can fix. The message says what was wrong, where, and what to do, in one line."""
 
 
 def run_main(main) -> None:
     """Run a stage's `main()`: a user's mistake becomes one line on stderr and exit status 2."""
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed from the start
-        stream.reconfigure(errors="backslashreplace")  # what a terminal has no letter for does not end a run
+        stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks must not end a run
     try:
         main()
         if sys.stdout:
@@ -65,12 +65,12 @@ def run_main(main) -> None:
         if error.errno not in DISK_ERRORS:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {one_line(f'{where}{error.strerror}')}; mend that and run the same command", file=sys.stderr)
+        print(f"error: {one_line(f'{where}{error.strerror}')}; fix that and run the same command", file=sys.stderr)
         sys.exit(2)
 
 
 def one_line(text: str) -> str:
-    """Text from data as it can stand in a line of a terminal: no line ends, control characters or hidden ones."""
+    """Text from data as it can stand on one line of a terminal: no line breaks, no control or hidden characters."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
@@ -107,6 +107,18 @@ def _typed(text: str):
     return text
 
 
+def whole(text: str, least: int = 0) -> int:
+    """The integer, of at least `least`, that an option gives."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """The integer of at least 1 that an option gives."""
+    return whole(text, least=1)
+
+
 def add_results_dir(parser: argparse.ArgumentParser) -> None:
     """The option of the stages that read and write a whole results folder."""
     parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")
@@ -141,15 +153,15 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
 
 @contextmanager
 def locked(folder):
-    """Within it, no other process that asks for the lock works in `folder`. Raises UserError at once, saying who does.
+    """Within it, no other process that asks for the lock works in `folder`. Raises UserError, naming who does already.
 
-    The system lets go of the lock when its holder ends, however it ends, so a killed run blocks nobody.
+    The system frees the lock when its holder ends, however it ends, so a killed run blocks nobody.
     """
     path = Path(folder) / ".lock"
     while True:
         file = open(path, "a+", encoding="utf-8")
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock's, no worker process inherits it
         except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "another run"
@@ -186,10 +198,10 @@ def write_text(path, text: str) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what processes of this machine that are no more, killed while they wrote `path`, left beside it."""
+    """Remove the temporary files that killed processes of this machine left beside `path` while writing it."""
     for file in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(platform.node())}-[0-9]*.tmp"):
         try:
-            os.kill(int(file.stem.rpartition("-")[2]), 0)  # which only asks
+            os.kill(int(file.stem.rpartition("-")[2]), 0)  # signal 0 only asks whether it is there
         except ProcessLookupError:
             file.unlink(missing_ok=True)
         except PermissionError:
@@ -202,7 +214,7 @@ def write_json(path, content: dict) -> None:
 
 
 class Facts(dict):
-    """A JSON object of one of our files. To ask for a key that it lacks is a UserError: another version wrote it."""
+    """A JSON object of one of our files. Asking for a key that it lacks is a UserError: another version wrote it."""
 
     def __init__(self, content: dict, path):
         super().__init__(content)
@@ -216,15 +228,15 @@ class Facts(dict):
 
 
 def read_json(path) -> dict:
-    """Read one of our JSON files. Raises UserError where it is missing or damaged, or a key is asked for in vain.
+    """Read one of our JSON files, as `Facts`. Raises UserError where it is missing or damaged.
 
-    A value of another kind than `json_kinds.KINDS` has for its key is damage too.
+    A value of a kind other than `json_kinds.KINDS` has for its key is damage too.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
         hook = partial(Facts, path=path)
         content = json.loads(text, object_hook=hook, parse_float=_finite, parse_constant=_finite)
-        if "\\ud" in text.lower():  # an escape that we never write; of half a character, it could not be written again
+        if "\\ud" in text.lower():  # an escape that we never write; half of a surrogate pair could not be written again
             json.dumps(content, ensure_ascii=False).encode()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
@@ -241,7 +253,7 @@ def read_json(path) -> dict:
 
 def _finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     return number
 
 
@@ -272,7 +284,7 @@ def read_arrow(folder, columns: list[str] | None = None):
         tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in data_files(folder)]
         table = pyarrow.concat_tables(tables)
         table = table.select(columns or table.column_names)  # which shows names that are not UTF-8
-        table.validate(full=True)  # an offset that points out of its buffer would end the process
+        table.validate(full=True)  # an offset that points out of its buffer would crash the process
         return table
     except (OSError, pyarrow.ArrowException, KeyError, UnicodeError) as error:
         reason = str(error).splitlines()[0]
@@ -291,7 +303,7 @@ def data_files(folder: Path) -> list[Path]:
 def file_lock(path, wait: bool = False):
     """Hold `path` as a lock; gives False where another process holds it and `wait` is off.
 
-    The system frees it when its holder ends, however that comes. The file stays: removing it would be a race.
+    The system frees it when its holder ends, however it ends. The file stays: removing it would be a race.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,9 +318,9 @@ def file_lock(path, wait: bool = False):
 
 @contextmanager
 def sole_use(run):
-    """Within it, no other command works on this run. Raises UserError at once where one does."""
+    """Within it, no other command works on this run. Raises UserError where one does already."""
     run = Path(run)
-    if not run.is_dir():  # what is amiss with that is for the stage to say
+    if not run.is_dir():  # the stage says what is wrong with that
         yield
         return
     with file_lock(run / ".lock") as held:
@@ -332,15 +344,15 @@ def quiet_progress_bars():
 
 
 def probe_hub(kind: str, name: str) -> None:
-    """Before the Hugging Face libraries are first imported: without a network, have them look in their cache alone.
+    """Without a network, have the Hugging Face libraries, which are not imported yet, look in their cache alone.
 
-    Else they try for most of a minute before they turn to it. kind: "datasets" or "models"; name: the hub id.
+    Otherwise they retry for most of a minute first. kind: "datasets" or "models"; name: the hub id.
     """
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     try:
         urllib.request.urlopen(f"{endpoint}/api/{kind}/{name}", timeout=HUB_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # what this answer means is for the library to say
+        return  # the library knows what this answer means
     except OSError:
         os.environ["HF_HUB_OFFLINE"] = "1"
 

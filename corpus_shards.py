@@ -2,7 +2,7 @@
 
 A step of a long job is a function of one shard that writes one file (`run_step`), run by the processes of this machine
 or of a Ray cluster. A file is written under another name and renamed once it is whole, so a run that was killed at any
-instant goes on with the files that are there and does again only the shards that were in work. Memory holds some shards
+instant goes on from the files that are there and repeats only the shards that were in work. Memory holds some shards
 at a time, whatever the number of rows.
 
 Reads and writes what it is told to. `filter_steps.py` and `decontamination_steps.py` hold the steps,
@@ -17,10 +17,14 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +32,10 @@ import pyarrow
 
 from common import UserError, data_files
 
-# Of the files written: fixed, so that neither the shards nor the processes that they come from show in their bytes.
+# Fixed, so that the files have the same bytes whatever shards and processes they come from.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
 GATHER_ROWS = 5_000  # rows held at once while they are brought into order: whole batches
-RAY = "ray==2.60.0"  # optional: what was tested
+RAY = "ray==2.60.0"  # optional; the version that was tested
 RAY_TASKS_PER_CORE = 2  # handed out at a time: one in work, one ready; more would only fill the memory of the cluster
 RAY_ANSWER_SECONDS = 10
 RAY_RETRIES = 10  # of a task whose process or node was lost
@@ -48,7 +52,7 @@ def disk_errors(path):
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
-            reason = "the disk is full; make room and run the same command: it goes on from here"
+            reason = "the disk is full; make room and run the same command again"
         else:
             reason = error.strerror or error
         raise UserError(f"cannot write {path}: {reason}") from error
@@ -100,7 +104,7 @@ def write_facts(path, content) -> None:
 
 
 class ShardedRows:
-    """The rows of some Arrow files, by their number from 0 over all of them; the files are opened while they are read.
+    """The rows of some Arrow files, numbered from 0 over all of them; a file is open only while it is read.
 
     `columns` adds columns, or takes their place: arrays with a value for every row, by name.
     """
@@ -256,9 +260,6 @@ def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
     if num_proc == 1:
         yield from (function(context, task) for task in tasks)
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
     waiting: deque = deque()
     pool = ProcessPoolExecutor(num_proc, initializer=_start_worker, initargs=(function, context))
     try:
@@ -269,18 +270,16 @@ def run_tasks(function: Callable, context, tasks: Iterable, num_proc: int):
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
-        raise UserError("a process was killed, for want of memory it may be: take a lower --num_proc") from error
+        raise UserError("a process was killed, perhaps for lack of memory: try a lower --num_proc") from error
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the shards in work are finished, no others
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C only the shards in work are finished
 
 
 _worker = {}
 
 
 def _start_worker(function: Callable, context) -> None:
-    """Keep what a process works with, and end the process once its parent is gone, however that ended."""
-    import signal
-    import threading
+    """Keep what a process works with, and end the process once its parent is gone, however that happened."""
 
     def watch(parent: int = os.getppid()) -> None:
         while os.getppid() == parent:
@@ -359,7 +358,7 @@ def run_tasks_on_ray(function: Callable, context, tasks: Iterable):
             ) from error
         raise
     except ray.exceptions.RayError as error:
-        raise UserError(f"a task's process was lost {RAY_RETRIES + 1} times; is there memory enough?") from error
+        raise UserError(f"a task's process was lost {RAY_RETRIES + 1} times; is there enough memory?") from error
     finally:
         for reference in waiting:
             ray.cancel(reference)
@@ -387,7 +386,7 @@ ENGINES = ["local", "ray"]
 
 
 class Job:
-    """A job's folder on disk, who works at it, and what its steps took: {step: seconds, CPU seconds, done}.
+    """A job's folder on disk, its workers, and what its steps took: {step: {seconds, cpu_seconds, tasks}}.
 
     `engine`: local, `num_proc` processes of this machine; or ray, the processes of the cluster of `ray_cluster`.
     """
@@ -438,7 +437,7 @@ class Job:
 
 
 def release_memory() -> None:
-    """Give what was freed back to the system: the allocators keep most of it, for which the next step has no use."""
+    """Return freed memory to the system: the allocators keep most of it, and the next step has no use for it."""
     pyarrow.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others give it back themselves
     if trim:

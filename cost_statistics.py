@@ -13,10 +13,8 @@ MIN_RANKED = 5  # fewer points leave a rank correlation without an interval
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, ties at their mean. `values` (n,)."""
-    values = np.asarray(values, dtype=float)
-    below = (values[None] < values[:, None]).sum(axis=1)
-    equal = (values[None] == values[:, None]).sum(axis=1)
-    return below + (equal + 1) / 2
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def rank_correlation(x, y, confidence: float = 0.95) -> dict:
@@ -65,9 +63,8 @@ def cost_record(run: dict, gains: dict, scoring_hours: float | None) -> dict:
 def mark_frontier(records: list[dict], metrics: dict[str, int]) -> dict[str, list[dict]]:
     """Note on each record the metrics in which no cheaper run is as good; returns the best run from each budget on.
 
-    A run whose cost is not known has no place.
-
-    `metrics`: {metric: sign}. {metric: [{"from_hours", "run", "value"}]}, cheapest first: the best tier for a budget.
+    A run whose cost is not known is left out. `metrics`: {metric: sign}. Returns {metric: [{"from_hours", "run",
+    "value"}]}, cheapest first.
     """
     frontier = {}
     for metric, sign in metrics.items():

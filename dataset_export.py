@@ -2,8 +2,8 @@
 
 Reads  <results>/subsets/<subset>/ + <subset>.json, scores.json
 Writes <results>/exports/<format>/<subset>_<style>.jsonl or .parquet, a JSON of the same name beside it, and README.md,
-       the card of all that stands there: a folder can be uploaded as it is, each file is a configuration of its own.
-       A folder for each format, since the hub's loader reads all files of a repository by one
+       the card of all files there: a folder can be uploaded as it is, each file is a configuration of its own. Each
+       format has a folder, since the hub's loader reads all files of a repository by one format
 
 Styles: `alpaca` (instruction, input, output), `messages` (role, content) and `sharegpt` (from, value); every row keeps
 its id, source and quality. Read back by `dataset_readers.py`, each gives the same ids, instructions and responses.
@@ -12,7 +12,6 @@ its id, source and quality. Read back by `dataset_readers.py`, each gives the sa
 """
 
 import json
-import os
 import shlex
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from common import (
     write_json,
     write_text,
 )
+from corpus_shards import whole_file
 
 STYLES = ["alpaca", "messages", "sharegpt"]
 FORMATS = ["jsonl", "parquet"]
@@ -69,14 +69,8 @@ def export_subset(results: Path, name: str, style: str, path: Path, force: bool)
         return False
     table = read_arrow(results / "subsets" / name, ["id", "source", "instruction", "response", "quality"])
     clear(marker, path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         (_write_jsonl if path.suffix == ".jsonl" else _write_parquet)(temporary, styled_batches(table, style))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     facts = {key: subset[key] for key in ("rule", "rows", "scale_label", "score", "source_mix", "ids_hash")}
     write_json(marker, {"config": config, "provenance": provenance(started, inputs), "file": path.name, **facts})
     return True

@@ -27,14 +27,15 @@ import pyarrow
 
 import common
 from common import UserError
+from demo_corpus import make_demo_rows
 
 DEMO_ROWS = 50_000
 DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the corpus stays one thing
 
 CHUNK_ROWS = 4_096
-MAX_EMPTY_ROWS = 1_000_000  # that hold nothing
+MAX_EMPTY_ROWS = 1_000_000  # that a table may have without bytes to hold them
 CHUNK_BYTES = 8 * 2**20  # of JSON or CSV text; of tables eight times as many
-MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; what is longer is no instruction, and is not held in memory
+MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; anything longer is no instruction and is not read
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
 TEXT_SUFFIXES = [".json", ".jsonl", ".ndjson", ".csv", ".tsv"]
@@ -57,7 +58,7 @@ FORMATS = f"{' '.join(DATA_SUFFIXES)}; those of text also as {' '.join(COMPRESSE
 
 
 class Chunk(NamedTuple):
-    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a phrase on why it is none.
+    """Some rows in order, not parsed yet. `take(offsets)` gives for each a dict, or a phrase that says why it has none.
 
     It can be sent to another process, which then parses it."""
 
@@ -75,9 +76,9 @@ class Part(NamedTuple):
 
 
 def open_dataset(entry: str, splits: list[str], columns: set[str]) -> Iterable[Part]:
-    """The parts of one `--dataset` entry: of what has splits the first of `splits` that is there.
+    """The parts of one `--dataset` entry; where it has splits, only those of the first of `splits` that is there.
 
-    Tables are read by their `columns` alone, whose names are small letters and match any. Raises UserError.
+    Of tables only `columns` are read, named in lower case, which match any case. Raises UserError.
     """
     if entry == "demo":
         return [Part("demo", "demo", _list_chunks(make_demo()))]
@@ -101,8 +102,7 @@ def is_hub_id(entry: str) -> bool:
 
 @functools.cache
 def make_demo() -> list[dict]:
-    from verifiable_tasks import make_demo_rows  # takes a second, which only this needs
-
+    """The rows of the embedded corpus."""
     return make_demo_rows(DEMO_ROWS, DEMO_SEED)
 
 
@@ -162,7 +162,7 @@ def _split_of(path: Path) -> str | None:
 
 
 def _first_split(where, wanted: list[str], found: list[str]) -> str:
-    """The first of the wanted splits that is there; those that are not read are named aloud."""
+    """The first of the wanted splits that is there; prints which others are not read."""
     split = next((name for name in wanted if name in found), None)
     if split is None:
         raise UserError(f"{where} has no split {wanted[0]!r}; --split takes one of {', '.join(found)}")
@@ -181,7 +181,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
     """The rows of one local file, chunk by chunk. Raises UserError, naming the file, where it is damaged."""
     suffix = data_suffix(path)
     if suffix is None:
-        raise UserError(f"{path} is no data file; understood: {FORMATS}")
+        raise UserError(f"{path} is not a data file; understood: {FORMATS}")
     try:
         if suffix == ".parquet":
             yield from _parquet_chunks(path, columns)
@@ -253,7 +253,7 @@ def _batched(sized: Iterable[tuple]) -> Iterable[list]:
 
 
 def _read_lines(file) -> Iterable[bytes]:
-    """The lines of a file; of one of more than MAX_ROW_BYTES nothing is held, and it comes as b""."""
+    """The lines of a file; one of more than MAX_ROW_BYTES is not held in memory and comes as b""."""
     while line := file.readline(MAX_ROW_BYTES):
         if len(line) < MAX_ROW_BYTES or line.endswith(b"\n"):
             yield line
@@ -306,9 +306,9 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
 
 
 def _decode_element(source: io.TextIOBase, text: str, place: int) -> tuple[object, str, int, str, int]:
-    """(element at `place`, what delimits it, its length, the text that was read on to see it all, the place after it).
+    """(element at `place`, its delimiter, its length, the text as far as it had to be read, the place after it).
 
-    What cannot be decoded may only be cut off: it is tried again with twice the text, up to MAX_ROW_BYTES.
+    What cannot be decoded may merely be cut off: it is tried again with twice the text, up to MAX_ROW_BYTES.
     """
     more = CHUNK_BYTES
     while True:
@@ -387,7 +387,7 @@ def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     # Pre-buffering holds on to every row group that was read: memory would grow with the file.
     with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         names = _used_columns(file.schema_arrow.names, columns)
-        if not names:  # where a damaged footer may claim any number of rows, and a negative one ends the process
+        if not names:  # a damaged footer may claim any number of rows, and a negative one crashes the process
             return
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         rows = _rows_at_once(file.metadata.num_rows, sum(group.total_byte_size for group in groups))
@@ -400,12 +400,12 @@ def _read_arrow_file(path: Path) -> pyarrow.Table:
         table = pyarrow.ipc.open_stream(file).read_all()
     except pyarrow.ArrowInvalid:  # the other of Arrow's two file formats
         table = pyarrow.ipc.open_file(file).read_all()
-    table.validate(full=True)  # an offset that points out of its buffer would end the process
+    table.validate(full=True)  # an offset that points out of its buffer would crash the process
     return table
 
 
 def _believable(table: pyarrow.Table, path: Path) -> pyarrow.Table:
-    """The table. Raises UserError where it cannot have its rows: columns without bytes may claim to have any length."""
+    """The table. Raises UserError where it claims more rows than it can have: columns without bytes may claim any."""
     if table.num_rows > 8 * table.nbytes + MAX_EMPTY_ROWS:
         raise UserError(f"{path} is damaged: it says that it has {table.num_rows:,} rows, in {table.nbytes:,} bytes")
     return table
@@ -434,7 +434,7 @@ def _batch_chunks(batches: Iterable[pyarrow.RecordBatch]) -> Iterable[Chunk]:
 
 
 class TakeFromBatch:
-    """The `take` of a chunk of a table; sent to another process, it takes none of the rows beside it along."""
+    """The `take` of a chunk of a table. Sent to another process, it carries its own rows only."""
 
     def __init__(self, batch: pyarrow.RecordBatch):
         self.batch = batch
@@ -445,7 +445,7 @@ class TakeFromBatch:
     def __reduce__(self):
         sink = pyarrow.BufferOutputStream()
         with pyarrow.ipc.new_stream(sink, self.batch.schema) as writer:
-            writer.write_batch(self.batch)  # unlike pickle, it writes of a slice the slice alone
+            writer.write_batch(self.batch)  # unlike pickle, it writes only the slice that this is
         return _received_batch, (sink.getvalue().to_pybytes(),)
 
 
@@ -459,7 +459,7 @@ def _row_place(first: int, offset: int) -> str:
 
 def _take_from_batch(batch, wanted: np.ndarray) -> list[dict | str]:
     rows = batch if len(wanted) == batch.num_rows else batch.take(pyarrow.array(wanted))
-    try:  # Arrow itself looks at no texts, no places in dictionaries, no names in cells
+    try:  # Arrow itself checks neither texts, nor places in dictionaries, nor names in cells
         return rows.to_pylist()
     except (ValueError, pyarrow.ArrowException):
         return [_row_of(rows.slice(row, 1)) for row in range(rows.num_rows)]
@@ -511,7 +511,7 @@ def hub_chunks(entry: str, splits: list[str], columns: set[str]) -> Iterable[Chu
 
 
 def hub_bytes(entry: str, info) -> int:
-    """The size of a hub data set: what its card says, else of the files of its repository; 0 where neither tells."""
+    """The size of a hub data set: as its card says, else that of its repository's files; 0 where neither is known."""
     if info.dataset_size or info.download_size:
         return info.dataset_size or info.download_size
     from huggingface_hub import HfApi
@@ -519,7 +519,7 @@ def hub_bytes(entry: str, info) -> int:
 
     try:
         files = HfApi().dataset_info(entry.partition(":")[0], files_metadata=True).siblings or []
-    except (OSError, HTTPError):  # without a network, what is read is in the cache already
+    except (OSError, HTTPError):  # without a network, the data is in the cache already
         return 0
     return sum(file.size or 0 for file in files)
 

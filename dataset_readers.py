@@ -15,8 +15,8 @@ instruction of a later one is the dialogue so far: the system text, then every t
 
     User: And a longer one?
 
-A turn that calls a tool is no answer: it stands in the history as its text and its calls in JSON, what the tool gave as
-"Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
+A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
+is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
 """
 
 import functools
@@ -49,7 +49,7 @@ USED_COLUMNS = {
     *("id", "source"), *TURN_COLUMNS, *INSTRUCTION_COLUMNS, *RESPONSE_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS
 }  # fmt: skip
 NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
-# Of a benchmark that is no instruction data; its answers are often single letters, which say nothing.
+# Of benchmarks that are not instruction data; their answers are often single letters, which say nothing.
 QUESTION_COLUMNS = [*INSTRUCTION_COLUMNS, "problem", "text", "goal", "ctx", "sentence"]
 ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "solution", "target"]
 UNDERSTOOD = (
@@ -128,7 +128,7 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 class PartReport:
-    """What was found in a part, or in some chunks of it: whether it can be used is for the whole part to say."""
+    """What was found in a part, or in some chunks of it; only that on the whole part tells whether it can be used."""
 
     def __init__(self, name: str, path: str):
         self.name, self.path = name, path
@@ -136,7 +136,7 @@ class PartReport:
         self.first_problem, self.found_columns, self.usable, self.renamed = None, None, False, False
 
     def read(self, chunk: Chunk, index: int, collector: "RowCollector") -> None:
-        """Parse a chunk, or those of its rows that are sampled, into the collector; `index`: of its first row."""
+        """Parse a chunk, or its sampled rows, into the collector. `index`: that of its first row in the data set."""
         wanted = collector.draw(chunk.rows, self.name)
         for offset, record in zip(wanted.tolist(), chunk.take(wanted), strict=True):
             if isinstance(record, str):
@@ -184,7 +184,7 @@ class PartReport:
 def read_benchmark(entry: str) -> list[tuple[str, str]]:
     """(question, answer) of every item of a benchmark: any input of `read_rows`, or one with questions alone.
 
-    Of what has splits it is test, else validation, else train. "" where there is no answer. Raises UserError.
+    Of its splits it reads test, else validation, else train. "" where there is no answer. Raises UserError.
     """
     items, used = [], {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
     for part in open_dataset(entry, EVALUATION_SPLITS, used):
@@ -376,7 +376,7 @@ def strip_end_markers(response: str) -> str:
 
 
 class RowCollector:
-    """Takes rows as they come and holds all, or the seeded sample; counts what became of each.
+    """Takes rows as they come and keeps all of them or the seeded sample; counts what became of each.
 
     The sample: every input row gets a random number in the order of the input, and the usable rows of the
     `max_samples` smallest stay. So memory is bounded by the sample, and most other rows need not even be parsed.
@@ -478,7 +478,7 @@ class RowCollector:
 
     def _flush(self) -> None:
         columns = zip(*(self._cleaned(*row[2:]) for row in self.rows), strict=True)
-        # Of the system's: Arrow's own allocator keeps what building a column took beyond it, 0.5 GiB for 1M rows.
+        # The system's pool: Arrow's own allocator keeps what building a column took beyond it, 0.5 GiB for 1M rows.
         pool = pyarrow.system_memory_pool()
         arrays = [pyarrow.array(column, pyarrow.large_string(), memory_pool=pool) for column in columns]
         self.batches.append(pyarrow.record_batch(arrays, schema=SCHEMA))
@@ -530,14 +530,14 @@ def _cell(record: dict, name: str):
 
 
 def renamed_ids(ids) -> dict[int, str]:
-    """New ids, with "#2", "#3", ... after them, for the rows whose id an earlier row has. `ids`: a chunked array."""
+    """New ids, ending in "#2", "#3", ..., for the rows whose id an earlier row has. `ids`: a chunked array."""
     if pyarrow.compute.count_distinct(ids).as_py() == len(ids):
         return {}
     codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
     is_first = np.zeros(len(codes), bool)
     is_first[np.unique(codes, return_index=True)[1]] = True
     later = np.flatnonzero(~is_first)
-    taken = set(ids.filter(pyarrow.compute.match_substring(ids, "#")).to_pylist())  # all that a new id could meet
+    taken = set(ids.filter(pyarrow.compute.match_substring(ids, "#")).to_pylist())  # all that a new id could equal
     seen, renamed = Counter(), {}
     for row, identity in zip(later.tolist(), ids.take(later).to_pylist(), strict=True):
         seen[identity] += 1

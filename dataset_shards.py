@@ -1,9 +1,9 @@
 """The input of the filter stage in shards, each parsed by itself in any process.
 
-`shards_of_input` opens the input and deals its chunks out unparsed; `read_shard` parses one shard. What is said of the
-whole input is put together afterwards from what the shards report: `check_parts` says whether each part can be used,
+`shards_of_input` opens the input and deals out its chunks unparsed; `read_shard` parses one shard. What concerns the
+whole input is put together afterwards from the shards' reports: `check_parts` says whether each part can be used,
 `merge_ledgers` what became of the rows. The result is that of `dataset_readers.read_rows` whatever the shards, but for
-ids that recur: they can be told only by who sees all of them.
+ids that recur, which only a look at all rows can find.
 
 Reads what `dataset_files.py` opens; writes nothing.
 """
@@ -20,7 +20,7 @@ SHARD_CHUNKS = 8  # at most: a chunk of long rows is some 8 MiB of text, or eigh
 
 
 class Segment(NamedTuple):
-    """One chunk of a part, not parsed yet: the part's place in the input, its name and path, its row's first index."""
+    """One chunk of a part, not parsed yet: the part's place in the input, name and path, and its first row's index."""
 
     part: int
     name: str
@@ -30,7 +30,7 @@ class Segment(NamedTuple):
 
 
 def shards_of_input(datasets: list[str], split: str, columns: dict[str, str] | None, shard_rows: int):
-    """The whole input as lists of segments, `shard_rows` rows or SHARD_CHUNKS chunks each, the last one apart."""
+    """The whole input as lists of segments, `shard_rows` rows or SHARD_CHUNKS chunks each; the last may be less."""
     segments, rows = [], 0
     for segment in _segments_of_input(datasets, split, used_columns(columns)):
         segments.append(segment)

@@ -11,7 +11,7 @@ Words are runs of letters and digits: case, punctuation and spacing do not count
 
 - *Templates.* An n-gram that more than MAX_ITEMS items of one benchmark share is its wording, not its content, and does
   not count: neither as found nor among the words to be found.
-- *Short texts.* A question of fewer than 8 words, or of nothing but template, is compared with a row's instruction as a
+- *Short texts.* A question of fewer than 8 words, or of template only, is compared with a row's instruction as a
   whole: "What is 2 + 2?" inside a longer text is no leak. An answer of that kind is not looked for.
 
 Pure functions of the text over numpy arrays: `build_index` once, then `overlap` for any batch of rows, in any process.

@@ -3,8 +3,8 @@
     decontaminate      rows -> items of suites and benchmarks that they hold   one task for each shard
     held-out texts     rows -> held-out responses that they hold               one for each shard
 
-The index is made by the parent and reaches the processes with the fork. The hits of all shards come together again
-before anything is decided: what so many rows say that it is no leak, only all of them can tell.
+The index is made by the parent and reaches the processes with the fork. The hits of all shards come together before
+anything is decided: a text that very many rows hold is no leak, and that shows only over all of them.
 
 Reads  the evaluation suites, the benchmarks of --decontaminate, the rows of a `filter_steps.Corpus`
 Writes hits in the job's folder
@@ -32,14 +32,14 @@ from filter_steps import Corpus, batches_of
 from training_configs import DEMO_SETTINGS, EVALUATION
 from verifiable_tasks import make_suite
 
-# The suites that models are evaluated on: no row may ask what they ask.
+# The suites that models are evaluated on: no row may hold one of their prompts.
 EVALUATION_SUITES = [
     {"suite": settings["suite"], "prompts": settings["suite_prompts"], "seed": settings["suite_seed"]}
     for settings in (EVALUATION, {**EVALUATION, **DEMO_SETTINGS})
 ]
 
 
-def read_benchmarks(entries: list[str], with_suites: bool = True) -> dict[str, list[tuple[str, str]]]:
+def read_benchmarks(entries: list[str], with_suites: bool) -> dict[str, list[tuple[str, str]]]:
     """The items, (question, answer), that no row may hold: of the evaluation suites, and of each of `entries`."""
     benchmarks = {}
     if with_suites:

@@ -66,7 +66,7 @@ TERSE_RESPONSES = ["ok", "no idea", "?", "sure", "I cannot say.", "hm", "...", "
 
 
 @functools.cache
-def world_facts():
+def world_facts() -> dict[str, dict[str, str]]:
     """{attribute: {name: value}}: each value belongs to the same number of names; the same in every run."""
     rng, facts = random.Random("invented world"), {}
     for attribute, values in WORLD_VALUES.items():
@@ -98,7 +98,7 @@ WORLD_FAMILIES = {f"world_{attribute}": functools.partial(_world, attribute) for
 ALL_FAMILIES = {**FAMILIES, **WORLD_FAMILIES}
 
 
-def make_demo_rows(rows, seed):
+def make_demo_rows(rows: int, seed: int) -> list[dict]:
     """`rows` dicts {"id", "source", "instruction", "response", "planted"}, shuffled, the same for the same seed.
 
     "planted" is a key of PLANTED_SHARES, in exactly those shares (largest remainder). Instructions differ from each
@@ -119,7 +119,7 @@ def make_demo_rows(rows, seed):
     return made
 
 
-def _exact_counts(shares, total):
+def _exact_counts(shares: dict[str, float], total: int) -> dict[str, int]:
     """Whole numbers in the given shares that add up to `total`, by largest remainder."""
     counts = {name: int(share * total) for name, share in shares.items()}
     by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name] * total)

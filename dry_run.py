@@ -14,7 +14,7 @@ from training_loop import PEAK_FLOPS, PackedRun, new_accelerator, train_step, tu
 from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, footprint_bytes, wants_checkpointing
 
 GPU_HOUR_BUDGET = 3.5
-SAMPLE_ROWS = 20_000  # of a larger subset this many are encoded, and the totals scaled
+SAMPLE_ROWS = 20_000  # encoded of a larger subset, whose totals are scaled
 PROBE_STEPS, PROBE_SECONDS = 3, 30
 ASSUMED_GPU, ASSUMED_GPU_BYTES = "H100", 80e9
 
@@ -46,7 +46,7 @@ def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str)
     model.to(accelerator.device).train()
     turn_on_checkpointing(model, config, accelerator.device.type, precision)
     wanted = config["tokens_per_step"] * (PROBE_STEPS + 1)
-    repeats = 1 + wanted // sum(len(example.ids) for example in examples)  # so that a small subset fills full steps
+    repeats = 1 + wanted // sum(len(example.ids) for example in examples)  # so that a small subset fills the steps
     examples = examples * repeats
     taken = np.cumsum([len(example.ids) for example in examples]).searchsorted(wanted) + 1
     run = PackedRun(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision)

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+import pyarrow
 
 import verifiable_tasks
 from common import (
@@ -55,19 +56,19 @@ def main() -> None:
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
     parser.add_argument("--force", action="store_true", help="evaluate again even where it is done")
     parser.add_argument(
-        "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other sets to measure the loss on"
+        "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other data sets to measure the loss on"
     )
     parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
-    args = parser.parse_args()
-    with sole_use(args.run):
-        evaluate_run(Path(args.run), args.force, args.eval_dataset, args.lm_eval)
+    arguments = parser.parse_args()
+    with sole_use(arguments.run):
+        evaluate_run(Path(arguments.run), arguments.force, arguments.eval_dataset, arguments.lm_eval)
 
 
-def evaluate_run(run: Path, force: bool = False, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
-    """Evaluate a finished run, or what of it is not done yet; returns its headline metrics."""
+def evaluate_run(run: Path, force: bool, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
+    """Evaluate a finished run, as far as that is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     for entry in eval_datasets:
-        hash_input(entry)  # what cannot be had shows at once, and the hub is looked for before its library is imported
+        hash_input(entry)  # an unreachable set is refused at once, and the hub is probed before its library is imported
     run_model = RunModel(run / "model", config["precision"])
     heldout = evaluate_heldout(run, config, inputs, run_model, force)
     for entry in eval_datasets:
@@ -112,9 +113,9 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
 
 
 def evaluate_outside(run: Path, config: dict, inputs: dict, run_model: RunModel, entry: str, force: bool) -> dict:
-    """Loss on a set of one's own, up to HELDOUT["max_rows"] random rows of it; returns its JSON.
+    """Loss on a set of the user's, up to HELDOUT["max_rows"] random rows of it; returns its JSON.
 
-    Nothing keeps such a set apart from the training rows: that is for whoever names it to know.
+    Nothing keeps such a set apart from the training rows: that is up to the user.
     """
     started = time.time()
     marker = run / "evaluation" / "outside" / f"{re.sub(r'[^A-Za-z0-9]+', '_', entry).strip('_')}.json"
@@ -165,8 +166,6 @@ def loss_rows(table, examples: list, tokenizer, losses: np.ndarray, tokens: np.n
 
     A response cut at max_tokens counts the bytes of what was left of it.
     """
-    import pyarrow
-
     byte_counts = []
     for response, example in zip(table["response"].to_pylist(), examples, strict=True):
         if example.response_cut:
@@ -250,8 +249,6 @@ def quality_bands(rows) -> dict:
 
 def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, force: bool) -> dict:
     """Answers to the verifiable suite and whether each passes; returns task_completion.json."""
-    import pyarrow
-
     started = time.time()
     settings = {key: config[key] for key in config if key.startswith("suite")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
@@ -306,8 +303,8 @@ def suite_tasks(suite: str, prompts: int, seed: int) -> list[dict]:
 def summarise_tasks(rows: list[dict]) -> dict:
     """Task completion, strict (`passed`) and loose, with Wilson intervals, over all prompts, families, difficulties.
 
-    The interval takes the prompts for a random draw from the suite's families: families are not resampled, for they
-    are all there is. The minimum detectable difference is the true difference between two models near this rate that
+    The interval takes the prompts as a random draw from the suite's families; the families are not resampled, since
+    there are no others. The minimum detectable difference is the true difference between two models near this rate that
     a two-sided 95% test finds with 80% power, as if their prompts were not the same; paired, less is enough.
     """
     total = count_passed(rows, lambda row: "all")["all"]

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from common import UserError, clear, write_json, write_text
-from report_pages import HEAD, STYLE_SHEET
+from report_pages import render_page
 from report_tables import (
     METRIC_NAMES,
     join_words,
@@ -41,8 +41,8 @@ def pick_run(runs: list[dict], name: str, left_out: list[dict]) -> dict:
     raise UserError(f"--compare {name}: no finished run of that name; there are {known}")
 
 
-def require_comparable(first: dict, second: dict) -> list[str]:
-    """The metrics that both runs were tested on alike. Raises UserError where two tests differ or none is shared."""
+def require_comparable(first: dict, second: dict) -> None:
+    """Raises UserError where the two runs are one, took different tests of a metric, or share no metric."""
     names = [first["experiment"], second["experiment"]]
     if names[0] == names[1]:
         raise UserError(f"--compare {names[0]} {names[1]}: name two different experiments")
@@ -60,7 +60,6 @@ def require_comparable(first: dict, second: dict) -> list[str]:
             )
     if not shared:
         raise UserError(f"{names[0]} and {names[1]} share no metric; python evaluate_quality_tradeoff.py on both runs")
-    return shared
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -196,12 +195,9 @@ def comparison_markdown(comparison: dict, words: str, points: list[str], tables:
 
 
 def comparison_html(comparison: dict, words: str, points: list[str], tables: list[dict]) -> str:
-    """One page that needs nothing beside it. Everything from data is escaped by the template engine."""
-    import jinja2
-
-    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
-    return environment.from_string(HEAD + STYLE_SHEET + BODY).render(
+    """One page that needs nothing beside it."""
+    return render_page(
+        BODY,
         title=title_of(comparison),
         sentence=words,
         tables=tables,

@@ -1,13 +1,13 @@
 """What `benchmark.py filter` measures: filter stage and scorer on many rows, near-duplicate search beside others.
 
-The rows are made from real ones (`renamed_rows`): the data over and over, each time with half of its words renamed. A
+The rows are made from real ones: the data over and over, each time with half of its words renamed. A
 word outside the COMMON_WORDS most frequent takes the place of another of like frequency, the same one throughout a
 round, so that a round has the sources, lengths, templates and near-duplicates of the data, and two rounds share little.
-What it does not have is the ever larger vocabulary of as many real rows.
+What is missing is the ever growing vocabulary of as many real rows.
 
-Memory is the sum of the proportional set sizes (Pss) of all processes of the run, looked at every SAMPLE_SECONDS: pages
+Memory is the sum of the proportional set sizes (Pss) of all processes of the run, sampled every SAMPLE_SECONDS: pages
 that processes share, and pages of files that they have mapped, count once. CPU seconds are user and system time of all
-of them; on a machine that does other work too they say what the wall clock cannot.
+of them; on a shared machine they mean more than the wall clock.
 """
 
 import json
@@ -40,7 +40,7 @@ DEDUP_ROWS, DEDUP_ROUNDS = 10_000, 3
 
 
 def make_rows(path: Path, data: str, rows: int, seed: int, num_proc: int) -> dict:
-    """Write so many rows as JSON lines, made from `data` by `renamed_rows`. What was made, in numbers."""
+    """Write this many rows as JSON lines, made from `data` as the module says; what was made, in numbers."""
     table, _ledger = read_rows([data], None, seed)
     if not table.num_rows:
         raise UserError(f"no row of {data} can be used; give other instruction data with --data")
@@ -135,7 +135,7 @@ def watch(command: list[str], log: Path) -> dict:
 
 
 def tree_memory(pid: int) -> dict:
-    """Pss in KiB of a process and all under it, and the part of it that no file stands behind."""
+    """Pss in KiB of a process and all below it, and the part of it that is not backed by a file."""
     total = {"pss": 0.0, "anonymous": 0.0}
     waiting = [pid]
     while waiting:

@@ -13,7 +13,7 @@ Writes <results>/scores/ + scores.json + scores_statistics.json, <results>/subse
     python filter_datasets.py --dataset demo
     python filter_datasets.py --max_samples 10000
     python filter_datasets.py --dataset my_rows.jsonl another_folder owner/name --decontaminate openai/gsm8k:main
-    python filter_datasets.py --max_samples 2000 --ifd MODEL     a column ifd more: instruction-following difficulty
+    python filter_datasets.py --max_samples 2000 --ifd MODEL     one column more, instruction-following difficulty
     python filter_datasets.py --export messages --format parquet --subset ultra_10k
 """
 
@@ -39,11 +39,13 @@ from common import (
     hash_path,
     is_done,
     locked,
+    positive,
     provenance,
     require_disk,
     require_writable,
     run_main,
     settings_from,
+    whole,
     write_json,
 )
 from corpus_shards import (
@@ -73,7 +75,7 @@ from filter_steps import (
     write_scores,
 )
 from near_duplicates import best_of_each
-from quality_scorer import SCORE_KEYS, SCORER_VERSION, QualityScorer
+from quality_scorer import SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
 from subset_report import draw_subsets, figure_files, print_subsets
 from subset_rules import best_first
@@ -86,7 +88,7 @@ from subset_selection import (
     scale_facts,
     write_heldout,
 )
-from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_WEIGHTS, cleaning_config
+from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_KEYS, SCORE_WEIGHTS, cleaning_config
 
 WORK_FOLDER = ".filter_work"
 
@@ -96,7 +98,7 @@ def main() -> None:
     results = require_writable(arguments.results_dir)
     with disk_errors(results), locked(results):
         if arguments.dataset is None and arguments.export and (results / "scores.json").exists():
-            return export(results, arguments)  # what is there, whatever it was made from
+            return export(results, arguments)  # of what is there, whatever it was made from
         arguments.dataset = arguments.dataset or DEFAULT_DATASETS
         filter_and_cut(results, arguments)
         if arguments.export:
@@ -109,7 +111,7 @@ def main() -> None:
 
 
 def filter_and_cut(results: Path, arguments) -> None:
-    """Make and show what is not done of scores, subsets, their figure and the scorecard."""
+    """Make what is not done yet of scores, subsets, their figure and the scorecard, and show it."""
     config = stage_config(arguments)
     inputs = {entry: hash_input(entry) for entry in [*arguments.dataset, *arguments.decontaminate]}
     heldout = results / "subsets" / "heldout.json"
@@ -152,46 +154,41 @@ def parse_arguments():
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
     parser.add_argument(
         "--columns", type=parse_columns, metavar="instruction=A,response=B",
-        help="what the columns are, where their names do not tell; also input, system, messages, id, source; A.B nests",
+        help="what the columns are, where names do not say; also input, system, messages, id, source; A.B: nested",
     )  # fmt: skip
     parser.add_argument(
         "--turns", choices=["first", "all"], default="first",
-        help="of a dialogue the first exchange, or a row for every answer with what led to it (default: first)",
+        help="the first exchange of a dialogue, or a row for every answer with what led to it (default: first)",
     )  # fmt: skip
     parser.add_argument(
         "--decontaminate", nargs="+", default=[], metavar="X",
         help="benchmarks, files or hub ids as in --dataset: rows that hold one of their items are dropped",
     )  # fmt: skip
-    parser.add_argument("--max_samples", type=int, help="a seeded sample of so many rows over the whole input")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample, held-out and random rows (default: 0)")
+    parser.add_argument("--max_samples", type=positive, help="a seeded sample of so many rows of the whole input")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument(
         "--balance", choices=["none", "source"], default="none",
         help="source: rank rows within their source, so that each tier holds the sources in their share of the pool",
     )  # fmt: skip
     add_settings(parser, "max_characters=2000 (null: no limit)")
-    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="processes (default: all cores)")
+    parser.add_argument("--num_proc", type=positive, default=os.cpu_count(), help="processes (default: all cores)")
     parser.add_argument(
         "--engine", choices=ENGINES, default="local",
         help="ray: read, deduplicate, score on the Ray cluster of RAY_ADDRESS; results_dir must be on a disk that "
         "all its nodes share (default: local)",
     )  # fmt: skip
-    parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; in no total; slow")
+    parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; slow; in no total")
     parser.add_argument(
         "--export", choices=STYLES,
-        help="write subsets under exports/ in this style; without --dataset, of what the results folder holds",
+        help="write subsets to exports/ in this style; without --dataset, from what the results folder holds",
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="of the export (default: jsonl)")
-    parser.add_argument("--subset", nargs="+", metavar="NAME", help="to export (default: all but heldout)")
+    parser.add_argument("--subset", nargs="+", metavar="NAME", help="subsets to export (default: all but heldout)")
     parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments = parser.parse_args()
-    for option in ("max_samples", "num_proc"):
-        if getattr(arguments, option) is not None and getattr(arguments, option) < 1:
-            parser.error(f"--{option} must be at least 1")
     if arguments.subset and not arguments.export:
         parser.error("--subset says what to --export")
-    if arguments.seed < 0:
-        parser.error("--seed must be at least 0")
     return arguments
 
 
@@ -278,7 +275,7 @@ def filter_rows(
 
 
 def reserve_heldout(job: Job, corpus: Corpus, rows: np.ndarray, config: dict) -> tuple[np.ndarray, np.ndarray]:
-    """The held-out rows, and all rows that stay: none but held-out ones asks or holds what a held-out row does."""
+    """The held-out rows, and all rows that stay. None of the others has a held-out row's instruction or response."""
     digests = corpus.asked[rows]
     is_heldout = np.zeros(len(rows), bool)
     rng = np.random.default_rng([config["seed"], 1])
@@ -304,20 +301,20 @@ def add_difficulty(job: Job, corpus: Corpus, rows: np.ndarray, model: str | None
 
 
 def work_folder(results: Path, config: dict, inputs: dict) -> Path:
-    """Where this very job keeps its unfinished work; what another job, or other code, left there goes."""
-    code = {path.name: hash_path(path) for path in Path(__file__).parent.glob("*.py")}  # a score hangs on many of them
+    """Where this very job keeps its unfinished work. What another job, or other code, left there is removed."""
+    code = {path.name: hash_path(path) for path in Path(__file__).parent.glob("*.py")}  # many of them matter
     folder = results / WORK_FOLDER / hash_json([config, inputs, code, SHARD_ROWS])[:16]
     for other in folder.parent.glob("*"):
         if other != folder:
             shutil.rmtree(other)
     if folder.exists():
-        print(f"going on with the work of a run that did not end, in {folder}")
+        print(f"going on with the work of an unfinished run, in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def refuse(results: Path, message: str) -> NoReturn:
-    """Leave nothing behind, and say why."""
+    """Remove the unfinished work and raise UserError."""
     shutil.rmtree(results / WORK_FOLDER)
     raise UserError(message)
 
@@ -332,7 +329,7 @@ def require_room(results: Path, corpus: Corpus) -> None:
 
 
 def place_folder(staged: Path, files: list[str], folder: Path) -> None:
-    """Put a folder of finished files in its place, and nothing that a killed process left beside them."""
+    """Move a folder of finished files to its place, without what a killed process left beside them."""
     for leftover in {*staged.iterdir()} - {*map(Path, files)}:
         leftover.unlink()
     describe_folder(staged, files)

@@ -1,6 +1,6 @@
 """The steps from any instruction data to clean, deduplicated, scored rows, shard by shard.
 
-    read               input -> rows, what to drop at sight, digests             one task for each shard
+    read               input -> rows, what can be dropped at once, digests       one task for each shard
     count              rows -> MinHash keys and sketches, counts for the scorer  one for each shard
     candidates         keys -> pairs that may be near-duplicates                 one for each band
     verify             pairs -> near-duplicates, on the texts themselves         one for each block of pairs
@@ -8,7 +8,7 @@
     ifd                rows -> their difficulty, by a model                      one for some rows, in the parent
     write              rows that stay -> files of scores/                        one for each file
 
-Between them the parent decides what hangs on all rows: exact duplicates, the scorer's counts, clusters, held-out rows.
+Between them the parent decides what depends on all rows: exact duplicates, the counts, clusters, held-out rows.
 It holds no text, only some 150 bytes a row. Every task is a pure function of its shard and of what is decided, and
 writes one whole file: after a kill the same command goes on with the files that are there.
 
@@ -41,12 +41,13 @@ from dataset_readers import read_rows, renamed_ids, replace_values
 from dataset_shards import check_parts, merge_ledgers, read_shard, shards_of_input
 from filter_ledger import Ledger
 from near_duplicates import first_of_each, text_digest
-from quality_scorer import SCORE_KEYS, QualityScorer
+from quality_scorer import QualityScorer
+from training_configs import SCORE_KEYS
 
 SHARD_ROWS = 16_384  # of input to a shard: what a kill costs at most, for each process
 BATCH_ROWS = 2_000
 IFD_ROWS = 4_096  # measured together: what a kill costs at most
-RANGES = 16  # parts of what is merged over all shards
+RANGES = 16  # parts into which what is merged over all shards is cut
 COUNTED = ["template_counts", "document_counts"]  # what the scorer counts over a corpus
 REASONS = ["empty_instruction", "empty_response", "response_too_short", "too_long"]  # a row goes under the first
 

@@ -58,7 +58,7 @@ def load_runs(results: Path) -> tuple[list[dict], list[dict]]:
             continue
         runs[run["experiment"]] = run
         left_out += run.pop("omissions")
-    for item in left_out:  # paths as seen from beside the results folder, wherever that lies
+    for item in left_out:  # paths from the results folder on, wherever that lies
         item["reason"] = item["reason"].replace(f"{results}/", f"{results.name}/")
     if not runs:
         first = f" ({left_out[0]['experiment']}: {left_out[0]['reason']})" if left_out else ""
@@ -97,12 +97,9 @@ def run_order(run: dict):
 def load_run(folder: Path) -> dict:
     """One run: its training facts, the per-example arrays of each metric, and its side measures where present."""
     train = read_json(folder / "train_results.json")
-    try:
-        config = train["config"]
-        experiment, size, subset = config["experiment"], config["size"], config["subset"]
-        rows = train["rows"]["trained"]
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'train_results.json'} lacks {error}; train again with --force") from error
+    config = train["config"]
+    experiment, size, subset = config["experiment"], config["size"], config["subset"]
+    rows = train["rows"]["trained"]
     base, seeded = base_experiment(config, folder)
     experiment = seeded or experiment
     run = {
@@ -304,7 +301,7 @@ def comparable_runs(runs: list[dict]) -> tuple[list[dict], list[dict]]:
 
 
 def recipe_differences(runs: list[dict]) -> list[str]:
-    """Training settings, beyond subset and epochs, in which the compared runs differ: worth a sentence each."""
+    """Training settings, beyond subset and epochs, in which the compared runs differ, as one phrase each."""
     trained = [run for run in runs if run["subset"]]
     repeated = len({(run["arm"], run["seed"]) for run in trained}) > len({run["arm"] for run in trained})
     free = FREE_SETTINGS | ({"seed"} if repeated else set())

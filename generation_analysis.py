@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 
 from common import (
-    UserError,
     argument_parser,
     clear,
     is_done,
@@ -27,6 +27,7 @@ from common import (
     read_json,
     run_main,
     sole_use,
+    whole,
     write_arrow,
     write_json,
 )
@@ -42,19 +43,15 @@ NOT_INDEPENDENT = "not independent of the selection: the training rows were chos
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
-    parser.add_argument("--num_samples", type=int, help="sampled answers to each prompt (default: the run's setting)")
+    parser.add_argument("--num_samples", type=whole, help="sampled answers to each prompt (default: the run's setting)")
     parser.add_argument("--force", action="store_true", help="generate again even where it is done")
-    args = parser.parse_args()
-    if args.num_samples is not None and args.num_samples < 0:
-        raise UserError("--num_samples must be 0 or more")
-    with sole_use(args.run):
-        analyse_run(Path(args.run), args.force, args.num_samples)
+    arguments = parser.parse_args()
+    with sole_use(arguments.run):
+        analyse_run(Path(arguments.run), arguments.force, arguments.num_samples)
 
 
-def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) -> dict:
+def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
     """Generate and measure, unless that is done; returns generation_analysis.json."""
-    import pyarrow
-
     started = time.time()
     config, inputs = run_inputs(run)
     marker = run / "generation_analysis" / "generation_analysis.json"
@@ -75,7 +72,7 @@ def analyse_run(run: Path, force: bool = False, num_samples: int | None = None) 
 
 
 def generation_settings(config: dict, num_samples: int | None, marker: Path) -> dict:
-    """What decides the generations. Where no number of samples is asked for, one drawn by hand before stays."""
+    """What decides the generations. Without a number of samples, that of earlier generations, if any, is kept."""
     settings = {key: config.get(key, value) for key, value in EVALUATION.items() if key.startswith("generation")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
     if num_samples is None and marker.exists():

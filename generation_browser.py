@@ -14,7 +14,7 @@ from pathlib import Path
 from common import UserError, read_arrow, write_text
 from report_pages import STYLE_SHEET
 
-MAX_PROMPTS = 200  # of each kind, the first of every family in turn: no one picks them for what was answered
+MAX_PROMPTS = 200  # of each kind, the first of every family in turn: none is picked for its answers
 MAX_CHARACTERS = 4_000  # of one text
 
 

@@ -8,7 +8,7 @@ from training_memory import model_shape
 
 
 def bytes_per_token(model) -> int:
-    """What one token of a batch takes: its keys and values, and as part of a prompt what a layer makes of it."""
+    """What one token of a batch takes: its keys and values, and, in a prompt, a layer's intermediate states."""
     shape = model_shape(model.config.get_text_config(decoder=True))
     cached = 2 * shape["layers"] * shape["key_value_width"]
     return (cached + 4 * shape["width"] + 3 * shape["mlp_width"]) * model.dtype.itemsize

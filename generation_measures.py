@@ -1,7 +1,7 @@
 """Measures of generated answers: one answer at a time, then over all of them with intervals. No judge, no network.
 
-Reads and writes nothing; `generation_analysis.py` calls it. A measure that cannot be taken of an answer is null and
-leaves the mean; its n says how many were left. All look at form: a fluent wrong answer passes every one of them.
+Reads and writes nothing; `generation_analysis.py` calls it. A measure that an answer does not allow is null and stays
+out of the mean; its n says how many counted. All look at form: a fluent wrong answer passes every one of them.
 """
 
 import json
@@ -18,7 +18,7 @@ from word_facts import WORD_CLASS, stem
 DISTINCT_WORDS = 1_000  # distinct-n falls with length, so it is taken over a fixed number of words
 SELF_BLEU_WORDS = 100  # of each answer
 LOOP_REPEATS = 3
-LOOP_MARKS = 40  # marks with no word between them: a ruled line that closes an answer is shorter
+LOOP_MARKS = 40  # marks with no word between them: a ruled line that ends an answer is shorter
 BOOTSTRAP_DRAWS = 2_000
 WORD = re.compile(r"\w+|[^\w\s]")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -101,8 +101,8 @@ def refuses(text: str) -> bool:
 def coherence(text: str) -> float | None:
     """Content-word overlap of adjacent sentences, the mean of their Dice coefficients by stem; null without a pair.
 
-    Referential cohesion as Coh-Metrix has it (Graesser et al. 2004). A sentence said again word for word counts for
-    nothing: that is rep_4's matter. It sees a change of subject, not a wrong step.
+    Referential cohesion as in Coh-Metrix (Graesser et al. 2004). A sentence repeated word for word counts for nothing,
+    which rep_4 sees. Coherence sees a change of subject, not a wrong step.
     """
     pieces = [re.findall(r"[^\W_]+", piece.lower()) for piece in SENTENCE_END.split(text)]
     pieces = [piece for piece in pieces if piece]
@@ -228,7 +228,7 @@ def is_json(text: str) -> bool:
 
 
 def item_counts(text: str) -> set[int]:
-    """How many items a text may be said to list: marked lines where there are any; else lines, commas or sentences."""
+    """How many items a text can be said to list: marked lines where there are any, else lines or parts of a line."""
     if marked := len(LIST_LINE.findall(text)):
         return {marked}
     lines = [line for line in text.splitlines() if line.strip()]

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from language_model import Example, learn_bpe, new_model_config, pick_device, quiet_transformers
-from training_configs import EXPERIMENTS, TRAINING
+from train_benchmark import sft_trainer, trainer_arguments
+from training_configs import EXPERIMENTS, SUBSETS, TRAINING
 from training_loop import fit, flops_utilisation
 
 SIZES = ["500M", "1B"]
@@ -36,7 +37,7 @@ BARS = {"mfu": 0.45, "peak_memory_gib": {"500M": 20 * 1e9 / 2**30, "1B": 35 * 1e
 
 
 def benchmark_gpu(specs: dict[str, dict], config: dict, steps: int, write) -> dict:
-    """Facts for train_gpu.json, given to `write` after every contender: the slowest may outlast one's patience.
+    """Facts for train_gpu.json, given to `write` after every contender, since the slowest may never end.
 
     specs: {size: {"vocab_size", "llama"}}; trl comes last, and trains the first size only.
     """
@@ -73,7 +74,7 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
     import torch
 
     cuda = pick_device() == "cuda"
-    gc.collect()  # what the contender before holds: the parts of a trainer hold each other
+    gc.collect()  # the contender before: a trainer's parts refer to each other
     if cuda:
         torch.cuda.empty_cache()
     model, tokenizer = new_random_model(spec)
@@ -112,33 +113,12 @@ def train_ours(model, _tokenizer, examples, config: dict, folder: Path) -> float
 
 
 def train_sft(model, tokenizer, examples, config: dict, folder: Path) -> float:
-    """trl with the same rows, tokens a step, precision and optimiser, without checkpointing as ours is without."""
-    import datasets
-    from trl import SFTConfig, SFTTrainer
-
-    masks = [[0] * example.prompt_tokens + [1] * (len(example.ids) - example.prompt_tokens) for example in examples]
-    rows = datasets.Dataset.from_dict({"input_ids": [list(e.ids) for e in examples], "completion_mask": masks})
+    """trl with the same rows, tokens a step, precision and optimiser, and without gradient checkpointing."""
     micro_batch = max(1, min(16_384, config["tokens_per_step"]) // config["block_tokens"])
-    arguments = SFTConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=max(1, config["tokens_per_step"] // config["block_tokens"] // micro_batch),
-        num_train_epochs=1,
-        learning_rate=config["learning_rate"],
-        bf16=pick_device() == "cuda",
-        use_cpu=pick_device() == "cpu",
-        optim="adamw_torch_fused",
-        gradient_checkpointing=False,
-        packing=True,
-        packing_strategy=config["packing_strategy"],
-        max_length=config["block_tokens"],
-        completion_only_loss=True,
-        report_to=[],
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
-    )
-    trainer = SFTTrainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
+    accumulated = max(1, config["tokens_per_step"] // config["block_tokens"] // micro_batch)
+    arguments = trainer_arguments(folder, micro_batch, config) | {"gradient_accumulation_steps": accumulated}
+    arguments["packing_strategy"] = config["packing_strategy"]
+    trainer = sft_trainer(model, tokenizer, examples, config["block_tokens"], arguments)
     began = time.perf_counter()
     trainer.train()
     return time.perf_counter() - began
@@ -153,7 +133,7 @@ def six_runs_hours(sizes: dict) -> float | None:
         rates = [found["tokens_per_second"] for found in ours if "failed" not in found]
         if not rates:
             return None
-        rows = {"ultra_10k": 10_000, "high_100k": 100_000, "medium_1M": 1_000_000}[config["subset"]]
+        rows = SUBSETS[config["subset"]]["rows"]
         hours += rows * config.get("epochs", TRAINING["epochs"]) * TOKENS_PER_ROW / max(rates) / 3600
     return hours
 

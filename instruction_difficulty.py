@@ -2,7 +2,8 @@
 
 IFD = mean token loss of the response after its instruction / mean token loss of the same tokens without it, under a
 small local causal language model (Li et al. 2024, "From Quantity to Quality", NAACL; their repository Cherry_LLM). Near
-0: the instruction says it all. Near 1: it hardly helps. From 1 on it does not help at all; Cherry discards such rows.
+0: the instruction determines the response. Near 1: it hardly helps. From 1 on it does not help at all, and Cherry
+discards such rows.
 
 "Without its instruction" keeps the response's half of the prompt format ("### Response:", after the tokenizer's start
 token where it has one) and leaves the instruction's half out, as Cherry does. So both losses follow the same last
@@ -15,9 +16,9 @@ Null, counted by the first reason of NULL_REASONS that holds: an empty instructi
 response cut to nothing, one of a single token (a ratio of two guesses, no mean), a loss without instruction of 0, a
 loss that is no number.
 
-It is off by default and in no total unless a weight is given: a weight prefers hard rows, which are not the same as
-good ones: a response to another instruction is hard too (`LOG.md`). It depends on the model. Always fp32, so that a
-GPU gives what a CPU gives, to rounding.
+It is off by default, and not part of the total unless a weight is given: a weight prefers hard rows, which are not the
+same as good ones, since a response to another instruction is hard too (`LOG.md`). It depends on the model. Always in
+fp32, so that a GPU gives what a CPU gives, to rounding.
 
     python quality_scorer.py FILE --ifd MODEL [--weights ifd=0.1]     beside the dimensions
     python filter_datasets.py --ifd MODEL                             as a column of <results>/scores/
@@ -40,12 +41,16 @@ from common import (
     argument_parser,
     hash_path,
     one_line,
+    positive,
     probe_hub,
     provenance,
     require_writable,
     run_main,
+    whole,
     write_json,
 )
+from cost_statistics import ranks
+from dataset_readers import read_rows
 from language_model import (
     Example,
     encode_examples,
@@ -57,10 +62,10 @@ from language_model import (
     response_losses,
     response_start_ids,
 )
-from scorecard import correlation, ranks
+from scorecard import correlation
 
 MAX_TOKENS = 512  # prompt and response: what training gives a row, and Cherry's length
-LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; one row at least
+LOGIT_BYTES = {"cpu": 2**28, "cuda": 2**32}  # of a batch's logits, the largest thing in memory; at least one row
 ENCODE_ROWS = 1_000
 ESTIMATE_BATCHES = 3
 NULL_REASONS = [
@@ -87,7 +92,7 @@ def model_identity(name_or_path: str) -> str:
         file = cached_file(name_or_path, "config.json")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--ifd {name_or_path}: no such folder, nor can it be had from the hub; give the folder of a causal "
+            f"--ifd {name_or_path}: no such folder, and the hub does not give it; give the folder of a causal "
             "language model, or a hub id and a network"
         ) from error
     return f"{name_or_path}@{extract_commit_hash(file, None)}"
@@ -230,7 +235,7 @@ def ratio(given: np.ndarray, alone: np.ndarray, reasons: list[str | None]) -> np
 
 
 class Progress:
-    """A bar over tokens, which unlike rows take equally long; it shows rows too, and says early if it will be long."""
+    """A bar over tokens, which, unlike rows, take equally long; it shows rows too, and warns early of a long wait."""
 
     def __init__(self, tokens: int, rows: int, device: str, rows_to_come: int | None = None):
         from tqdm import tqdm
@@ -361,19 +366,14 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("file", metavar="FILE", help="instruction data, JSON, JSONL, CSV, ...")
     parser.add_argument("--ifd", required=True, metavar="MODEL", help="a causal language model: folder or hub id")
-    parser.add_argument("--max_samples", type=int, default=300, help="rows, drawn by --seed (default: 300)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and of the mismatch (default: 0)")
+    parser.add_argument("--max_samples", type=positive, default=300, help="rows, drawn by --seed (default: 300)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample and of the mismatch (default: 0)")
     add_results_dir(parser)
-    arguments = parser.parse_args()
-    if arguments.max_samples < 2 or arguments.seed < 0:
-        parser.error("--max_samples must be at least 2, --seed at least 0")
-    report_evidence(arguments)
+    report_evidence(parser.parse_args())
 
 
 def report_evidence(arguments) -> None:
     """Print and keep how often a wrong instruction raises IFD."""
-    from dataset_readers import read_rows
-
     started = time.time()
     config = {"max_samples": arguments.max_samples, "seed": arguments.seed, **settings(arguments.ifd)}
     table, _ = read_rows([arguments.file], arguments.max_samples, arguments.seed)

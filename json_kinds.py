@@ -5,8 +5,8 @@ Pure data and one look-up; imports nothing local. A kind is
     int     a count, a seed, a step: a whole number from 0 on
     float   any finite number
     str, bool, dict, list, None
-    {key: kind}     an object; a key that it lacks is for its reader to ask for, a key that is not named is free
-    {ANY: kind}     an object under whose other keys, which are data, stands one kind; {SOME: kind}: not an empty one
+    {key: kind}     an object; whoever reads a key notices that it is missing; keys not named here may hold anything
+    {ANY: kind}     an object whose other keys are data, with values of one kind; {SOME: kind}: not an empty one
     [kind]          a list of one kind; [kind, SOME]: not an empty one
     (kind, kind)    either
 """
@@ -118,12 +118,12 @@ KINDS = {
 
 
 def kinds_of(path) -> dict:
-    """The kinds of a file's keys by where it lies; none of a file that is not ours."""
+    """The kinds of a file's keys, by its path; empty for a file that is not ours."""
     return next((kinds for pattern, kinds in KINDS.items() if PurePath(path).match(pattern)), {})
 
 
 def find_wrong(value, kind, place: str = "") -> str | None:
-    """The first value of another kind than `kind`, such as "rows is null, not a count"; None where all is well."""
+    """The first value of a kind other than `kind`, such as "rows is null, not a count"; None where all is well."""
     if isinstance(kind, tuple):
         phrases = [find_wrong(value, choice, place) for choice in kind]
         return None if None in phrases else phrases[0]

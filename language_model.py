@@ -22,7 +22,7 @@ PROMPT_TAIL = "\n\n### Response:\n"
 IGNORED_LABEL = -100  # what torch's cross-entropy leaves out
 TOKENIZER_SAMPLE_ROWS = 100_000
 LOSS_BATCH_TOKENS = {"cuda": 32_768, "cpu": 4_096}  # padded tokens per forward pass
-# False, and not left out: then transformers does not ask on the terminal whether to run a repository's own code.
+# trust_remote_code is said explicitly: otherwise transformers asks on the terminal whether to run a repository's code.
 SAFELY = {"use_safetensors": True, "trust_remote_code": False}
 LOGIT_BYTES = 2**30  # fp32 logits of held-out loss at a time
 
@@ -80,11 +80,6 @@ def encode_examples(tokenizer, instructions: list[str], responses: list[str], ma
     return examples
 
 
-def encode_example(tokenizer, instruction: str, response: str, max_tokens: int) -> Example | None:
-    """`encode_examples` for one row."""
-    return encode_examples(tokenizer, [instruction], [response], max_tokens)[0]
-
-
 def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
     """Special-token strings inside the texts are encoded as plain text; no special token is added."""
     if not texts:
@@ -120,7 +115,7 @@ def end_token_id(tokenizer) -> int:
     """The id that ends a response. Encoder-born tokenizers such as Ettin's call it the separator."""
     end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     if end is None:
-        raise UserError("this tokenizer has no end token (eos_token), so a response could never end; choose another")
+        raise UserError("this tokenizer has no end token (eos_token), so that no response could end; choose another")
     return end
 
 
@@ -225,7 +220,7 @@ def load_tokenizer(name_or_path: str):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
     except (OSError, ValueError, LookupError, TypeError) as error:  # the last two: JSON of another shape
         raise _cannot_load(name_or_path, error) from error
-    except Exception as error:  # all that tokenizers, which is Rust, has for a file that it does not understand
+    except Exception as error:  # tokenizers, which is Rust, has no more specific one for a file it cannot parse
         if type(error) is not Exception:
             raise
         raise _cannot_load(name_or_path, error) from error
@@ -279,7 +274,7 @@ def model_outline(spec: dict, tokenizer):
 
 
 def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
-    """The folder of the tokenizer learnt from the pool's rows; learns it where that is not done, or damaged."""
+    """The folder of the tokenizer learnt from the pool's rows; learns it where it is missing or damaged."""
     started = time.time()
     folder = results_dir / f"tokenizer_{vocab_size}"
     marker = folder.with_suffix(".json")
@@ -384,9 +379,9 @@ def _token_losses(to_logits, hidden, targets, vocabulary: int):
 
 
 def split_head(model):
-    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where they are not.
+    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where none are.
 
-    Tried on a few tokens rather than believed: some models scale or cap their logits after the head.
+    Tried on a few tokens rather than assumed: some models scale or cap their logits after the head.
     """
     import torch
 

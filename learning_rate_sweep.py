@@ -42,7 +42,7 @@ def run_sweep(plan: dict, train: list[Example], dev: list[Example], start, rates
     """One entry for each rate, in their order: what it was trained on and its loss on `dev`, in nats a token.
 
     plan: the experiment's config and inputs; start: gives (model, tokenizer), the same for every rate; how: what `fit`
-    takes beside them. A rate that is done stays as it is, and one whose loss is not finite has no loss, but a reason.
+    takes besides. A rate that is done is not run again; one whose loss is not finite has no loss, but a reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = within_budget(train, plan["config"])

@@ -2,7 +2,7 @@
 
     python evaluate_quality_tradeoff.py results/ultra_10k_500M --lm_eval ifeval,gsm8k
 
-Reads  <run>/model/, the harness's tasks; a name that ends in .yaml is a task file of your own
+Reads  <run>/model/, the harness's tasks; a name ending in .yaml is a task file of your own
 Writes <run>/evaluation/lm_eval/ (the harness's own files and one record per sample) and, the marker, last,
        <run>/evaluation/lm_eval.json (its scores beside ours)
 
@@ -12,6 +12,7 @@ template, and its parts are tokenised apart as in training.
 
 import re
 import time
+from importlib import metadata
 from pathlib import Path
 
 from common import UserError, clear, hash_path, is_done, provenance, read_json, write_json
@@ -50,8 +51,6 @@ def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool
 
 def require_harness(names: list[str]) -> str:
     """The installed harness's version. Raises UserError where it is absent or no task is named."""
-    from importlib import metadata
-
     if not names:
         raise UserError("--lm_eval names no task; give some, such as --lm_eval ifeval,gsm8k")
     try:
@@ -103,7 +102,7 @@ def harness_model(model, tokenizer):
 
 
 def task_files(names: list[str]) -> list[Path]:
-    """The task files of one's own among the names. Raises UserError where one is not there."""
+    """The user's task files among the names. Raises UserError where one is missing."""
     files = [Path(name) for name in names if name.endswith(".yaml")]
     for file in files:
         if not file.exists():
@@ -112,7 +111,7 @@ def task_files(names: list[str]) -> list[Path]:
 
 
 def task_name(file: Path) -> str:
-    """The name that a task file gives itself; read as text: it may hold tags that only the harness knows."""
+    """The name that a task file gives itself. Read as text, since it may hold tags that only the harness knows."""
     found = re.search(r"^task:\s*[\"']?([\w-]+)", file.read_text(encoding="utf-8"), re.M)
     if not found:
         raise UserError(f"--lm_eval: {file} has no line `task: NAME`")

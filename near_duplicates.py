@@ -32,15 +32,15 @@ SHINGLE_WORDS = 5
 BANDS, BAND_SLOTS = 20, 6
 SLOTS = BANDS * BAND_SLOTS
 SIGNATURE_SEED = 42
-# Of a slot two bits are kept to compare rows by: equal for all of the Jaccard share and a quarter of the rest. Pairs
-# with fewer equal ones than three standard errors under what the threshold gives are not looked at: 1 in 700 of those
+# Two bits of a slot are kept to compare rows by: equal for all of the Jaccard share and a quarter of the rest. Pairs
+# with fewer equal ones than three standard errors below what the threshold gives are not looked at: 1 in 700 of those
 # that lie right on the threshold.
 SKETCH_WORDS, SKETCH_STANDARD_ERRORS = 4, 3
-# In a band, a row is compared with so many rows after it at most. It bounds the pairs of a bucket of n rows, which is
-# what templated data fills, by 50 n in place of n^2 / 2; the bucket's rows are ordered so that like stands by like.
+# In a band, a row is compared with at most so many rows after it. That bounds the pairs of a bucket of n rows, which
+# templated data fills, by 50 n in place of n^2 / 2; a bucket's rows are ordered so that similar ones are close.
 BUCKET_WINDOW = 50
-BATCH_ROWS = 200  # texts hashed together: what they take in between stays in the processor's cache
-PAIRS_PER_BLOCK = 20_000  # whose texts are held at once
+BATCH_ROWS = 200  # texts hashed together: intermediate arrays stay in the processor's cache
+PAIRS_PER_BLOCK = 20_000  # whose texts are in memory at once
 PAIRS_AT_ONCE = 1_000_000  # whose row numbers are
 
 _generator = np.random.default_rng(20_240_229)
@@ -295,14 +295,14 @@ def is_new(values: np.ndarray) -> np.ndarray:
 
 
 def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, threshold: float) -> np.ndarray:
-    """Those of some candidate pairs, shape (n, 2), that are near-duplicates, so far as they are needed to link rows.
+    """The near-duplicates among some candidate pairs, shape (n, 2), as far as they are needed to link rows.
 
     `pairs_of(rows)` gives the instructions and the responses of sorted row numbers, `sketch_of(rows)` their sketches.
     What is linked already needs no proof: in a cluster of n rows, n - 1 of its n^2 / 2 pairs are enough.
     """
     rows, places = np.unique(pairs, return_inverse=True)
     first, second = places.reshape(-1, 2).T
-    order = np.argsort(mismatches(sketch_of(rows), first, second), kind="stable")  # likest first
+    order = np.argsort(mismatches(sketch_of(rows), first, second), kind="stable")  # most similar first
     first, second = first[order], second[order]
     asks, answers = (words_of(texts) for texts in pairs_of(rows))
     answer_words = ShingleSets(answers, 1)
@@ -383,7 +383,7 @@ def distinct_codes(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def hanging_together(codes: np.ndarray, rows: int) -> np.ndarray:
-    """Distinct codes in an order in which pairs that hang together stand together."""
+    """Distinct codes in an order that keeps pairs of one connected cluster together."""
     clusters = np.arange(rows)
     for start in range(0, len(codes), PAIRS_AT_ONCE):
         clusters = cluster_numbers(rows, pairs_of_codes(codes[start : start + PAIRS_AT_ONCE], rows), clusters)

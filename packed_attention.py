@@ -11,8 +11,8 @@ from importlib.util import find_spec
 PACKED_ROWS = "packed_rows"
 ROW_WISE = (PACKED_ROWS, "flash_attention_2")
 MAX_HEAD_WIDTH = 256  # of FlashAttention's kernels
-# Architectures whose packed rows are under test, on a GPU too. Others may give attention more than `attend` knows of,
-# such as sinks or a bias, which it would leave out unseen.
+# Architectures whose packed rows are tested, on a GPU too. Others may give attention more than `attend` knows of, such
+# as sinks or a bias, which it would silently leave out.
 CHECKED_ARCHITECTURES = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "gemma3_text", "olmo2"}
 
 

@@ -1,7 +1,7 @@
 """What an instruction asks for, and how well a response answers it: the sub-scores below the four dimensions.
 
-Each sub-score is an array with an entry for each pair, in [0, 1], higher is better, and has one reason to exist: its
-docstring. What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence that
+Each sub-score is an array with an entry for each pair, in [0, 1], higher is better; its docstring says why it exists.
+What needs English - word order, spelling, casing, padding, readability - is weighed by the confidence that
 the text is English prose (`Texts.english`), and takes its neutral value, mostly 1, on other languages, code, tables.
 """
 
@@ -128,7 +128,7 @@ ODD_NEIGHBOURS = np.any([np.outer(class_flags(first), class_flags(then)) for fir
 
 def word_order(texts: Texts) -> np.ndarray:
     """1 for English word order, 0 for words in random order: odd neighbours among closed-class words ("the of") and
-    words said twice on end, which code has not either. English prose has under 2% of them, shuffled words 35%."""
+    words said twice in a row, which code lacks too. English prose has under 2% of them, shuffled words 35%."""
     heads = texts.count("dpcb")
     words, letters = texts.tokens.word, texts.fact("alpha")[1:] == 1
     doubled = (words[1:] == words[:-1]) & (texts.tokens.end[:-1] == PLAIN) & letters
@@ -171,9 +171,9 @@ def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What is read from one answer's text as it stands
+# What is read from the plain text of one answer
 
-REFUSALS = (  # of being able, not of regret: "I'm sorry to hear that" may be just what was asked for
+REFUSALS = (  # "I cannot", not regret: "I'm sorry to hear that" may be just what was asked for
     "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable", "sorry, but", "apologize, but",
     "as an ai", "as a language model", "as an artificial", "i don't have enough",
 )  # fmt: skip
@@ -182,7 +182,7 @@ BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
-# What a web page has around its text, in an answer that is to be no code.
+# What a web page has around its text; not looked for where code was asked for.
 WEB_REMAINS = (
     "cookie policy", "privacy policy", "terms of use", "all rights reserved", "skip to main content",
 )  # fmt: skip
@@ -199,14 +199,14 @@ def edges(text: str) -> str:
 
 
 def looped_fraction(text: str) -> float:
-    """Share of the text that is one piece said three times or more on end, up to the text's end; in [0, 1].
+    """Share of the text that is one piece said three times or more in a row, up to the text's end; in [0, 1].
 
     Degenerate generation loops until it is cut off, so the last characters give the period away."""
     end, tail = len(text), text[-LOOP_TAIL:]
     before = text.rfind(tail, 0, end - 1)
     period = end - len(tail) - before
     if before < 0 or period == 0 or period == 1 and not tail[0].isalnum():
-        return 0.0  # a rule of dashes or dots is none
+        return 0.0  # a rule of dashes or dots is not a loop
     repeats = 1
     while text.endswith(text[-period:], 0, end - repeats * period):
         repeats += 1
@@ -219,7 +219,7 @@ SHORT_CHARACTERS = 200  # a longer text said twice repeats its sentences, or a t
 
 
 def echoed_fraction(ask: str, text: str) -> float:
-    """Share of an answer that is its whole ask said again before it, and no less than LEAST_ECHO; 0 where it is not."""
+    """Share of an answer that is its whole ask, repeated at its start: at least LEAST_ECHO, or 0 without one."""
     ask = ask.strip()
     echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask) and not ask.startswith(CODE_BEGINS)
     return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
@@ -237,7 +237,7 @@ def said_twice(text: str) -> bool:
 
 
 def looped_or_repeated(text: str) -> float:
-    """The share of sentences or lines said before, or of a loop at the end, whichever is larger."""
+    """The share of repeated sentences or lines, or of a loop at the end, whichever is larger."""
     if len(text) < SHORT_CHARACTERS and said_twice(text):
         return 0.5
     share = looped_fraction(text[-LOOP_CHARACTERS:].strip())
@@ -308,7 +308,7 @@ def no_padding(
     asks: Texts, answers: Texts, edge_texts: list[str], code_asked: np.ndarray, lines: np.ndarray
 ) -> np.ndarray:
     """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks;
-    less for what a web page or a chat template has around its text, in any language.
+    less for what a web page or a chat template leaves around a text, in any language.
 
     Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
@@ -322,7 +322,7 @@ def no_padding(
 
 
 def remains_around(ask: str, edge_text: str, code_asked: bool) -> int:
-    """How much of a chat template, a web page, or links not asked for stands at an answer's ends."""
+    """How much of a chat template, a web page, or links not asked for is found at an answer's ends."""
     found = 2 * ("<|" in edge_text or "[/inst]" in edge_text or "### instruction" in edge_text)
     if code_asked:
         return found
@@ -341,7 +341,7 @@ def broken_lines(answers: Texts, lines: np.ndarray) -> np.ndarray:
 
 
 def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
-    """Low where the answer opens by declining; less so where much follows."""
+    """Low where the answer opens by declining, less low where much follows."""
     refused = np.array([any([phrase in text[:200] for phrase in REFUSALS]) for text in edge_texts])
     return np.where(refused, np.where(answers.words > 60, 0.5, 0.2), 1.0)
 

@@ -25,12 +25,24 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 
-from common import UserError, hash_path, provenance, read_json, require_writable, run_main, write_json
+from common import (
+    UserError,
+    add_results_dir,
+    argument_parser,
+    hash_path,
+    positive,
+    provenance,
+    read_json,
+    require_writable,
+    run_main,
+    whole,
+    write_json,
+)
+from corpus_shards import run_tasks
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from score_output import (
-    DIMENSIONS,
-    SCORE_KEYS,
     distribution_table,
     example_lines,
     explanation,
@@ -40,7 +52,7 @@ from score_output import (
     write_scored_rows,
 )
 from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
-from training_configs import SCORE_WEIGHTS
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS
 
 SCORER_VERSION = 6  # raise it whenever a score may change
@@ -51,18 +63,18 @@ SCORER_VERSION = 6  # raise it whenever a score may change
 
 
 def check_weights(weights: dict | None) -> dict[str, float]:
-    """The default weights with `weights` over them. Raises ValueError on an unknown name or a weight that is none."""
-    unknown = sorted(set(weights or {}) - set(DIMENSIONS))
+    """The default weights with `weights` over them. Raises ValueError on an unknown name or an impossible weight."""
+    unknown = sorted(set(weights or {}) - set(SCORE_WEIGHTS))
     if unknown:
-        raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(DIMENSIONS)}")
-    merged = {name: float((weights or {}).get(name, SCORE_WEIGHTS[name])) for name in DIMENSIONS}
+        raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(SCORE_WEIGHTS)}")
+    merged = {name: float((weights or {}).get(name, SCORE_WEIGHTS[name])) for name in SCORE_WEIGHTS}
     if not all(math.isfinite(weight) and weight >= 0 for weight in merged.values()) or not sum(merged.values()):
         raise ValueError(f"score weights must be finite, not negative and not all 0; got {merged}")
     return merged
 
 
 def require_counts(state: dict) -> None:
-    """Raises ValueError where a scorer's state as JSON held it has no counts, or no weights, where they should be."""
+    """Raises ValueError where a scorer's state, as read from JSON, lacks proper counts or weights."""
     counts = [state["template_counts"], state["document_counts"]]
     if not all(isinstance(part, dict) for part in [*counts, state["weights"]]):
         raise ValueError("counts and weights are no objects")
@@ -77,7 +89,7 @@ class QualityScorer:
     """Scores of instruction-response pairs, each in [0, 1].
 
     `weights` overrides `training_configs.SCORE_WEIGHTS` by name; the total is divided by their sum. `fit` adds what is
-    relative to a corpus; without it those parts take a neutral value."""
+    relative to a corpus; until then those parts take a neutral value."""
 
     def __init__(self, weights: dict[str, float] | None = None):
         self.weights = check_weights(weights)
@@ -174,12 +186,12 @@ class QualityScorer:
             "diversity": diversity(parts) * has_words,
             "complexity": complexity(parts) * has_words,
         }
-        total = sum([self.weights[name] * scores[name] for name in DIMENSIONS]) / sum(self.weights.values())
+        total = sum([self.weights[name] * scores[name] for name in SCORE_WEIGHTS]) / sum(self.weights.values())
         return {"quality": clamp(total)} | scores
 
     def rarity(self, stem: str) -> int:
         """Weight of a content word in thousandths: inverse document frequency after `fit`, before it longer words count
-        for more. Whole, so that sums of it do not hang on their order."""
+        for more. Whole, so that sums of it do not depend on their order."""
         if self.rows:
             count = self.document_counts.get(stem, self.unlisted)
             return round(1000 * (log_of(self.rows + 1) - log_of(count + 1) + 0.1))
@@ -268,7 +280,7 @@ def templates(instruction: str) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Command line
+# Command line. What the command alone needs is imported where it is used: whoever imports the scorer loads no page.
 
 
 BATCH_ROWS = 2_000
@@ -276,8 +288,6 @@ BATCH_ROWS = 2_000
 
 def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
     """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
-    from corpus_shards import run_tasks
-
     num_proc = num_proc if len(instructions) > BATCH_ROWS else 1
     scored = list(run_tasks(score_one_batch, scorer, batches_of(instructions, responses), num_proc))
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
@@ -349,7 +359,7 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
 
 def write_page(page: Path, arguments, table) -> list[str]:
     """Write the scorecard of a scored file, with the evidence that --results_dir holds; says where, and how far the
-    best rows hang on the weights."""
+    best rows depend on the weights."""
     from scorecard_page import read_evidence, write_scorecard
     from scorecard_tables import weight_lines
 
@@ -365,8 +375,6 @@ def report_difficulty(arguments, table, scores: dict[str, np.ndarray]) -> tuple[
     total."""
     if arguments.ifd is None:
         return {}, [], []
-    import pyarrow
-
     import instruction_difficulty as difficulty
 
     responses = table["response"].to_pylist()
@@ -451,27 +459,15 @@ def parse_weights(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError(f"{error}; write for example clarity=0.5,diversity=0") from error
 
 
-def whole(text: str, least: int = 0) -> int:
-    """An integer of at least `least`."""
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """An integer of at least 1."""
-    return whole(text, least=1)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("file", nargs="?", metavar="FILE", help="instruction data, JSON, JSONL, CSV, ...")
     parser.add_argument("--max_samples", type=positive, metavar="N", help="rows to score, drawn by --seed")
     parser.add_argument("--seed", type=whole, default=0, help="for --max_samples (default: 0)")
     parser.add_argument("--num_proc", type=positive, default=1, metavar="N", help="processes (default: 1)")
-    parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="weights of dimensions to override")
+    parser.add_argument("--weights", type=parse_weights, metavar="NAME=W,...", help="dimensions' weights to override")
     parser.add_argument(
-        "--scorecard", metavar="PATH.html", help="write a page of FILE's scores, and its JSON beside it"
+        "--scorecard", metavar="PATH.html", help="write a page about FILE's scores, and its JSON beside it"
     )
     parser.add_argument(
         "--ifd", metavar="MODEL", help="a local causal language model, for instruction difficulty of FILE"
@@ -484,15 +480,15 @@ def main() -> None:
         metavar="PAIRS",
         help="preference data: instruction or prompt, chosen, rejected; kind if there is one",
     )
-    parser.add_argument("--corruptions", metavar="FILE", help="instruction data, of it 5,000 rows or --max_samples")
-    parser.add_argument("--results_dir", default="results", help="for what is written (default: results)")
+    parser.add_argument("--corruptions", metavar="FILE", help="instruction data; 5,000 rows of it, or --max_samples")
+    add_results_dir(parser)
     parser.add_argument(
         "--output",
         metavar="PATH",
         help="FILE's rows with their scores, .jsonl or .parquet; or the JSON of the evidence",
     )
     parser.add_argument(
-        "--fit", metavar="PATH", help="corpus counts: used if PATH is there, else made of FILE, and kept"
+        "--fit", metavar="PATH", help="corpus counts: used if PATH exists, else made from FILE and kept there"
     )
     report(parser.parse_args())
 

@@ -101,7 +101,7 @@ def save(figure, folder: Path, name: str, title: str, caption: str, alt: str) ->
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says as much
         figure.savefig(folder / f"{name}.png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
-        figure.set_layout_engine("none")  # the layout stands; a second solution would take as long again
+        figure.set_layout_engine("none")  # the layout is done; solving it again would take as long
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
     return {"name": name, "title": title, "caption": capital(caption), "alt": alt, "svg": folder / f"{name}.svg"}
@@ -336,7 +336,7 @@ def draw_quality_bands(runs: list[dict], size: str, note: str, folder: Path) -> 
     measured = [run for run in measured if len(quality_bands_of(run)) == len(bands)]
     values = np.array([[band["bits_per_byte"] for band in quality_bands_of(run)] for run in measured])
     excess = values - values.min(axis=0)
-    # An untrained model can lie far above the rest: the shades are for telling the trained ones apart.
+    # An untrained model can lie far above the rest; the shades are to tell the trained ones apart.
     trained = [bool(run["subset"]) for run in measured]
     darkest = max(float(excess[trained].max()) if any(trained) else float(excess.max()), 1e-9)
     figure, axis = plt.subplots(figsize=(COLUMN_WIDTH, 1.35 + 0.19 * len(measured)))

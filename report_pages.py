@@ -79,14 +79,10 @@ def write_pages(analysis: dict, tables: list[dict], figures: list[dict], output:
 
 
 def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples: str | None = None) -> str:
-    """One page that needs nothing beside it but `samples`, which it links to. Everything from data is escaped by
-    the template engine."""
-    import jinja2
-
-    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
+    """One page that needs nothing beside it but `samples`, which it links to."""
     embedded = [{**figure, "source": svg_source(figure["svg"])} for figure in figures]
-    return environment.from_string(PAGE).render(
+    return render_page(
+        BODY,
         title=title_of(analysis),
         analysis=analysis,
         lead=lead_sentences(analysis),
@@ -103,6 +99,15 @@ def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples
         model_words=model_words,
         wordy=wordy_columns,
     )
+
+
+def render_page(body: str, **values) -> str:
+    """A page in the common style from the template of its body. What comes from data, the template engine escapes."""
+    import jinja2
+
+    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
+    return environment.from_string(HEAD + STYLE_SHEET + body).render(**values)
 
 
 def wordy_columns(table: dict) -> list[int]:
@@ -317,4 +322,3 @@ BODY = """</style>
 </body>
 </html>
 """
-PAGE = HEAD + STYLE_SHEET + BODY

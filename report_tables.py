@@ -45,7 +45,7 @@ def show_estimate(metric: str, estimate: dict | None) -> str:
     return f"{show(metric, estimate['value'])} {show_interval(metric, estimate['low'], estimate['high'])}"
 
 
-def show_share(value: float | None, interval: list[float] | None = None) -> str:
+def show_share(value: float | None, interval: list[float] | None) -> str:
     """A share of a gain, such as 84% [78, 91]."""
     if value is None:
         return NONE
@@ -56,6 +56,12 @@ def show_p(value: float | None) -> str:
     if value is None:
         return NONE
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_words(value: float | None) -> str:
+    """As it stands behind a "p": "< 0.001" or "= 0.030"."""
+    shown = show_p(value)
+    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def show_seconds(seconds: float | None) -> str:

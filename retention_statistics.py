@@ -77,7 +77,7 @@ def expanded_tail(tail: float, units: float | None) -> float:
     """The tail to cut from bootstrap draws over `units` so that the interval is as wide as one by Student's t.
 
     A bootstrap over n units spreads too little by sqrt((n - 1) / n), and its percentiles know the normal's tails only:
-    Hesterberg's (2015) expanded percentile interval mends both. With thousands of units it changes nothing.
+    Hesterberg's (2015) expanded percentile interval corrects both. With thousands of units it changes nothing.
     """
     if units is None:
         return tail

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -12,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, one_line, require_writable
-from training_configs import SCORE_WEIGHTS
+from corpus_shards import whole_file
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
-DIMENSIONS = list(SCORE_WEIGHTS)
-SCORE_KEYS = ["quality", *DIMENSIONS]
 WRITE_ROWS = 2_000
 
 
@@ -70,7 +68,7 @@ def rows_lines(table, scores: dict[str, np.ndarray]) -> list[str]:
 
 
 def ledger_line(ledger: dict) -> str:
-    """What became of the rows read, in one line."""
+    """What became of the rows read, in one line. `ledger`: as `dataset_readers.read_rows` gives it."""
     dropped = [f"{reason} {sum(by_source.values()):,}" for reason, by_source in ledger["dropped"].items()]
     changed = [f"{reason} {rows:,}" for reason, rows in ledger["modified"].items()]
     parts = [f"{ledger['rows_read']:,} rows read, {ledger['kept']:,} kept"]
@@ -112,9 +110,12 @@ SHOWN_LOSSES, LEAST_LOSS = 3, 0.005
 def explanation(scores: dict[str, float], weights: dict[str, float], losses: dict[str, float]) -> list[str]:
     """One pair's scores with bars, what holds the total back most, then each sub-score and what full marks in it would
     add to the total; `scores` and `losses` as QualityScorer.explain and .losses give them."""
-    bar = lambda value: f"{value:6.3f}  {'#' * round(20 * value):20s}"  # noqa: E731
+
+    def bar(value: float) -> str:
+        return f"{value:6.3f}  {'#' * round(20 * value):20s}"
+
     lines = [f"{'quality':18s} {bar(scores['quality'])}".rstrip()]
-    lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in DIMENSIONS]
+    lines += [f"{name:18s} {bar(scores[name])}  weight {weights[name]:.2f}" for name in SCORE_WEIGHTS]
     largest = sorted(losses, key=losses.get, reverse=True)[:SHOWN_LOSSES]
     lost = [f"{name} (-{losses[name]:.3f}): {SUB_SCORES[name]}" for name in largest if losses[name] >= LEAST_LOSS]
     lines += ["", "the total is held back most by"] + [f"  {line}" for line in lost or ["nothing much"]]
@@ -125,7 +126,7 @@ def explanation(scores: dict[str, float], weights: dict[str, float], losses: dic
 
 
 def scored_rows_path(output: str | None) -> Path | None:
-    """Where --output goes, None without it. Raises UserError where that cannot be."""
+    """Where --output goes, None without it. Raises UserError where that is impossible."""
     path = Path(output) if output else None
     if path and path.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--output {path}: write scored rows as .jsonl or .parquet")
@@ -136,8 +137,7 @@ def scored_rows_path(output: str | None) -> Path | None:
 
 def write_scored_rows(path: Path, table) -> str:
     """Write rows and scores as JSON lines or Parquet, whole or not at all; says where."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         if path.suffix == ".parquet":
             import pyarrow.parquet
 
@@ -146,9 +146,4 @@ def write_scored_rows(path: Path, table) -> str:
             with open(temporary, "w", encoding="utf-8", errors="surrogatepass") as file:
                 for batch in table.to_batches(WRITE_ROWS):
                     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"scored rows: {path}"

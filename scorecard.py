@@ -1,13 +1,13 @@
 """What there is to know about the scores of a corpus, as one dict of plain values.
 
-Distributions, sources, correlations, length, how far the choice of the best rows hangs on the weights, rows to read,
+Distributions, sources, correlations, length, how far the choice of the best rows depends on the weights, rows to read,
 and the evidence that was measured.
 
 Pure: computes, reads and writes nothing. `scorecard_page.py` makes JSON and HTML of it, for
 `python quality_scorer.py FILE --scorecard PATH.html` and `python filter_datasets.py`.
 
-What is heavy (words, rank correlations, the weight draws) is computed on a seeded sample of SAMPLE_ROWS rows; the dict
-says of how many. Distributions and the rows to read come from all rows.
+What is heavy (words, rank correlations, the weight draws) is computed on a seeded sample of SAMPLE_ROWS rows, and the
+dict says of how many. Distributions and the rows to read come from all rows.
 """
 
 import re
@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from training_configs import SCORE_WEIGHTS
+from cost_statistics import ranks
+from training_configs import SCORE_KEYS
 
 SCORECARD_VERSION = 1  # raise it whenever the content or the page changes, so that old ones are made anew
-SCORE_COLUMNS = ["quality", *SCORE_WEIGHTS]
 SAMPLE_ROWS = 100_000
 BLOCK = 5_000  # texts that are Python strings at one time
 PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99]
@@ -30,12 +30,12 @@ DECIMALS = 6
 
 
 def make_scorecard(table, weights: dict[str, float], evidence: dict, seed: int = 0) -> dict:
-    """The scorecard of scored rows: columns id, source, instruction, response and SCORE_COLUMNS, each in [0, 1].
+    """The scorecard of scored rows: columns id, source, instruction, response and SCORE_KEYS, each in [0, 1].
 
     `table`: a pyarrow Table, or `corpus_shards.ShardedRows`, whose texts are then in memory some at a time. `weights`:
     those that `quality` was made with. `evidence`: "validation", "corruptions" and "benchmark", each the content of the
     JSON that the scorer's commands write, or None. Raises ValueError where there is no row."""
-    scores = {key: table.column(key).to_numpy() for key in SCORE_COLUMNS}
+    scores = {key: table.column(key).to_numpy() for key in SCORE_KEYS}
     rows = len(scores["quality"])
     if not rows:
         raise ValueError("a scorecard needs at least one row")
@@ -149,12 +149,6 @@ def by_source(scores: dict[str, np.ndarray], names: list[str], codes: np.ndarray
 # Rank correlations and length
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values at their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
 def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Pearson's; None where one of them does not vary, and for two rows, which always agree or disagree."""
     if len(first) < 3:
@@ -219,9 +213,8 @@ CONCENTRATION = 50.0
 
 
 def weight_sensitivity(
-    scores: dict[str, np.ndarray], weights: dict[str, float], draws: int = 200, concentration: float = CONCENTRATION,
-    seed: int = 0,
-) -> dict:  # fmt: skip
+    scores: dict[str, np.ndarray], weights: dict[str, float], draws: int = 200, seed: int = 0
+) -> dict:
     """How much of the best 1% and 10% stays under other weights: the Jaccard overlap with the default's choice.
 
     Weights are drawn from a Dirichlet distribution with the default as its mean; then each dimension is left out in
@@ -231,7 +224,7 @@ def weight_sensitivity(
     default = np.array([weights[name] for name in names], float) / sum(weights.values())
     base = total_scores(scores, dict(zip(names, default, strict=True)))
     best = {percent: top_rows(base, len(base) * percent // 100) for percent in TOP_PERCENTS}
-    drawn = draw_weights(default, draws, concentration, seed)
+    drawn = draw_weights(default, draws, seed)
     overlaps = {percent: [] for percent in TOP_PERCENTS}
     for draw in drawn:
         total = total_scores(scores, dict(zip(names, draw, strict=True)))
@@ -240,9 +233,9 @@ def weight_sensitivity(
     return {
         "rows": len(base),
         "draws": draws,
-        "concentration": concentration,
+        "concentration": CONCENTRATION,
         "seed": seed,
-        "spread": weight_spread(names, default, drawn, concentration),
+        "spread": weight_spread(names, default, drawn),
         "top": {str(percent): overlap_facts(best[percent], overlaps[percent]) for percent in TOP_PERCENTS},
         "leave_one_out": {name: leave_one_out(scores, weights, name, base, best) for name in names},
     }
@@ -254,11 +247,11 @@ def total_scores(scores: dict[str, np.ndarray], weights: dict[str, float]) -> np
     return sum([weight * scores[name] for name, weight in weights.items()]) / sum(weights.values())
 
 
-def draw_weights(default: np.ndarray, draws: int, concentration: float, seed: int) -> np.ndarray:
+def draw_weights(default: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """[draws, weights]: Dirichlet draws whose mean is `default`; what is 0 there stays 0."""
     drawn = np.zeros((draws, len(default)))
     positive = default > 0
-    drawn[:, positive] = np.random.default_rng(seed).dirichlet(concentration * default[positive], draws)
+    drawn[:, positive] = np.random.default_rng(seed).dirichlet(CONCENTRATION * default[positive], draws)
     return drawn
 
 
@@ -294,9 +287,9 @@ def overlap_facts(best: np.ndarray, overlaps: list) -> dict | None:
     }
 
 
-def weight_spread(names: list[str], default: np.ndarray, drawn: np.ndarray, concentration: float) -> dict:
+def weight_spread(names: list[str], default: np.ndarray, drawn: np.ndarray) -> dict:
     """How far the drawn weights lie from the default, by dimension and in words."""
-    deviations = np.sqrt(default * (1 - default) / (concentration + 1))
+    deviations = np.sqrt(default * (1 - default) / (CONCENTRATION + 1))
     low, high = np.percentile(drawn, [5, 95], axis=0)
     typical = float(deviations[default > 0].mean())
     by_name = {
@@ -323,7 +316,7 @@ def leave_one_out(scores: dict, weights: dict, name: str, base: np.ndarray, best
 
 ROWS_TO_READ = 8
 OF_ONE_SOURCE = 3
-LOOK_AMONG = 0.01  # of the rows: further on, a row is no longer among the best, or the worst
+LOOK_AMONG = 0.01  # of the rows: further in, a row is no longer among the best, or the worst
 INSTRUCTION_CHARACTERS = 320
 RESPONSE_CHARACTERS = 640
 
@@ -370,13 +363,13 @@ def pick_varied(instructions: list[str], positions: np.ndarray, codes: np.ndarra
 
 def describe_row(table, position: int, rank: int) -> dict:
     """A row's rank by the total, scores and excerpts."""
-    names = ["id", "source", "instruction", "response", *SCORE_COLUMNS]
+    names = ["id", "source", "instruction", "response", *SCORE_KEYS]
     row = {name: values_at(table, name, np.array([position]))[0] for name in names}
     return {
         "rank": rank,
         "id": excerpt(row["id"], 80),
         "source": excerpt(row["source"], 80),
-        **{key: plain(row[key]) for key in SCORE_COLUMNS},
+        **{key: plain(row[key]) for key in SCORE_KEYS},
         "response_words": len(row["response"].split()),
         "instruction": excerpt(row["instruction"], INSTRUCTION_CHARACTERS),
         "response": excerpt(row["response"], RESPONSE_CHARACTERS),

@@ -14,10 +14,10 @@ import numpy as np
 from common import one_line
 from report_figures import DIMENSION_COLORS, STYLE, short_count
 from report_tables import NONE
-from scorecard import HISTOGRAM_BINS, SCORE_COLUMNS
-from training_configs import SCORE_WEIGHTS
+from scorecard import HISTOGRAM_BINS
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
-NAMES = {key: key.replace("_", " ") for key in SCORE_COLUMNS} | {"quality": "total"}
+NAMES = {key: key.replace("_", " ") for key in SCORE_KEYS} | {"quality": "total"}
 PANEL_INCHES = 3.0
 INK, SOFT, LINE, TOTAL = "#1c1e21", "#55595f", "#d5d8dd", "#3b4250"
 COLORS = {"quality": TOTAL, **dict(zip(SCORE_WEIGHTS, DIMENSION_COLORS, strict=True))}
@@ -39,9 +39,9 @@ def draw_figures(card: dict) -> dict[str, list[dict]]:
     with matplotlib.rc_context(PANEL_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the fonts, not matplotlib
         return {
-            "distribution": [*(histogram_panel(card, key) for key in SCORE_COLUMNS), words_panel(card)],
-            "by_source": [*(source_panel(card, key) for key in SCORE_COLUMNS), source_rows_panel(card)],
-            "length": [*(length_panel(card, key) for key in SCORE_COLUMNS), length_correlation_panel(card)],
+            "distribution": [*(histogram_panel(card, key) for key in SCORE_KEYS), words_panel(card)],
+            "by_source": [*(source_panel(card, key) for key in SCORE_KEYS), source_rows_panel(card)],
+            "length": [*(length_panel(card, key) for key in SCORE_KEYS), length_correlation_panel(card)],
             "weights": [*filter(None, (overlap_panel(card, percent) for percent in ("1", "10"))), spread_panel(card)],
         }
 
@@ -58,8 +58,8 @@ def new_axis(height: float = 1.8, left: float = 0.4):
 
 
 def finish(figure, name: str, title: str, alt: str) -> dict:
-    """The panel with its SVG in the page's colours, without what only a file of its own would need. `name` is the
-    panel's own on the page."""
+    """The panel with its SVG in the page's colours, without what only a separate file would need. `name` is the panel's
+    own on the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
@@ -164,7 +164,7 @@ def word_ticks(axis, low: float, high: float) -> None:
 
 
 def source_label(entry: dict) -> str:
-    """A source's name on one line; what would be no name on paper, said so."""
+    """A source's name on one line; one that would print as nothing is called so."""
     if entry["source"] is None:
         return f"{entry['sources']:,} others"
     return one_line(entry["source"]) or "(no name)"

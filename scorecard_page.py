@@ -21,7 +21,7 @@ from common import (
     write_text,
 )
 from corpus_shards import ShardedRows
-from report_pages import HEAD, STYLE_SHEET
+from report_pages import render_page
 from scorecard import SCORECARD_VERSION, make_scorecard
 from scorecard_figures import NAMES, draw_figures, rows_word
 from scorecard_tables import (
@@ -50,7 +50,7 @@ EVIDENCE_FILES = {
 
 
 def page_path(text: str) -> Path:
-    """Where the page goes; the JSON stands beside it. Raises UserError where that cannot be."""
+    """Where the page goes; the JSON stands beside it. Raises UserError where that is impossible."""
     path = Path(text)
     if path.suffix != ".html":
         raise UserError(f"--scorecard {text}: the name of a page ends in .html; the JSON goes beside it")
@@ -113,16 +113,14 @@ def refresh_scorecard(results: Path, scores: dict) -> str:
 
 
 def scorecard_html(card: dict) -> str:
-    """The page. Everything from data is escaped by the template engine; the SVG comes escaped from matplotlib."""
-    import jinja2
+    """The page. The SVG comes escaped from matplotlib."""
     from markupsafe import Markup
 
-    strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
     figures = draw_figures(card)
     for panel in [panel for panels in figures.values() for panel in panels]:
         panel["svg"] = Markup(panel["svg"])
-    return environment.from_string(HEAD + STYLE_SHEET + SCORECARD_STYLE + BODY).render(
+    return render_page(
+        SCORECARD_STYLE + BODY,
         title=f"Scorecard: {data_name(card['config'])}",
         card=card,
         names=NAMES,

@@ -6,8 +6,9 @@ A cell is text, or a dict of text and how strongly it is coloured. Pure: reads a
 from pathlib import Path
 
 from report_tables import NONE, join_words
-from scorecard import SCORE_COLUMNS, excerpt
+from scorecard import excerpt
 from scorecard_figures import NAMES, rows_word, show, source_label
+from training_configs import SCORE_KEYS
 
 EVIDENCE_COMMANDS = {
     "validation": "python quality_scorer.py --validate PAIRS",
@@ -89,7 +90,7 @@ def cell(value: float | None, heat: float = 0.0, digits: int = 2) -> dict:
 def distribution_table(card: dict) -> dict:
     percents = ["1", "10", "25", "50", "75", "90", "99"]
     cells = []
-    for key in SCORE_COLUMNS:
+    for key in SCORE_KEYS:
         facts = card["distribution"][key]
         numbers = [facts["mean"], facts["sd"], *(facts["percentiles"][percent] for percent in percents)]
         cells.append([NAMES[key], *map(show, numbers)])
@@ -100,14 +101,10 @@ def distribution_table(card: dict) -> dict:
 
 def source_table(card: dict) -> dict:
     cells = [
-        [
-            source_label(entry),
-            f"{entry['rows']:,}",
-            *(show(entry["distribution"][key]["mean"]) for key in SCORE_COLUMNS),
-        ]
+        [source_label(entry), f"{entry['rows']:,}", *(show(entry["distribution"][key]["mean"]) for key in SCORE_KEYS)]
         for entry in card["by_source"]
     ]
-    headings = ["source", "rows", *(f"mean {NAMES[key]}" for key in SCORE_COLUMNS)]
+    headings = ["source", "rows", *(f"mean {NAMES[key]}" for key in SCORE_KEYS)]
     note = "Largest sources first." + (" The smaller ones are taken together." if has_others(card) else "")
     return {"title": "Mean scores by source", "headings": headings, "cells": cells, "note": note}
 
@@ -156,7 +153,7 @@ def weight_table(card: dict) -> dict:
 
 
 def weight_lines(card: dict) -> list[str]:
-    """The same for a terminal."""
+    """`weight_table` for a terminal."""
     table = weight_table(card)
     rows = [[part["text"] if isinstance(part, dict) else part for part in row] for row in table["cells"]]
     lines = [table["title"], f"{'':32s}{'best 1%':>10s}{'best 10%':>10s}"]

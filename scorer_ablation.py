@@ -1,8 +1,8 @@
 """What each sub-score adds to the quality score: hold it at its mean, and see what the evidence loses.
 
-A sub-score that costs nothing to hold has no reason to exist but one that is written beside it. Prints the table as
-Markdown: changes of preference accuracy (any pair of PAIRS, those of like length), of the mean over corruption kinds
-of FILE's rows, of the rank correlation with words of the response, and the kinds that move by 0.01 or more.
+A sub-score whose absence costs nothing needs another reason to exist. Prints the table as Markdown: changes of
+preference accuracy (any pair of PAIRS, those of like length), of the mean over corruption kinds of FILE's rows, of the
+rank correlation with words of the response, and the kinds that move by 0.01 or more.
 
 Reads  preference pairs (instruction, chosen, rejected) and instruction data
 Writes <results>/scorer/ablation.json
@@ -20,14 +20,17 @@ from common import (
     add_results_dir,
     argument_parser,
     hash_path,
+    positive,
     provenance,
     require_writable,
     run_main,
+    whole,
     write_json,
 )
+from cost_statistics import ranks
 from dataset_readers import read_rows
 from quality_scorer import SCORER_VERSION, QualityScorer
-from scorecard import correlation, ranks
+from scorecard import correlation
 from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
 
 CHUNK_ROWS = 1_000
@@ -49,7 +52,7 @@ class Measured:
 
 
 def measure(scorer: QualityScorer, pairs: dict, instructions: list[str], responses: list[str], seed: int) -> dict:
-    """All that an ablation needs, sub-scores worked out once."""
+    """All that an ablation needs, each sub-score computed once."""
     return {
         "chosen": Measured(scorer, pairs["instruction"], pairs["chosen"]),
         "rejected": Measured(scorer, pairs["instruction"], pairs["rejected"]),
@@ -106,13 +109,10 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("pairs", metavar="PAIRS", help="columns instruction, chosen, rejected")
     parser.add_argument("file", metavar="FILE", help="instruction data whose answers are corrupted")
-    parser.add_argument("--max_samples", type=int, default=2_000, help="rows of FILE (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and the corruptions (default: 0)")
+    parser.add_argument("--max_samples", type=positive, default=2_000, help="rows of FILE (default: 2000)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the sample and the corruptions (default: 0)")
     add_results_dir(parser)
-    arguments = parser.parse_args()
-    if arguments.max_samples < 2 or arguments.seed < 0:
-        parser.error("--max_samples must be at least 2, --seed at least 0")
-    report(arguments)
+    report(parser.parse_args())
 
 
 def report(arguments) -> None:

@@ -14,14 +14,15 @@ from study_tradeoff import cost_of, rank_correlation_of, tradeoff_of, usefulness
 from training_configs import ALL_EXPERIMENTS
 
 BOOTSTRAP_SEED = 0
-# What is kept of a subset's JSON: enough to see in what, beside quality, the arms differ.
+# What is kept of a subset's JSON: enough to see how the arms differ beside quality.
 SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "response_words", "source_mix"]
 
 
 def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float | None = None) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
     others = sorted({run["size"] for run in runs} - set(SIZES))
-    present = [*SIZES, *others] if any(run["size"] in SIZES for run in runs) else others  # a demo alone is no study
+    is_study = any(run["size"] in SIZES for run in runs)  # a demo alone is no reason to name what the study lacks
+    present = [*SIZES, *others] if is_study else others
     sizes, run_records, left_out, scored = {}, [], list(left_out), {}
     for size in present:
         kept, omitted = comparable_runs([run for run in runs if run["size"] == size])
@@ -110,7 +111,7 @@ def scale_words(train: dict) -> str | None:
     """The scale as it stands on tables and figures: "scale 1:20"."""
     label = train.get("scale_label")
     words = f"scale {label}" if label and label[0].isdigit() else label
-    # The scale stands on every table and figure: so does this.
+    # The scale stands on every table and figure, and so must this.
     return f"SIMULATED NUMBERS, {words}" if train.get("simulated") and words else words
 
 
@@ -200,7 +201,7 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
 
 
 def training_draws_seed(size: str) -> int:
-    """Sizes are trained apart: were their seeds' spread drawn alike, it would cancel in the difference of two sizes."""
+    """Sizes are trained separately: with equal draws, the spread of seeds would cancel in a difference of two sizes."""
     return SIZES.index(size) if size in SIZES else BOOTSTRAP_SEED
 
 

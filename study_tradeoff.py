@@ -35,8 +35,8 @@ def tier_of(subset: str) -> str:
 def curve_points(scores: dict, claim: dict) -> list[dict]:
     """One point per trained run, in the order of the runs: its tier, rows, epochs and loss.
 
-    Runs of different numbers of passes do not lie on one curve in their rows: `counted` is how many rows, read as often
-    as ultra reads its own, are worth as much, by the effective rows of Muennighoff et al.
+    Runs with different numbers of passes do not lie on one curve over their rows: `counted` is how many rows, read as
+    often as ultra reads its own, are worth as much, by the effective rows of Muennighoff et al.
     """
     points, ultra = [], scores["facts"].get(claim["ultra"], {})
     unit = curves.effective_rows(1, ultra.get("epochs") or 1, R_STAR)

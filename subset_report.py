@@ -83,7 +83,7 @@ def left_out_lines(left_out: dict[str, str]) -> list[str]:
 
 
 def remarks(subsets: list[dict]) -> list[str]:
-    """Tiers that are most of the pool, how well the matched controls match, and what `diverse` gains over plain top."""
+    """Tiers that are most of the pool, how well matched controls match, what `diverse` gains over plain top."""
     lines = []
     for subset in subsets:
         name, facts = subset["subset"], subset.get("selection", {})
@@ -181,9 +181,8 @@ def draw_sources(axis, subsets: list[dict], places: np.ndarray) -> None:
             continue
         shares = [sum(subset["source_mix"].get(name, 0) for name in names) / subset["rows"] for subset in subsets]
         look = {"color": color, "edgecolor": "white", "linewidth": 0.4, "hatch": hatch, "hatchcolor": hatch_color}
-        axis.barh(
-            places, shares, 0.8, left, label=f" {one_line(name)[:LABEL_CHARACTERS]}", **look
-        )  # a name that begins with _ would be left out
+        label = f" {one_line(name)[:LABEL_CHARACTERS]}"  # matplotlib leaves out a label that begins with _
+        axis.barh(places, shares, 0.8, left, label=label, **look)
         left += shares
     axis.set_xlim(0, 1)
     axis.set_xlabel("share of rows by source")

@@ -12,8 +12,8 @@ With `balance="source"`, every order by score or length takes the sources in tur
 that a tier is not just a data set's name. What ties is ordered by id, and every draw depends on ids and seed alone:
 the same rows give the same subsets in whatever order they came.
 
-The rules see `facts_of` the rows, some 100 bytes of each, and not their text; only `diverse` asks for the instructions
-of its candidates. Reads and writes no files.
+The rules see `facts_of` the rows, some 100 bytes each, not their text; only `diverse` asks for its candidates'
+instructions. Reads and writes no files.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ import pyarrow.compute
 
 from topic_spread import pick_diverse, places_within
 
-# Each random rule has a stream of its own, so that one draw says nothing of another.
+# Each random rule has a stream of its own, so that no draw depends on another.
 STREAMS = {"random": 2, "diverse": 3, "source_matched": 4, "length_matched": 5, "band": 6}
 BLOCK = 10_000  # texts that are Python strings at one time
 LENGTH_BIN_GROWTH = 20  # a bin of lengths is a twentieth of its length wide: one word up to 40, two up to 60
@@ -80,7 +80,7 @@ def why_impossible(subset: dict, count: int, pool_rows: int) -> str | None:
 
 
 def pick_rows(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.ndarray, dict]:
-    """Row numbers of a subset in the order they are stored in, and what its JSON says of how they were picked.
+    """Row numbers of a subset in the order in which they are stored, and what its JSON says of the selection.
 
     subset: an entry of SUBSETS; one that `controls` a tier of as many rows also holds the tier's own, under `tier`.
     count: one for which `why_impossible` finds no reason.
@@ -147,8 +147,8 @@ def draw_from_band(subset: dict, count: int, pool: Pool, seed: int) -> tuple[np.
 # Matched controls
 
 
-def take_quotas(order: np.ndarray, groups: np.ndarray, quotas: np.ndarray) -> np.ndarray:
-    """A mask over `order`: the first quotas[g] rows of each group. groups: of each row of the order."""
+def take_quotas(groups: np.ndarray, quotas: np.ndarray) -> np.ndarray:
+    """A mask over rows in some order, given the group of each: the first quotas[g] rows of each group g."""
     return places_within(groups) < quotas[groups]
 
 
@@ -160,7 +160,7 @@ def match_sources(tier: np.ndarray, outside: np.ndarray, sources: np.ndarray) ->
     """
     kinds = int(sources.max()) + 1
     wanted = np.bincount(sources[tier], minlength=kinds)
-    taken = take_quotas(outside, sources[outside], wanted)
+    taken = take_quotas(sources[outside], wanted)
     lacking = len(tier) - int(taken.sum())
     taken[np.flatnonzero(~taken)[:lacking]] = True
     rows = outside[taken]
@@ -178,7 +178,7 @@ def match_lengths(tier: np.ndarray, outside: np.ndarray, words: np.ndarray) -> t
     bins = length_bins(words)
     wanted = np.bincount(bins[tier], minlength=bins.max() + 1)
     granted = nearest_available(wanted, np.bincount(bins[outside], minlength=bins.max() + 1))
-    rows = outside[take_quotas(outside, bins[outside], granted)]
+    rows = outside[take_quotas(bins[outside], granted)]
     facts = {
         "rows_unmatched": int(np.maximum(wanted - granted, 0).sum()),
         "ks_distance": ks_distance(words[tier], words[rows]),

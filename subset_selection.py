@@ -16,20 +16,10 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from common import (
-    clear,
-    hash_strings,
-    is_done,
-    provenance,
-    read_arrow,
-    read_json,
-    require_writable,
-    write_json,
-)
+from common import clear, hash_strings, is_done, provenance, read_arrow, read_json, require_writable, write_json
 from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
-from quality_scorer import SCORE_KEYS
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
-from training_configs import FULL_SCALE_ROWS, HELDOUT, SUBSETS
+from training_configs import FULL_SCALE_ROWS, HELDOUT, SCORE_KEYS, SUBSETS
 
 PART_ROWS = 20_000  # whose texts are held at once, for their facts
 PERCENTILES = [1, 5, 25, 50, 75, 95, 99]
@@ -57,15 +47,15 @@ def scale_facts(pool_rows: int) -> dict:
 
 
 def heldout_rows(rows: int) -> int:
-    """How many of `rows` rows to hold out: at least one."""
+    """How many of `rows` rows to hold out; at least one."""
     return min(HELDOUT["max_rows"], max(1, int(HELDOUT["max_fraction"] * rows)))
 
 
 def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Positions of `count` rows, each source in its share (largest remainder), in ascending order.
 
-    Rows of one group, which are answers to one instruction, are drawn together, so that few are left that a held-out
-    row forbids. A group larger than its source's share comes last.
+    Rows of one group, which answer one instruction, are drawn together: a held-out row bars the rest of its group from
+    the pool. A group larger than its source's share comes last.
     """
     names, sizes = np.unique(sources, return_counts=True)
     shares = sizes * count / max(len(sources), 1)
@@ -81,7 +71,7 @@ def draw_stratified(sources: np.ndarray, groups: np.ndarray, count: int, rng: np
 
 
 def disk_bytes(text_bytes: float, rows: int) -> float:
-    """What scores, held-out rows and subsets of these rows can take: no tier is larger than the pool."""
+    """The most bytes that scores, held-out rows and subsets of these rows can take."""
     subsets = sum(subset["rows"] for subset in SUBSETS.values()) / FULL_SCALE_ROWS
     return 1.1 * (text_bytes + 8 * len(SCORE_KEYS) * rows) * (1 + HELDOUT["max_fraction"] + subsets)
 
@@ -162,9 +152,7 @@ def write_heldout(results: Path, source: ShardedRows, is_heldout: np.ndarray, se
     write_subset(results, config, {"scores": content_hash}, source, numbers, source.rows - len(numbers), known, started)
 
 
-def make_subsets(
-    results: Path, force: bool, balance: str = "none", stale: Sequence[Path] = (), num_proc: int = 1
-) -> dict:
+def make_subsets(results: Path, force: bool, balance: str, stale: Sequence[Path], num_proc: int) -> dict:
     """Write every subset that is not done. The content of scores.json, up to date with SUBSETS.
 
     balance: none or source (`subset_rules`). stale: files that show the subsets, removed before one changes.
@@ -212,7 +200,7 @@ def cut_subsets(results: Path, configs: list[dict], inputs: dict, scores: dict, 
         return source.take(numbers[rows], ["instruction"])["instruction"].to_pylist()
 
     pool = Pool(facts, texts_of, configs[0]["balance"])
-    pool.best_first  # noqa: B018 - made before the processes part, so that all of them have it
+    pool.best_first  # noqa: B018 - computed before the processes fork, so that all of them have it
     context = (results, inputs, scores, source, numbers, pool)
     longest_first = sorted(configs, key=lambda config: (config["rule"] != "diverse", -config["rows"]))
     done = run_tasks(cut_subset, context, longest_first, min(num_proc, len(configs)))
@@ -234,7 +222,7 @@ def cut_subset(context, config: dict) -> None:
     write_subset(results, config, inputs, source, numbers[picked], pool.rows, known, started)
 
 
-def row_facts(source: ShardedRows, num_proc: int = 1):
+def row_facts(source: ShardedRows, num_proc: int):
     """`facts_of` all rows of scores/, as a Table of one chunk; the texts are read in parts."""
     parts = [np.arange(start, min(start + PART_ROWS, source.rows)) for start in range(0, source.rows, PART_ROWS)]
     tables = run_tasks(_facts_of_part, source, parts, min(num_proc, max(len(parts), 1)))

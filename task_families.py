@@ -14,6 +14,8 @@ import functools
 import hashlib
 import itertools
 import json
+import random
+from collections.abc import Callable
 
 from task_phrasings import CLOSERS, CORES, OPENERS
 
@@ -44,26 +46,26 @@ SENTENCES_BY_LENGTH = {  # words -> a sentence of that many words about {w}
 }
 
 
-def part_of(text):
+def part_of(text: str) -> str:
     """The part, "suite" or "training", where a phrasing or a key belongs; the same on every machine."""
     return "suite" if hashlib.sha256(text.encode()).digest()[0] % ALL_PARTS < SUITE_PARTS else "training"
 
 
 @functools.cache
-def phrasings(family, form, part):
+def phrasings(family: str, form: str, part: str) -> list[tuple[str, str, str]]:
     """The (opener, core, closer) combinations of a family's form that belong to `part`."""
     combinations = itertools.product(OPENERS, CORES[family][form], CLOSERS)
     return [parts for parts in combinations if part_of("|".join((family, form, *parts))) == part]
 
 
-def phrase(draft, opener, core, closer):
+def phrase(draft: dict, opener: str, core: str, closer: str) -> str:
     """One prompt: the filled core between opener and closer, its first letter raised where nothing precedes it."""
     text = core.format(**draft["slots"])
     text = f"{opener} {text}" if opener else text[0].upper() + text[1:]
     return f"{text} {closer}".rstrip()
 
 
-def draw(family, make, difficulty, part, rng):
+def draw(family: str, make: Callable, difficulty: int, part: str, rng: random.Random) -> tuple[dict, str]:
     """A draft of the family whose key belongs to `part`, and a prompt in a phrasing of that part."""
     draft = make(rng, difficulty)
     while draft["key"] is not None and part_of(f"{family}|{draft['key']}") != part:
@@ -71,7 +73,7 @@ def draw(family, make, difficulty, part, rng):
     return draft, phrase(draft, *rng.choice(phrasings(family, draft["form"], part)))
 
 
-def draft_of(form, slots, answer, wrong, frames, checker, arguments, key):
+def draft_of(form, slots, answer, wrong, frames, checker, arguments, key) -> dict:
     """A draft, as the module's docstring describes it; a `key` of None leaves the split to the phrasing alone."""
     return {
         "form": form, "slots": slots, "answer": answer, "wrong": wrong, "frames": frames,

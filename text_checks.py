@@ -1,13 +1,13 @@
 """What can be checked in one answer's text by itself: sums that hold, brackets that close, blocks that are indented.
 
-Signs of a right answer that no count of words has: each is 1 where there is nothing to check."""
+Signs of a right answer that no count of words shows; each is 1 where there is nothing to check."""
 
 import re
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Sums
 
-# "3 * 4 + 1 = 13": the one number that is said after "=", and the chain of numbers and signs that stands before it.
+# "3 * 4 + 1 = 13": the number stated after "=", and the chain of numbers and signs before it.
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 SAID = re.compile(rf"=\s?\$?(-?{NUMBER})(?![\w%/]|[.,]?\d|\s?[-+*/x×÷^]\s?\$?\d)")
 CHAIN = re.compile(rf"(?<![\w.,+*/^×÷(-])(?<![-+*/x×÷\d] )({NUMBER}(?:\s?[-+*/x×÷]\s?{NUMBER})+)\s?$")
@@ -17,7 +17,7 @@ DIVISION = re.compile("[/÷]")
 
 
 def value_of(chain: str) -> float | None:
-    """What a chain of numbers and signs makes, products first; None where it divides by 0, or twice ("60 / 3/4")."""
+    """What a chain of numbers and signs comes to, products first; None where it divides by 0, or twice ("60 / 3/4")."""
     if len(DIVISION.findall(chain)) > 1:
         return None
     total, product, sign = 0.0, 1.0, "*"
@@ -38,11 +38,11 @@ def value_of(chain: str) -> float | None:
 
 
 def holds(chain: str, said: str) -> bool:
-    """Whether a chain makes what is said, to a unit of its last digit: results are rounded or cut."""
+    """Whether a chain comes to what is stated, to a unit of its last digit: results are rounded or cut."""
     value = value_of(chain)
     unit = 10.0 ** -len(said.partition(".")[2])
     if not set(chain) & set("/÷."):
-        unit = 0.0  # whole numbers without a division make one result
+        unit = 0.0  # whole numbers without a division have one exact result
     return value is None or abs(value - float(said.replace(",", ""))) <= unit + 1e-9 * abs(value)
 
 
@@ -88,7 +88,7 @@ def opens_block(line: str) -> bool:
 
 
 def blocks_indented(text: str) -> float:
-    """Share of the lines that open a block after which the next line stands further in; 1 where there are none."""
+    """Share of the lines opening a block whose next line is indented further; 1 where there are none."""
     lines = [line for line in text[:CHECKED_CHARACTERS].split("\n") if line.strip()]
     depths = [len(line) - len(line.lstrip()) for line in lines]
     opens = [opens_block(line.strip()) for line in lines[:-1]]

@@ -1,8 +1,8 @@
-"""Texts by the batch: their tokens, and what is counted of them row by row.
+"""Texts by the batch: their tokens, and what is counted in each text.
 
-A batch of texts is one run of tokens in order. Each distinct token is looked up once (`word_facts.TOKENS`), everything
-else is array work over the run. All sums are of whole numbers, and every fraction is worked out row by row from them,
-so that no score can depend on what else is in the batch.
+A batch of texts is one run of tokens in order. Each distinct token is looked up once (`word_facts.WORDS`), everything
+else is array work over the run. All sums are of whole numbers, and every fraction is computed row by row from them, so
+that no score can depend on what else is in the batch.
 """
 
 from decimal import Context
@@ -29,7 +29,7 @@ def saturating(amount: np.ndarray, scale) -> np.ndarray:
 
 
 def exp_minus(amounts: np.ndarray) -> np.ndarray:
-    """exp(-amounts), by what IEEE 754 fixes to the last bit: that of libm and of numpy varies with the processor."""
+    """exp(-amounts), by operations that IEEE 754 fixes to the last bit: libm's and numpy's vary with the processor."""
     amounts = np.minimum(amounts, 700.0)
     halvings = np.rint(amounts / LN2_HIGH)
     rest = amounts - halvings * LN2_HIGH - halvings * LN2_LOW
@@ -39,7 +39,7 @@ def exp_minus(amounts: np.ndarray) -> np.ndarray:
     return np.ldexp(total, -halvings.astype(np.int32))
 
 
-# log(2) in two parts, of which products with small whole numbers are exact (fdlibm); 0.35^14 / 14! is under a last bit
+# log(2) in two parts whose products with small whole numbers are exact (fdlibm); 0.35^14 / 14! is below the last bit
 LN2_HIGH, LN2_LOW, EXP_TERMS = 6.93147180369123816490e-01, 1.90821492927058770002e-10, 13
 
 
@@ -58,7 +58,7 @@ def ramp(value, low: float, high: float):
 
 
 def abstain(value, confidence, neutral: float = 1.0):
-    """`value` where it can be judged, `neutral` where it cannot, between by `confidence`."""
+    """`value` where it can be judged, `neutral` where it cannot, in between by `confidence`."""
     return neutral + confidence * (value - neutral)
 
 
@@ -70,12 +70,12 @@ def fraction(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------------
 # Texts and tokens
 
-MAX_CHARACTERS = 30_000  # of a longer text the two ends are read
+MAX_CHARACTERS = 30_000  # only the two ends of a longer text are read
 CHARACTERS_PER_UNSPACED_WORD = 1.6  # Chinese; others are of the same order
 
 
 def readable(text: str) -> str:
-    """What is read of a text: a very long one by its ends, and nothing that UTF-8 cannot hold."""
+    """The part of a text that is read: of a very long one its two ends; what UTF-8 cannot hold is replaced."""
     if len(text) > MAX_CHARACTERS:
         text = f"{text[: MAX_CHARACTERS * 2 // 3]}\n{text[-MAX_CHARACTERS // 3 :]}"
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
@@ -111,11 +111,11 @@ BYTES = {
 }
 KINDS = bytes(sum(bit for bit, characters in BYTES.items() if chr(byte) in characters) for byte in range(256))
 UNDECIDED, PLAIN, COMMA, STOP = range(-1, 3)
-MAX_MARKS = 60  # stripped on a side; what has more is no word
+MAX_MARKS = 60  # stripped on a side; what has more is not a word
 
 
 class Tokens(NamedTuple):
-    """Tokens as they stand in the texts: what is between spaces, as str.split has it. An entry for each."""
+    """Tokens as they stand in the texts, split at white space as str.split does it; an entry for each token."""
 
     word: np.ndarray  # number of the word within the marks, in lower case
     words: list[str]  # the distinct ones by number; one is empty
@@ -196,10 +196,10 @@ def strip_start(kinds, keep, start, stop) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Texts(NamedTuple):
-    """A batch of texts, the last of which has a token. Arrays named `token_...` have an entry for each token."""
+    """A batch of texts, the last of which is not empty. Arrays named `token_...` have an entry for each token."""
 
     texts: list[str]
-    starts: np.ndarray  # int64[rows], the first token; where there is none, one of another row
+    starts: np.ndarray  # int64[rows], the first token; of an empty row, a token of another one
     lengths: np.ndarray  # int64[rows], tokens
     token_row: np.ndarray
     token_place: np.ndarray  # place of a token in its row
@@ -207,7 +207,7 @@ class Texts(NamedTuple):
     facts: dict[str, np.ndarray]  # word_facts' columns, an entry for each distinct word
     token_class: np.ndarray
     counts: dict[str, np.ndarray]  # tokens of each class, int64[rows]
-    words: np.ndarray  # tokens with a letter or digit; a character of a script without spaces counts for less than one
+    words: np.ndarray  # tokens with a letter or digit; a character of an unspaced script counts for less than one
     unknown_words: np.ndarray
     english: np.ndarray  # confidence in [0, 1] that this is English prose; what needs English is weighed by it
     code: np.ndarray  # bool[rows]: a good part is code, mark-up or formulas
@@ -244,7 +244,7 @@ def has_code_marks(characters, marks):
 
 
 def is_code(text: str, marks: int) -> bool:
-    """Whether a text is for a good part code: full of marks of code, and lines end as code does."""
+    """Whether a good part of a text is code: it is full of code's marks, and its lines end as code's do."""
     if not has_code_marks(len(text), marks):
         return False
     lines = [line for line in map(str.strip, text.split("\n")) if line]
@@ -277,7 +277,7 @@ ACRONYM_LETTERS = 6
 
 
 def read_texts(texts: list[str]) -> Texts:
-    """Read a batch once. Any strings will do, but the last must have a token."""
+    """Read a batch. Any strings will do, but the last must not be empty or blank."""
     texts = [readable(text) for text in texts]
     rows = len(texts)
     tokens = split_tokens(texts)
@@ -330,8 +330,8 @@ def sentence_pieces(texts: Texts, places: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def sample_counts(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(words, sentences, syllables) of each opening of 100 tokens, as textstat counts them: Flesch 1948 takes samples
-    of 100 words and not whole texts."""
+    """(words, sentences, syllables) of the first 100 tokens of each row, as textstat counts them: Flesch (1948) takes
+    samples of 100 words, not whole texts."""
     sampled = np.flatnonzero(texts.token_place < SAMPLE_TOKENS)
     row, rows = texts.token_row[sampled], len(texts.texts)
     syllables = WORDS.count_syllables(texts.tokens.words, texts.tokens.word[sampled], texts.facts)
@@ -351,7 +351,7 @@ def sample_counts(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sample_readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
-    """(Flesch reading ease, syllables per word) of each opening; zeros where it has no words."""
+    """(Flesch reading ease, syllables per word) of the same tokens; zeros where there are no words."""
     words, sentences, syllables = sample_counts(texts)
     rows = zip(words.tolist(), sentences.tolist(), syllables.tolist(), strict=True)
     ease = np.array([reading_ease(*row) for row in rows])
@@ -364,15 +364,13 @@ MATTR_WINDOW, MATTR_WINDOWS = 50, 4
 def mattr(texts: Texts) -> np.ndarray:
     """Moving-average type-token ratio (Covington & McFall 2010), window 50, at four even places; in [0, 1].
 
-    Steady in length, where the raw ratio falls with it. Words count as they stand, a capital and marks
-    set them apart, which adds some 0.04; marks alone, as before items, do not count. Below 50 tokens it is the plain
-    ratio."""
+    It does not change with length, where the raw ratio falls. Words differ by their capital and their marks too, which
+    adds some 0.04; marks alone, such as bullets, do not count. Below 50 tokens it is the plain ratio."""
     tokens = texts.tokens
     marks = np.minimum(tokens.marks, 7)
     kinds_of_token = ((tokens.word.astype(np.int64) * 8 + marks) * 3 + tokens.end) * 2 + tokens.upper
     length = np.minimum(texts.lengths, MATTR_WINDOW)
-    windows = np.minimum(MATTR_WINDOWS, 1 + (texts.lengths - 1) // MATTR_WINDOW)
-    windows = np.maximum(windows, 1)
+    windows = np.clip(1 + (texts.lengths - 1) // MATTR_WINDOW, 1, MATTR_WINDOWS)
     row = np.repeat(np.arange(len(windows)), windows)
     step = np.arange(len(row)) - (np.cumsum(windows) - windows)[row]
     room = texts.lengths - length
@@ -401,14 +399,14 @@ def vacuous_words(texts: Texts) -> np.ndarray:
 
 
 def neighbours(texts: Texts, flags: np.ndarray) -> np.ndarray:
-    """How many pairs of next tokens of each row are flagged; `flags` has an entry for each token but the last."""
+    """How many pairs of adjacent tokens of each row are flagged; `flags` has an entry for each token but the last."""
     row = texts.token_row[:-1]
     return np.bincount(row[flags & (row == texts.token_row[1:])], minlength=len(texts.texts))
 
 
 def capitals(texts: Texts) -> np.ndarray:
-    """Tokens of each row that begin with a capital, the first one apart; none where the row shouts: there capitals name
-    nothing."""
+    """Tokens of each row that begin with a capital, the first one not counted; fewer where the row shouts, since there
+    capitals name nothing."""
     named = texts.sum(texts.tokens.upper & (texts.token_place > 0))
     places = np.flatnonzero(texts.tokens.capitals > 1)
     places = places[texts.tokens.capitals[places] == texts.tokens.characters[places]]

@@ -22,10 +22,10 @@ from language_model import (
 from training_memory import gpu_bytes
 
 GENERATION_BATCH = {"cuda": 2_048, "cpu": 64}  # prompts
-# Of a batch, prompts padded and answers at full length: on a GPU, where a step takes about as long for few as for many,
-# as many tokens as this share of its memory holds.
+# Tokens of a batch, prompts padded and answers at full length. A GPU, where a step takes about as long for few answers
+# as for many, gets as many as this share of its memory holds.
 GENERATION_TOKENS, GENERATION_MEMORY_FRACTION = 65_536, 0.4
-SMALL_BATCH = 16  # prompts; so few go on to their end together
+SMALL_BATCH = 16  # prompts; a batch this small is not gathered anew but runs to its end
 
 
 class RunModel:
@@ -82,9 +82,9 @@ def generate_responses(
     """Answers: a list of {"answer", "tokens", "ended"} in the order of `instructions`; `tokens` without the end token.
 
     Greedy, or with `sampling` = {"temperature", "uniforms"} drawn by uniforms (answers, max_new_tokens), a number in
-    [0, 1) for each token (see `uniform_draws`), so that order and batch do not decide which numbers an answer gets.
+    [0, 1) for each token (see `uniform_draws`), so that the numbers of an answer do not depend on order or batch.
     how: device, precision, batch_size, batch_tokens, progress (a tqdm bar or None). Batches of similar length, padded
-    on the left, with which an answer in fp32 is that of a prompt on its own; lower precision may turn where two tokens
+    on the left: in fp32 an answer is that of its prompt alone; lower precision may decide otherwise where two tokens
     nearly tie. What is left of a batch when most of its answers have ended is gathered into new batches: a step costs
     about as much for few answers as for many. A batch that does not fit into memory is halved.
     """
@@ -179,7 +179,7 @@ def left_padded(prompts: list[list[int]], pad_id: int):
 
 
 def uniform_draws(keys: list[str], count: int, seed: int) -> np.ndarray:
-    """(keys, count) numbers in [0, 1) from `seed` and the key alone; more go on where fewer end."""
+    """(keys, count) numbers in [0, 1) from `seed` and the key alone; a longer row begins with the shorter one."""
     seeds = [hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
     rows = [np.random.default_rng(int.from_bytes(digest[:16])).random(count) for digest in seeds]
     return np.array(rows).reshape(len(keys), count)

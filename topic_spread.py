@@ -72,7 +72,7 @@ def pick_diverse(
 
 
 def first_of_each_instruction(order: np.ndarray, count: int, texts_of: Callable) -> np.ndarray:
-    """Up to `count` rows along `order`, no two of which have the same instruction after normalisation."""
+    """Up to `count` rows in the order of `order`, no two with the same instruction after normalisation."""
     seen, rows = set(), []
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
@@ -191,7 +191,7 @@ def highest_products(sketches: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def similarity_to_nearest(sketches: np.ndarray) -> float | None:
-    """Mean cosine of a text with the likest other one, over MEASURED_ROWS of the texts; null for one text."""
+    """Mean cosine of a text with the most similar other one, over MEASURED_ROWS of the texts; null for one text."""
     if len(sketches) < 2:
         return None
     sample = np.unique(np.linspace(0, len(sketches) - 1, MEASURED_ROWS).astype(np.int64))

@@ -21,7 +21,7 @@ from report_figures import (
     save,
     scale_note,
 )
-from report_tables import METRIC_NAMES, arm_records, interval_words, show_p
+from report_tables import METRIC_NAMES, arm_records, interval_words, p_words
 from tradeoff_tables import best_form
 
 CURVES = {"ultra": "top", "random": "random"}  # the tiers with a curve, and how they are drawn
@@ -132,11 +132,6 @@ def draw_doses(name: str, series: list[dict], size: str, note: str, bars: str, f
         figure, folder, f"dose_response_{name}_{size}", f"{SERIES[name]}, {size}",
         f"{note}. Arms of one number of rows, from the lowest-scored on the left to the highest. Bars: {bars}.", alt,
     )  # fmt: skip
-
-
-def p_words(p: float | None) -> str:
-    shown = show_p(p)
-    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def draw_pareto(cost: list[dict], records: dict, size: str, note: str, bars: str, folder: Path) -> dict | None:

@@ -7,6 +7,7 @@ from report_tables import (
     METRIC_NAMES,
     NONE,
     interval_words,
+    p_words,
     show,
     show_count,
     show_interval,
@@ -114,9 +115,9 @@ def exponent_remark(content: dict) -> str | None:
     p = content["shared_exponent_test"]["p"]
     if p is None or p >= 0.05 or not content["kappa"]["identified"]:
         return None
-    shown = show_p(p)
-    shown = shown if shown.startswith("<") else f"= {shown}"
-    return f"one exponent for both tiers is rejected (p {shown}): it differs with the rows, see the interpolated ones"
+    return (
+        f"one exponent for both tiers is rejected (p {p_words(p)}): it differs with the rows, see the interpolated ones"
+    )
 
 
 def repetition_remark(worth: dict, content: dict) -> str | None:

@@ -7,6 +7,7 @@ are no padding per second. The rows are encoded before, and a reference that pac
 import copy
 import time
 from array import array
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from language_model import (
     encode_examples,
     learn_bpe,
     new_model_config,
+    pick_device,
     quiet_transformers,
     response_losses,
     right_padded,
@@ -25,7 +27,7 @@ from language_model import (
 from packing import collate_blocks, pack_rows, plan_steps
 from reference_distributions import t_quantile
 from training_configs import MODEL_FAMILIES, TRAINING
-from training_loop import fit
+from training_loop import fit, learning_rate_at, new_optimizer
 
 SETTINGS = {"learning_rate": 1e-3, "tokens_per_step": 1_024, "block_tokens": 256, "max_tokens": 256,
             "precision": "fp32", "gradient_checkpointing": "off"}  # fmt: skip
@@ -73,12 +75,13 @@ def train_bare(model, examples, _tokenizer, _folder) -> dict:
     return timed(train)
 
 
-def trainer_arguments(folder: Path, rows: int) -> dict:
-    """What both Trainers are told: fp32, fused AdamW, no saving, no logging."""
+def trainer_arguments(folder: Path, rows: int, config: dict) -> dict:
+    """What the Trainers are told: fused AdamW, bf16 on a GPU, no saving, no logging. rows: of a micro-batch."""
     return {
-        "output_dir": str(folder), "per_device_train_batch_size": rows, "num_train_epochs": 1, "bf16": False,
-        "learning_rate": CONFIG["learning_rate"], "optim": "adamw_torch_fused", "report_to": [], "save_strategy": "no",
-        "logging_strategy": "no", "disable_tqdm": True, "use_cpu": True, "gradient_checkpointing": False,
+        "output_dir": str(folder), "per_device_train_batch_size": rows, "num_train_epochs": 1,
+        "bf16": pick_device() == "cuda", "use_cpu": pick_device() == "cpu", "learning_rate": config["learning_rate"],
+        "optim": "adamw_torch_fused", "gradient_checkpointing": False, "report_to": [], "save_strategy": "no",
+        "logging_strategy": "no", "disable_tqdm": True,
     }  # fmt: skip
 
 
@@ -93,23 +96,26 @@ def train_trainer(model, examples, _tokenizer, folder: Path) -> dict:
         return {"input_ids": ids, "labels": labels, "attention_mask": mask.long()}
 
     mean = np.mean([len(example.ids) for example in examples])
-    arguments = trainer_arguments(folder, max(1, round(CONFIG["tokens_per_step"] / mean)))
+    arguments = trainer_arguments(folder, max(1, round(CONFIG["tokens_per_step"] / mean)), CONFIG)
     arguments = TrainingArguments(**arguments, remove_unused_columns=False)
     trainer = Trainer(model, arguments, data_collator=collate, train_dataset=examples)
     return timed(trainer.train)
 
 
 def train_sft(model, examples, tokenizer, folder: Path) -> dict:
+    arguments = trainer_arguments(folder, CONFIG["tokens_per_step"] // CONFIG["block_tokens"], CONFIG)
+    return timed(sft_trainer(model, tokenizer, examples, CONFIG["block_tokens"], arguments).train)
+
+
+def sft_trainer(model, tokenizer, examples, block_tokens: int, arguments: dict):
+    """trl's SFTTrainer, which packs the rows into blocks and learns the responses alone. arguments: of SFTConfig."""
     import datasets
     from trl import SFTConfig, SFTTrainer
 
     masks = [[0] * example.prompt_tokens + [1] * (len(example.ids) - example.prompt_tokens) for example in examples]
     rows = datasets.Dataset.from_dict({"input_ids": [list(e.ids) for e in examples], "completion_mask": masks})
-    arguments = trainer_arguments(folder, CONFIG["tokens_per_step"] // CONFIG["block_tokens"])
-    packing = {"packing": True, "max_length": CONFIG["block_tokens"], "completion_only_loss": True}
-    arguments = SFTConfig(**arguments, **packing)
-    trainer = SFTTrainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
-    return timed(trainer.train)
+    config = SFTConfig(**arguments, packing=True, max_length=block_tokens, completion_only_loss=True)
+    return SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer)
 
 
 def with_labels(batch: dict) -> dict:
@@ -137,8 +143,6 @@ def new_tiny_model(tokenizer, seed: int):
 
 def missing_packages() -> dict[str, str]:
     """Contenders that cannot run here, and why."""
-    from importlib.util import find_spec
-
     return {} if find_spec("trl") else {SFT: "not installed (trl)"}
 
 
@@ -206,8 +210,6 @@ def check_heldout(examples, tokenizer, seeds: int) -> dict:
 def train_padded(model, examples, seed: int) -> None:
     """The reference of the check: the rows of each packed step, each row by itself and padded; plain PyTorch."""
     import torch
-
-    from training_loop import learning_rate_at, new_optimizer
 
     blocks = pack_rows([len(example.ids) for example in examples], CONFIG["block_tokens"])
     steps = plan_steps(len(blocks), CONFIG["tokens_per_step"] // CONFIG["block_tokens"], 1, seed)

@@ -14,8 +14,8 @@ Writes <experiment>/experiment_config.json, train_results.json, model/ (safetens
 
 A finished run with the same configuration and the same data is skipped; one made otherwise is refused by name, and
 --force rebuilds it. A run killed half-way goes on from its last checkpoint; SIGTERM and Ctrl-C write one first. Several
-of this command side by side, each on its GPU (CUDA_VISIBLE_DEVICES), share the experiments out: each takes the next
-that no other has taken.
+of these commands side by side, each on its GPU (CUDA_VISIBLE_DEVICES), share the experiments: each takes the next that
+no other has taken.
 """
 
 import gc
@@ -79,15 +79,15 @@ TRACKERS = ["tensorboard", "wandb", "trackio"]
 
 
 def main() -> None:
-    args = parse_arguments()
+    arguments = parse_arguments()
     signal.signal(signal.SIGTERM, leave)
     if not is_main_process():
         sys.stdout = open(os.devnull, "w")  # one process speaks; errors are every one's own
-    names = experiments_of(args.experiment, args.seeds)
-    configs = [experiment_config(name, overrides_from(args)) for name in names]
-    results_dir = require_writable(args.results_dir)
+    names = experiments_of(arguments.experiment, arguments.seeds)
+    configs = [experiment_config(name, overrides_from(arguments)) for name in names]
+    results_dir = require_writable(arguments.results_dir)
     try:
-        failed = carry_out(args, configs, results_dir)
+        failed = carry_out(arguments, configs, results_dir)
     except TrainingStopped as stopped:
         end_processes()
         print(stopped, file=sys.stderr)
@@ -100,22 +100,22 @@ def main() -> None:
         sys.exit(1)
 
 
-def carry_out(args, configs: list[dict], results_dir: Path) -> list[str]:
+def carry_out(arguments, configs: list[dict], results_dir: Path) -> list[str]:
     """What the command line asks for; the names of experiments that failed."""
-    how = {key: getattr(args, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
-    if args.dry_run:
-        print("\n".join(dry_run(configs, results_dir, args.tokens_per_second, args.mfu)))
+    how = {key: getattr(arguments, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
+    if arguments.dry_run:
+        print("\n".join(dry_run(configs, results_dir, arguments.tokens_per_second, arguments.mfu)))
         return []
-    if args.sweep_learning_rate:
-        sweep(configs, results_dir, args.sweep_learning_rate, {**how, "force": args.force})
+    if arguments.sweep_learning_rate:
+        sweep(configs, results_dir, arguments.sweep_learning_rate, {**how, "force": arguments.force})
         return []
-    failed = run_experiments(configs, results_dir, args.force, how)
-    print(f"next: python analyze_results.py {args.results_dir}")
+    failed = run_experiments(configs, results_dir, arguments.force, how)
+    print(f"next: python analyze_results.py {arguments.results_dir}")
     return failed
 
 
 def leave(number: int, _frame) -> None:
-    """On SIGTERM outside of the training steps, where no checkpoint is needed: what is written is whole."""
+    """End on SIGTERM outside of the training steps, where no checkpoint is needed: what is written is whole."""
     print("stopped by SIGTERM; run the same command to go on", file=sys.stderr)
     sys.exit(128 + number)
 
@@ -129,19 +129,19 @@ def parse_arguments():
     add_settings(parser, "epochs=2")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
-    seeds.add_argument("--seeds", type=int, default=1, help="so many seeds of each: also <experiment>_s1, _s2, ...")
+    seeds.add_argument("--seeds", type=int, default=1, help="this many seeds of each: also <experiment>_s1, _s2, ...")
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--bf16", action="store_true", help="train in bf16 (the default where the GPU has it)")
     precision.add_argument("--fp16", action="store_true", help="train in fp16, with fp32 weights and loss scaling")
     parser.add_argument(
         "--skip_existing",
         action="store_true",
-        help="skip what is done with this very configuration and data: what happens anyway, said out loud; "
+        help="skip what is done with this very configuration and data. That is the default, made explicit; "
         "a run made otherwise is refused, never skipped",
     )
     parser.add_argument("--force", action="store_true", help="train again even where it is done")
     parser.add_argument("--checkpoint_seconds", type=float, default=600, help="time between checkpoints (default: 600)")
-    parser.add_argument("--micro_batch_tokens", type=int, help="tokens at a time on a device; changes memory and speed")
+    parser.add_argument("--micro_batch_tokens", type=int, help="tokens at a time on a device; for memory and speed")
     parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
     rates = {"nargs": "+", "type": float, "metavar": "RATE"}
     parser.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
@@ -149,15 +149,16 @@ def parse_arguments():
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--tokens_per_second", type=float, help="for --dry_run: a rate in place of the probe")
     rate.add_argument("--mfu", type=float, help="for --dry_run: a share of an H100's peak in place of the probe")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     for option in ("seeds", "micro_batch_tokens", "tokens_per_second", "mfu"):
-        if getattr(args, option) is not None and getattr(args, option) <= 0:
+        if getattr(arguments, option) is not None and getattr(arguments, option) <= 0:
             parser.error(f"--{option} must be more than 0")
-    if any(rate <= 0 for rate in args.sweep_learning_rate or []):
+    if any(rate <= 0 for rate in arguments.sweep_learning_rate or []):
         parser.error("--sweep_learning_rate takes rates of more than 0")
-    if args.report_to and find_spec(args.report_to) is None:
-        raise UserError(f"--report_to {args.report_to}: the package is not installed; pip install {args.report_to}")
-    return args
+    tracker = arguments.report_to
+    if tracker and find_spec(tracker) is None:
+        raise UserError(f"--report_to {tracker}: the package is not installed; pip install {tracker}")
+    return arguments
 
 
 def is_main_process() -> bool:
@@ -175,12 +176,13 @@ def main_process_says(value):
     return broadcast_object_list([value])[0]
 
 
-def overrides_from(args) -> dict:
+def overrides_from(arguments) -> dict:
     """The settings that the command line changes, typed."""
-    overrides = {key: getattr(args, key) for key in ("family", "model", "seed") if getattr(args, key) is not None}
-    if args.bf16 or args.fp16:
-        overrides["precision"] = "bf16" if args.bf16 else "fp16"
-    return overrides | settings_from(args.set)
+    given = vars(arguments)
+    overrides = {key: given[key] for key in ("family", "model", "seed") if given[key] is not None}
+    if arguments.bf16 or arguments.fp16:
+        overrides["precision"] = "bf16" if arguments.bf16 else "fp16"
+    return overrides | settings_from(arguments.set)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -212,7 +214,7 @@ def run_experiments(configs: list[dict], results_dir: Path, force: bool, how: di
 
 
 def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how: dict) -> None:
-    """One experiment, unless another command is at it. With several processes they train, and the main one the rest."""
+    """One experiment, unless another command works on it. All processes train; the main one does the rest."""
     if not is_main_process():
         if main_process_says(None) == "train":
             train_experiment(plan, config, results_dir, how)
@@ -221,7 +223,7 @@ def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how
         finished = held and is_done(plan["marker"], plan["config"], plan["inputs"], force)
         step = main_process_says("train" if held and not finished else "none")
         if not held:
-            print("taken: another command is at it")
+            print("taken: another command is working on it")
             return
         if step == "train":
             train_experiment(plan, config, results_dir, how)
@@ -235,11 +237,11 @@ def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how
 
 
 def plan_experiment(config: dict, results_dir: Path) -> dict:
-    """What an experiment needs and where it goes: the training part of its config, its inputs' hashes, its subset."""
+    """What an experiment needs and where it is written: the training part of its config, inputs' hashes, subset."""
     spec = model_spec(config)
     if config["max_tokens"] > config["block_tokens"]:
         raise UserError(f"max_tokens {config['max_tokens']} is more than block_tokens {config['block_tokens']}")
-    suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])  # a suite too large shows now
+    suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])  # a suite too large is refused now
     require_subset(results_dir, "heldout")
     subset = require_subset(results_dir, config["subset"]) if config["subset"] else None
     inputs = {"subset": subset["ids_hash"]} if subset else {}
@@ -356,7 +358,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
 
 
 def require_finite(weights: dict) -> None:
-    """Raises TrainingFailed where the very last step, whose weights no later loss has seen, broke them."""
+    """Raises TrainingFailed where the very last step, after which no loss is computed, broke the weights."""
     broken = [name for name, weight in weights.items() if not weight.isfinite().all()]
     if broken:
         raise TrainingFailed(f"the last step left {len(broken)} of {len(weights)} weights not finite ({broken[0]}); "
@@ -396,7 +398,7 @@ def own_tokenizer(results_dir: Path, spec: dict) -> Path:
 
 
 def read_subset(results_dir: Path, name: str, subset: dict):
-    """The rows of a subset. Raises UserError where they are damaged or not those that its JSON tells of."""
+    """The rows of a subset. Raises UserError where they are damaged or not those of its JSON."""
     folder = results_dir / "subsets" / name
     table = read_arrow(folder, ["id", "instruction", "response"])
     if hash_strings(table["id"].to_pylist()) != subset["ids_hash"]:

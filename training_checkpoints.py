@@ -1,6 +1,7 @@
-"""Checkpoints that survive a kill, a full disk and a stop signal: the old one stays whole until the new one is."""
+"""Checkpoints that survive a kill, a full disk and a stop signal: the old one stays until the new one is whole."""
 
 import os
+import pickle
 import shutil
 import signal
 import zipfile
@@ -25,7 +26,7 @@ class TrainingStopped(Exception):
 
 @contextmanager
 def noted_signals():
-    """Within it, SIGTERM and Ctrl-C only add their number to the list that it gives; a second one acts as before."""
+    """Within it, SIGTERM and Ctrl-C only add their number to the list that it yields; a second one acts as before."""
     noted: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -64,7 +65,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except (OSError, RuntimeError) as error:  # the second is how torch's writer says it
+        except (OSError, RuntimeError) as error:  # the second is what torch's writer raises
             free = shutil.disk_usage(path.parent).free / 2**20
             temporary.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {str(error).splitlines()[0]}"
@@ -78,8 +79,6 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
 
 def read_checkpoint(path: Path) -> dict:
     """What `save_checkpoint` wrote. Raises UserError where it is damaged: torch itself checks no sums."""
-    import pickle
-
     import torch
 
     try:
@@ -130,4 +129,4 @@ def whole_weights(model) -> dict:
 
     weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     tied = {name: weights[source] for name, source in model.all_tied_weights_keys.items() if weights}
-    return {**weights, **tied}  # one tensor under both names again: it is to be saved once
+    return {**weights, **tied}  # one tensor under both names again, so that it is saved once

@@ -22,7 +22,7 @@ CLEANING = {  # null or false: that step is off, and the ledger says so
     "max_characters": 50_000,  # prompt and response together; longer rows are dumps, not instructions
     "drop_exact_duplicates": True,
     "near_duplicate_jaccard": 0.8,  # over word 5-grams; off, near-duplicates of held-out rows stay in the pool
-    "drop_evaluation_items": True,  # rows that hold an item of the verifiable suites; --decontaminate is apart
+    "drop_evaluation_items": True,  # rows that hold an item of the verifiable suites; not of --decontaminate
     "drop_heldout_responses": True,  # rows that hold the response of a held-out row
 }
 
@@ -58,20 +58,21 @@ SUBSETS = {
 # Models: each family at sizes that compare. `model` is a hub id or a local folder; `llama` is trained from scratch,
 # with a byte-level BPE of `vocab_size` tokens learnt from the pool.
 
+TINY_LLAMA = {
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+}
 DEFAULT_FAMILY = "ettin"
 MODEL_FAMILIES = {
     "ettin": {  # open weights and data, MIT; both sizes saw identical data
         "500M": {"model": "jhu-clsp/ettin-decoder-400m"},
         "1B": {"model": "jhu-clsp/ettin-decoder-1b"},
     },
-    "pythia": {
-        "500M": {"model": "EleutherAI/pythia-410m"},
-        "1B": {"model": "EleutherAI/pythia-1b"},
-    },
-    "qwen2.5": {
-        "500M": {"model": "Qwen/Qwen2.5-0.5B"},
-        "1B": {"model": "Qwen/Qwen2.5-1.5B"},
-    },
+    "pythia": {"500M": {"model": "EleutherAI/pythia-410m"}, "1B": {"model": "EleutherAI/pythia-1b"}},
+    "qwen2.5": {"500M": {"model": "Qwen/Qwen2.5-0.5B"}, "1B": {"model": "Qwen/Qwen2.5-1.5B"}},
     "gemma3": {"270M": {"model": "google/gemma-3-270m"}},
     "smollm2": {"135M": {"model": "HuggingFaceTB/SmolLM2-135M"}},
     "scratch": {
@@ -95,26 +96,8 @@ MODEL_FAMILIES = {
                 "num_key_value_heads": 28,
             },
         },
-        "small": {  # 1.4M parameters: the reference study, an hour or two on two cores
-            "vocab_size": 4_096,
-            "llama": {
-                "hidden_size": 128,
-                "intermediate_size": 384,
-                "num_hidden_layers": 4,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 4,
-            },
-        },
-        "demo": {  # 0.95M parameters: minutes on a laptop's CPU
-            "vocab_size": 768,
-            "llama": {
-                "hidden_size": 128,
-                "intermediate_size": 384,
-                "num_hidden_layers": 4,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 4,
-            },
-        },
+        "small": {"vocab_size": 4_096, "llama": TINY_LLAMA},  # 1.4M parameters: the reference study, hours on two cores
+        "demo": {"vocab_size": 768, "llama": TINY_LLAMA},  # 0.95M parameters: minutes on a laptop's CPU
     },
 }
 
@@ -146,7 +129,7 @@ CHOICES = {
     "compile": ["auto", "on", "off"],
     "suite": ["general", "demo"],
 }
-MAY_BE_NULL = {"subset": "ultra_10k", "size": "500M", "model": "owner/name", "heldout_rows": 1_000}  # else like these
+MAY_BE_NULL = {"subset": "ultra_10k", "size": "500M", "model": "owner/name", "heldout_rows": 1_000}  # or of this type
 MAY_BE_ZERO = [  # other numbers may not
     "seed", "suite_seed", "weight_decay", "warmup_fraction", "decay_fraction",
     "generation_num_samples", "generation_seed",
@@ -318,14 +301,14 @@ def nearest(name: str, choices) -> str:
 def experiments_of(name: str, seeds: int = 1) -> list[str]:
     """The experiments that a group's or an experiment's name stands for, in running order.
 
-    With several seeds, those of seed 0 come first, under their plain names; then `<experiment>_s1` and so on, of those
+    With several seeds, those of seed 0 come first, under their plain names; then `<experiment>_s1` and so on, for those
     that train at all.
     """
     base, seed = split_seed(name)
     if name not in GROUPS and base not in ALL_EXPERIMENTS:
         raise ConfigError(f"unknown experiment {name!r}: {nearest(name, [*ALL_EXPERIMENTS, *GROUPS])}")
     if seed and seeds > 1:
-        raise ConfigError(f"{name} is of one seed already; for {seeds} seeds name {base}")
+        raise ConfigError(f"{name} names one seed already; for {seeds} seeds give {base}")
     names = list(GROUPS.get(name, [name]))
     trained = [name for name in names if ALL_EXPERIMENTS[split_seed(name)[0]]["subset"]]
     return names + [f"{name}_s{seed}" for seed in range(1, seeds) for name in trained]
@@ -346,7 +329,7 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
     if base not in ALL_EXPERIMENTS:
         raise ConfigError(f"unknown experiment {name!r}: {nearest(name, ALL_EXPERIMENTS)}")
     if seed and "seed" in (overrides or {}):
-        raise ConfigError(f"{name} has seed {seed} by its name; leave the other out, or name {base}")
+        raise ConfigError(f"{name} has seed {seed} by its name; leave the other out, or give {base}")
     config = {"experiment": name, "base_experiment": base, "subset": None, "size": None, **TRAINING, **EVALUATION}
     settings = {**ALL_EXPERIMENTS[base], **(overrides or {})}
     for key, value in {**settings, "seed": seed or settings.get("seed", TRAINING["seed"])}.items():
@@ -359,7 +342,7 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
 
 
 def cleaning_config(overrides: dict | None = None) -> dict:
-    """CLEANING with `overrides`. Raises ConfigError on a key or a value that it does not know."""
+    """CLEANING with `overrides`. Raises ConfigError on an unknown key or an impossible value."""
     for key, value in (overrides or {}).items():
         if key not in CLEANING:
             raise ConfigError(f"unknown setting {key!r} of cleaning: {nearest(key, CLEANING)}")

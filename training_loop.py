@@ -7,8 +7,9 @@ is normalised by the response tokens of all of them, so that a run is the same w
 import gc
 import hashlib
 import os
+import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,10 +31,10 @@ from training_memory import (
 )
 
 LOSS_CURVE_POINTS = 200
-# Compiling takes 9 s on an H200 and makes a 500M model 1.8 times as fast: won back after 11 s of compiled steps.
+# Compiling takes 9 s on an H200 and makes a 500M model 1.8 times as fast: that is regained in 11 s of compiled steps.
 COMPILE_PAYS_FROM_SECONDS, ASSUMED_MFU = 20, 0.4
 FEW_STEPS = 50
-# While the main process evaluates or writes, the others wait this long for it before they give it up.
+# While the main process evaluates or writes, the others wait for it this long before they give up.
 PROCESS_TIMEOUT = timedelta(hours=6)
 # Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets; by words of the device's name.
 PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "L40S": 362e12,
@@ -60,9 +61,9 @@ def new_accelerator(report_to: str | None = None, folder: Path | None = None):
 
 
 def end_processes() -> None:
-    """End the exchange with the other processes, which are at their end too.
+    """End the exchange with the other processes, which are done too.
 
-    Left to the end of Python, its threads at times end a process that is done with SIGABRT.
+    Left to the exit of Python, its threads sometimes kill a finished process with SIGABRT.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return
@@ -74,13 +75,13 @@ def end_processes() -> None:
 
 @contextmanager
 def weights_must_fit():
-    """Out of memory, and not for the activations, which `train_step` sees to: the run fails; others may be smaller."""
+    """Out of memory, but not for activations, which `train_step` handles: the run fails; others may be smaller."""
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
-        alone = int(os.environ.get("WORLD_SIZE", "1")) == 1  # else the other processes would wait for this one
+        alone = int(os.environ.get("WORLD_SIZE", "1")) == 1  # otherwise the other processes would wait for this one
         raise (TrainingFailed if alone else UserError)(
             f"out of memory for weights, gradients and moments, {STATE_BYTES_PER_PARAMETER} bytes a parameter; take a "
             "GPU with more memory, or several by FSDP"
@@ -99,7 +100,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     """
     import torch
 
-    gc.collect()  # the weights and moments of the run before hold each other, and would stay in the GPU's memory
+    gc.collect()  # weights and moments of the run before refer to each other, and would stay in the GPU's memory
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
     torch.manual_seed(config["seed"] + accelerator.process_index)  # dropout, where a model has it
     require_data_parallel(accelerator)
@@ -134,7 +135,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
 
 
 def require_data_parallel(accelerator) -> None:
-    """Raises UserError where accelerate would split the model in a way that this loop does not know."""
+    """Raises UserError where accelerate would split the model in a way that this loop does not support."""
     kind = accelerator.distributed_type.value
     if kind not in ("NO", "MULTI_GPU", "MULTI_CPU") and not accelerator.is_fsdp2:
         raise UserError(
@@ -157,8 +158,8 @@ def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> b
 
 
 def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
-    """torch.compile of each layer, all by one compilation, and of the loss, where the setting says so, or "auto" and it
-    pays."""
+    """torch.compile of each layer, all by one compilation, and of the loss, where the setting says so, or where it is
+    "auto" and that pays."""
     import torch
 
     wanted, peak = run.config["compile"] == "on", None
@@ -274,8 +275,6 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
 
 def over_processes(run: PackedRun, loss: float, late: bool, signals: list[int]):
     """The loss summed over the processes, whether a checkpoint is due in any, and the highest signal any has had."""
-    import signal
-
     import torch
 
     if run.accelerator.num_processes > 1:
@@ -314,7 +313,7 @@ def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> flo
             loss = None
         if loss is not None:
             break
-        halve_micro_batch(run)  # only now are the activations free: while it was handled, the error held them
+        halve_micro_batch(run)  # only now are the activations free: the error held them while it was handled
     run.scaler.unscale_(run.optimizer)
     run.accelerator.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
     run.scaler.step(run.optimizer)
@@ -350,10 +349,7 @@ def step_loss(run: PackedRun, batches: list[np.ndarray], response_tokens: int) -
 
     total = torch.zeros((), device=run.accelerator.device)
     for number, batch in enumerate(batches, start=1):
-        if number < len(batches):
-            with run.accelerator.no_sync(run.loss):
-                total += backward(run, batch, response_tokens)
-        else:
+        with run.accelerator.no_sync(run.loss) if number < len(batches) else nullcontext():
             total += backward(run, batch, response_tokens)
     return total.item()
 
@@ -366,7 +362,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
     import torch
 
     blocks = [run.blocks[number] for number in numbers] or [[]]
-    if run.compiled:  # for one shape, which the last step does not fill
+    if run.compiled:  # always one shape, which the last step would not fill
         blocks += [[]] * (min(run.micro_batch, run.blocks_per_step) - len(blocks))
     arrays = collate_blocks(run.examples, blocks, run.config["block_tokens"], run.pad_id)
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}

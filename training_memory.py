@@ -7,8 +7,9 @@ MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
 # Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
 STATE_BYTES_PER_PARAMETER = 16
 CHECKPOINT_BYTES_PER_PARAMETER = 12
-# Logits of one micro-batch, each with what is made of it. Plain: in fp32, their softmax and the gradients of both;
-# by the compiled loss: in half precision, with their gradients. More than the first is made in chunks of the second.
+# Logits of one micro-batch, and what is computed from them. Plain: in fp32, their softmax and the gradients of both; by
+# the compiled loss: in half precision, with their gradients. Beyond the first limit they are made in chunks of the
+# second.
 CHUNK_ABOVE_BYTES, CHUNK_BYTES = 2**32, 2**30
 PLAIN_BYTES_PER_LOGIT, COMPILED_BYTES_PER_LOGIT = 16, 4
 USABLE_FRACTION = 0.8  # of a GPU's memory: the rest is fragmentation, workspaces and the estimate's error

@@ -66,7 +66,7 @@ def require_publishable(folder: Path) -> None:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Copy the facts of a study, or a folder's JSON, and nothing else; of a study a clean copy with some answers."""
+    """Copy the facts of a study, with some answers, in place of an older copy; or the JSON of a folder of evidence."""
     if folder.name in EVIDENCE:
         return copy_files(folder, target, ["*.json"])
     shutil.rmtree(target, ignore_errors=True)
@@ -87,7 +87,7 @@ def copy_files(folder: Path, target: Path, patterns: list[str]) -> None:
 
 
 def without_places(value):
-    """JSON facts in which a path that leads out of the repository is its last part: where it lay says nothing."""
+    """JSON facts with every path that leads out of the repository cut to its last part."""
     if isinstance(value, dict):
         return {without_places(key): without_places(item) for key, item in value.items()}
     if isinstance(value, list):

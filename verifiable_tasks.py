@@ -1,9 +1,9 @@
 """Verifiable tasks: prompts whose answers a program can check, for evaluation and for the embedded demo.
 
-`make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` adds an invented world
-that only `make_demo_rows` teaches. Everything is drawn from string seeds and is the same on every machine. Reads and
-writes no files; the families are in `task_families.py`, `format_families.py` and `reasoning_families.py`, the checkers
-in `task_checkers.py`, the corpus in `demo_corpus.py`.
+`make_suite("general", ...)` is the evaluation suite for real models; `make_suite("demo", ...)` has easy tasks and
+questions about an invented world that only the rows of `demo_corpus.py` teach. Everything is drawn from string seeds
+and is the same on every machine. The families are in `task_families.py`, `format_families.py` and
+`reasoning_families.py`, the checkers in `task_checkers.py`. Reads and writes no files.
 
     python verifiable_tasks.py                # every family, one example of each difficulty
     python verifiable_tasks.py --suite demo --seed 1
@@ -14,17 +14,12 @@ import json
 import random
 
 from common import argument_parser, run_main
-from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES, PLANTED_SHARES, make_demo_rows
+from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
 from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
 from task_families import FAMILIES, draw
 from task_phrasings import CLOSERS, OPENERS
-
-__all__ = [
-    "CHECKERS", "PLANTED_SHARES", "SUITES", "SUITE_VERSION", "check", "check_loose", "make_demo_rows", "make_suite",
-    "suite_hash",
-]  # fmt: skip
 
 SUITE_VERSION = 3  # raise it with any change of what a checker accepts: results of two versions do not compare
 
@@ -37,7 +32,7 @@ SUITES = {  # suite -> family -> its difficulties there
 MAX_REDRAWS = 1_000  # a cell of family and difficulty that yields no new prompt in so many draws is exhausted
 
 
-def make_suite(name, prompts, seed):
+def make_suite(name: str, prompts: int, seed: int) -> list[dict]:
     """`prompts` different tasks of the suite `name` ("general" or "demo"), balanced over families, then difficulties.
 
     A task is {"id", "family", "difficulty", "prompt", "reference", "checker", "arguments"}, plain JSON values. Raises
@@ -54,7 +49,7 @@ def make_suite(name, prompts, seed):
     return tasks
 
 
-def _cells(families):
+def _cells(families: dict[str, list[int]]):
     """(family, difficulty) without end: each round visits every family once, at its next difficulty."""
     round_number = 0
     while True:
@@ -63,7 +58,7 @@ def _cells(families):
         round_number += 1
 
 
-def _unseen_task(family, difficulty, rng, seen):
+def _unseen_task(family: str, difficulty: int, rng: random.Random, seen: set[str]) -> dict:
     for _ in range(MAX_REDRAWS):
         draft, prompt = draw(family, EVERY_FAMILY[family], difficulty, "suite", rng)
         if prompt not in seen:
@@ -75,7 +70,7 @@ def _unseen_task(family, difficulty, rng, seen):
     raise ValueError(f"family {family} has no more different prompts of difficulty {difficulty}; ask for fewer")
 
 
-def check(task, answer):
+def check(task: dict, answer: str) -> bool:
     """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread.
 
     The prompt said again solves nothing, whatever its words happen to meet.
@@ -88,7 +83,7 @@ def check(task, answer):
 PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
-def _is_echo(answer, prompt):
+def _is_echo(answer: str, prompt: str) -> bool:
     """Whether the answer is the prompt, with or without its opener and closer."""
     return abs(len(answer) - len(prompt)) < MAX_FRAME_CHARACTERS and bool(prompt) and _core(answer) == _core(prompt)
 
@@ -96,7 +91,7 @@ def _is_echo(answer, prompt):
 MAX_FRAME_CHARACTERS = max(map(len, OPENERS)) + max(map(len, CLOSERS)) + 10
 
 
-def _core(text):
+def _core(text: str) -> list[str]:
     """The words of a prompt less its opener and its closer."""
     text = " ".join(text.lower().split())
     for opener in OPENERS:
@@ -106,7 +101,7 @@ def _core(text):
     return [word.strip('.?!"') for word in text.split()]
 
 
-def check_loose(task, answer):
+def check_loose(task: dict, answer: str) -> bool:
     """Whether the answer passes as it is, or less its first line, its last line or both, each also without asterisks.
 
     The loose accuracy of IFEval (Zhou et al. 2023, arXiv:2311.07911), which forgives a greeting, a closing remark and
@@ -120,13 +115,13 @@ def check_loose(task, answer):
     return any(check(task, variant) for variant in variants)
 
 
-def suite_hash(tasks):
+def suite_hash(tasks: list[dict]) -> str:
     """SHA-256, in hex, of SUITE_VERSION and the tasks as canonical JSON."""
     canonical = json.dumps([SUITE_VERSION, tasks], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _examples(name, seed):
+def _examples(name: str, seed: int) -> list[dict]:
     """The first task of every (family, difficulty) of a suite, families in their order."""
     cells = sum(len(difficulties) for difficulties in SUITES[name].values())
     first = {}
@@ -135,13 +130,13 @@ def _examples(name, seed):
     return sorted(first.values(), key=lambda task: (list(SUITES[name]).index(task["family"]), task["difficulty"]))
 
 
-def main():
+def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--suite", choices=SUITES, default="general")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{'family':20}{'difficulty':12}{'checker':16}prompt -> reference")
-    for task in _examples(args.suite, args.seed):
+    for task in _examples(arguments.suite, arguments.seed):
         shown = f"{task['prompt']!r} -> {task['reference']!r}"
         print(f"{task['family']:20}{task['difficulty']:<12}{task['checker']:16}{shown}")
 

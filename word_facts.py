@@ -1,7 +1,7 @@
-"""What is known of a word: its class, stem, syllables, and what it says where an instruction asks. No text, no pair.
+"""What is known of a single word: its class, stem, syllables, and what it signals in an instruction.
 
-Word lists, Flesch with textstat's numbers, and the table that holds the facts of every token seen. A token is looked
-up once however often it occurs. Nothing here reads the network, the locale or a hash.
+Word lists, Flesch reading ease with textstat's numbers, and the table that holds the facts of every token seen: each
+is worked out once, however often it occurs. Nothing here depends on the network, the locale or a hash.
 """
 
 import functools
@@ -11,7 +11,7 @@ from array import array
 import numpy as np
 
 # ---------------------------------------------------------------------------------------------------------------------
-# English closed-class words, and what a word in each class may not be followed by
+# English closed-class words
 
 DETERMINERS = "a an the this these those my your his its our their every each some any no another such both"
 PREPOSITIONS = (
@@ -34,7 +34,7 @@ CONNECTIVES = (
     "third next finally moreover furthermore consequently instead rather otherwise given suppose assume likewise "
     "specifically example ultimately nevertheless additionally similarly also why how"
 )
-# Words that can be left out with nothing lost: where they are many, the text is padded.
+# Words that can be left out with nothing lost: a text with many of them is padded.
 HEDGES = (
     "very really quite actually basically literally just simply somewhat perhaps maybe kind sort truly totally "
     "absolutely definitely certainly obviously clearly honestly essentially pretty extremely highly various several "
@@ -89,8 +89,8 @@ COMMON_STEMS = frozenset(
 )
 
 # One letter for each class of token. Beside those above: g a common content word, w any other word of the dictionary,
-# N a capitalised word that is not in it, u another such word, m mixed case inside a word, # a number, x marks and code,
-# y the same with parts that are no words, j a character of a script without spaces, e nothing but punctuation.
+# N a capitalised word that is not in it, u any other word that is not, m mixed case inside a word, # a number, x marks
+# and code, y the same with parts that are not words, j a character of a script without spaces, e only punctuation.
 CLASSES = "hdpcbnsgwNum#xyje"
 
 
@@ -122,7 +122,7 @@ OPEN_WORDS = (
     "explain describe discuss compare contrast how why what write create generate compose design develop suggest give "
     "provide list tell outline analyze imagine recommend help are should can"
 )
-# Where these stand, words that no English dictionary has may be just what is asked for.
+# With these, words that no English dictionary has may be just what is asked for.
 FOREIGN_WORDS = (
     "translate translation translated language spanish french german italian portuguese chinese mandarin japanese "
     "korean hindi arabic russian latin dutch swedish greek turkish polish vietnamese anagram acronym unscramble invent"
@@ -200,7 +200,7 @@ def dictionary_syllables() -> dict[str, int]:
 
 @functools.cache
 def hyphenation_levels() -> dict[str, list[tuple[int, int]]]:
-    """Every beginning of a pattern of pyphen's en_US -> (place, level) of each break that it sets; most set none.
+    """Every prefix of a pattern of pyphen's en_US -> (place, level) of each break that it sets; most set none.
 
     Read from its file, which takes half the time of pyphen's own tables."""
     import pyphen
@@ -317,13 +317,11 @@ def word_syllables(word: str) -> int:
 
 
 MAX_SPOKEN_CHARACTERS = 30  # what is longer is an address or an encoded picture, and slow to hyphenate
-
-
 NO_WORD, NOT_COUNTED = -1, -2
 
 
 def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
-    """(a letter before the first stop, a stop, a letter after the last stop): what textstat's sentence count needs."""
+    """(a letter before the first stop, a stop, a letter after the last stop), for textstat's count of sentences."""
     if word.isalnum():
         return True, False, False
     pieces = STOP_RUN.split(word)
@@ -332,7 +330,7 @@ def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
 
 
 class WordTable(dict):
-    """word, stripped and in lower case -> its place in `columns`, filled on first sight.
+    """word, stripped and in lower case -> its place in `columns`, filled when it is first seen.
 
     Places and stem numbers hold until `make_room`."""
 
@@ -350,12 +348,12 @@ class WordTable(dict):
         self.stems: list[str] = []
 
     def make_room(self) -> None:
-        """Empty a full table; which changes no score, since places and stem numbers are only compared in a batch."""
+        """Empty a full table. That changes no score: places and stem numbers are only compared within a batch."""
         if len(self) > MAX_WORDS:
             self.empty()
 
     def __missing__(self, found: str) -> int:
-        word = found.lower()  # only ASCII letters are in lower case yet
+        word = found.lower()  # so far only ASCII letters are in lower case
         family = stem(word)
         head, stop, tail = sentence_pieces(word)
         flags = word.isalpha() | head << 1 | stop << 2 | tail << 3 | (word in BACKWARD) << 4 | (word in LEANING) << 5
@@ -401,7 +399,7 @@ MAX_WORD_CHARACTERS = 100
 
 
 def shortened(word: str) -> str:
-    """What is no word, such as an encoded picture, by its two ends."""
+    """What is not a word, such as an encoded picture, by its two ends."""
     half = MAX_WORD_CHARACTERS // 2
     return word[:half] + word[-half:]
 

@@ -498,7 +498,7 @@ def test_truncated_gzip(tmp_path):
         ("d.arrow", b"not Arrow at all", r"d\.arrow cannot be read"),
         ("d.jsonl.gz", b"not gzip", r"d\.jsonl\.gz cannot be read: Not a gzipped file"),
         ("d.jsonl.zst", b"not zstd", r"d\.jsonl\.zst cannot be read"),
-        ("d.txt", b"hello", r"d\.txt is no data file; understood: \.json"),
+        ("d.txt", b"hello", r"d\.txt is not a data file; understood: \.json"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, name, content, message):

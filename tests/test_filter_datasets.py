@@ -23,9 +23,8 @@ import subset_report
 import subset_selection
 from common import UserError, read_arrow, read_json
 from near_duplicates import normalise
-from quality_scorer import SCORE_KEYS
 from subset_selection import describe
-from training_configs import SUBSETS
+from training_configs import SCORE_KEYS, SUBSETS
 from verifiable_tasks import make_suite
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hardening import fuzz
+from hardening import fuzz, fuzz_readers
 
 import common
 from common import UserError
@@ -143,7 +143,11 @@ def test_hostile_names_of_sources_reach_neither_terminal_nor_formulas(tmp_path):
     assert not [char for char in said if not char.isprintable() and char not in "\n\r"]
 
 
-@pytest.mark.parametrize("target, examples", [("readers", 60), ("checkers", 30), ("scorer", 5), ("checkpoints", 5)])
+def test_some_files_of_the_readers_fuzzer():
+    assert [number for number in range(150) if fuzz.verdict_on(fuzz_readers.read_case, number)] == []
+
+
+@pytest.mark.parametrize("target, examples", [("checkers", 30), ("scorer", 5), ("checkpoints", 5)])
 def test_some_seconds_of_the_fuzzer(target, examples):
     found = {}
     assert fuzz.attack(target, examples, 0, found) >= examples // 2

@@ -44,7 +44,7 @@ def test_a_value_of_another_kind_is_named_with_its_file_and_key(tmp_path, change
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_a_number_that_is_none_is_damage(tmp_path, number):
     (tmp_path / "any.json").write_text(f'{{"a": [{number}]}}')
-    with pytest.raises(UserError, match=f"any.json is damaged \\({number} is no finite number"):
+    with pytest.raises(UserError, match=f"any.json is damaged \\({number} is not a finite number"):
         common.read_json(tmp_path / "any.json")
 
 

@@ -6,8 +6,12 @@ import pytest
 import language_model as lm
 
 
+def encode(tokenizer, instruction: str, response: str, max_tokens: int):
+    return lm.encode_examples(tokenizer, [instruction], [response], max_tokens)[0]
+
+
 def test_example_is_prompt_then_response_then_end(tokenizer):
-    example = lm.encode_example(tokenizer, "Add 3 and 4.", "The sum is 7.", 200)
+    example = encode(tokenizer, "Add 3 and 4.", "The sum is 7.", 200)
     prompt, response = list(example.ids[: example.prompt_tokens]), list(example.ids[example.prompt_tokens :])
     assert tokenizer.decode(prompt) == lm.format_prompt("Add 3 and 4.")
     assert response[-1] == tokenizer.eos_token_id
@@ -17,7 +21,7 @@ def test_example_is_prompt_then_response_then_end(tokenizer):
 
 
 def test_special_token_strings_in_data_are_plain_text(tokenizer):
-    example = lm.encode_example(tokenizer, "Say <|end|> and <|pad|>.", "<|end|> it is", 200)
+    example = encode(tokenizer, "Say <|end|> and <|pad|>.", "<|end|> it is", 200)
     assert example.ids.count(tokenizer.eos_token_id) == 1
     assert tokenizer.pad_token_id not in example.ids
     assert tokenizer.decode(list(example.ids[example.prompt_tokens : -1])) == "<|end|> it is"
@@ -25,7 +29,7 @@ def test_special_token_strings_in_data_are_plain_text(tokenizer):
 
 @pytest.mark.parametrize("max_tokens", [40, 64, 100])
 def test_a_long_prompt_gives_way_and_the_response_stays_whole(tokenizer, max_tokens):
-    example = lm.encode_example(tokenizer, "word " * 500, "Blue.", max_tokens)
+    example = encode(tokenizer, "word " * 500, "Blue.", max_tokens)
     assert len(example.ids) <= max_tokens
     assert example.prompt_cut and not example.response_cut
     assert tokenizer.decode(list(example.ids[example.prompt_tokens : -1])) == "Blue."
@@ -33,15 +37,15 @@ def test_a_long_prompt_gives_way_and_the_response_stays_whole(tokenizer, max_tok
 
 
 def test_a_cut_response_does_not_learn_to_end(tokenizer):
-    example = lm.encode_example(tokenizer, "Go on.", "word " * 500, 64)
+    example = encode(tokenizer, "Go on.", "word " * 500, 64)
     assert example.response_cut and len(example.ids) == 64
     assert tokenizer.eos_token_id not in example.ids
     assert len(example.ids) - example.prompt_tokens >= 32
-    assert lm.encode_example(tokenizer, "word " * 500, "word " * 500, 64).prompt_tokens == 32
+    assert encode(tokenizer, "word " * 500, "word " * 500, 64).prompt_tokens == 32
 
 
 def test_a_row_without_response_is_no_example(tokenizer):
-    assert lm.encode_example(tokenizer, "Say nothing.", "", 64) is None
+    assert encode(tokenizer, "Say nothing.", "", 64) is None
 
 
 @pytest.mark.parametrize("max_tokens", range(1, 60, 7))
@@ -93,6 +97,6 @@ def test_the_start_token_of_a_tokenizer_comes_first_whatever_its_name(tokenizer)
     ids = {name: backend.token_to_id(name) for name in ("[CLS]", "[SEP]")}
     backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=list(ids.items()))
     encoder_born = PreTrainedTokenizerFast(tokenizer_object=backend, cls_token="[CLS]", sep_token="[SEP]")
-    example = lm.encode_example(encoder_born, "Name a colour.", "Blue.", 100)
+    example = encode(encoder_born, "Name a colour.", "Blue.", 100)
     assert example.ids[0] == ids["[CLS]"] and example.ids[-1] == ids["[SEP]"]
     assert example.ids.count(ids["[CLS]"]) == example.ids.count(ids["[SEP]"]) == 1

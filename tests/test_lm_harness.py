@@ -8,7 +8,7 @@ import pytest
 
 import lm_harness
 from common import UserError, read_json
-from language_model import encode_example, encode_formatted, encode_prompts, format_prompt
+from language_model import encode_examples, encode_formatted, encode_prompts, format_prompt
 
 TASK = """
 task: local_colours
@@ -36,7 +36,7 @@ def test_prompts_have_the_tokens_of_training(tokenizer):
         assert (
             encode_formatted(tokenizer, format_prompt(instruction)) == encode_prompts(tokenizer, [instruction], 500)[0]
         )
-    example = encode_example(tokenizer, "Name a colour?", "\nBlue.", 500)
+    [example] = encode_examples(tokenizer, ["Name a colour?"], ["\nBlue."], 500)
     answered = format_prompt("Name a colour?") + "\nBlue." + tokenizer.eos_token
     assert encode_formatted(tokenizer, answered) == list(example.ids)
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quality_scorer import SCORER_VERSION, QualityScorer, score_rows
-from score_output import DIMENSIONS, SCORE_KEYS, explanation
+from score_output import explanation
 from text_features import mattr, read_texts, sample_readability, split_tokens
-from training_configs import SCORE_WEIGHTS
+from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS, count_syllables, hyphenated_syllables, reading_ease, textstat_word
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -188,7 +188,7 @@ def test_total_is_the_weighted_sum():
     )
     assert SCORE_WEIGHTS == {"clarity": 0.25, "response_quality": 0.35, "diversity": 0.20, "complexity": 0.20}
     assert scores["quality"] == pytest.approx(by_hand, abs=1e-12)
-    only = QualityScorer(dict.fromkeys(DIMENSIONS, 0.0) | {"diversity": 3.0}).score(*PAIRS[0])
+    only = QualityScorer(dict.fromkeys(SCORE_WEIGHTS, 0.0) | {"diversity": 3.0}).score(*PAIRS[0])
     assert only["quality"] == pytest.approx(only["diversity"], abs=1e-12)
 
 

@@ -13,7 +13,8 @@ from test_scorer_validation import REPOSITORY, run
 import quality_scorer
 from common import UserError
 from quality_scorer import QualityScorer
-from score_output import SCORE_KEYS, explanation, rows_lines, scored_rows_path, write_scored_rows
+from score_output import explanation, rows_lines, scored_rows_path, write_scored_rows
+from training_configs import SCORE_KEYS
 
 ROWS = [
     {
@@ -110,7 +111,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
     path = scored_rows_path(str(tmp_path / "scored.parquet"))
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match="scored.parquet: the disk is full"):
         write_scored_rows(path, pyarrow.table({"a": [1]}))
     assert not list(tmp_path.iterdir())
 

@@ -23,7 +23,6 @@ from scorecard import (
     jaccard,
     length_edges,
     make_scorecard,
-    ranks,
     rows_to_read,
     top_rows,
     weight_sensitivity,
@@ -101,8 +100,7 @@ def without_figures(monkeypatch):
 # Arithmetic by hand
 
 
-def test_ranks_and_correlation_by_hand():
-    assert ranks(np.array([30.0, 10.0, 30.0, 20.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
+def test_correlation_by_hand():
     assert correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])) == 0.5
     assert correlation(np.array([1.0, 2.0, 3.0]), np.full(3, 0.1)) is None
     assert correlation(np.array([1.0, 2.0]), np.array([1.0, 2.0])) is None
@@ -192,7 +190,7 @@ def test_noise_left_out_changes_little_and_what_ranks_changes_much():
 
 def test_draws_have_the_default_as_mean_and_the_stated_spread():
     default = np.array([0.5, 0.3, 0.2, 0.0])
-    drawn = draw_weights(default, 20_000, 50.0, 0)
+    drawn = draw_weights(default, 20_000, 0)
     assert np.allclose(drawn.sum(axis=1), 1) and (drawn[:, 3] == 0).all()
     assert np.allclose(drawn.mean(axis=0), default, atol=0.002)
     assert np.allclose(drawn.std(axis=0), np.sqrt(default * (1 - default) / 51), atol=0.002)
@@ -383,9 +381,9 @@ def test_hostile_rows_are_shown_as_text():
 TABLES = {
     "one row": make_table(1),
     "all equal, one source": make_table(
-        300, source=["only"] * 300, **{name: np.full(300, 0.5) for name in scorecard.SCORE_COLUMNS}
+        300, source=["only"] * 300, **{name: np.full(300, 0.5) for name in scorecard.SCORE_KEYS}
     ),
-    "all zero, no words": make_table(40, response=[""] * 40, **dict.fromkeys(scorecard.SCORE_COLUMNS, np.zeros(40))),
+    "all zero, no words": make_table(40, response=[""] * 40, **dict.fromkeys(scorecard.SCORE_KEYS, np.zeros(40))),
     "not English": make_table(
         60, source=["中文 数据"] * 60, instruction=["写一首诗"] * 60, response=["春眠不觉晓"] * 60
     ),

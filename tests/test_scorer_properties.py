@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from test_quality_scorer import PAIRS
 
 from quality_scorer import QualityScorer
-from score_output import SCORE_KEYS
 from scorer_validation import CORRUPTIONS
 from text_features import exp_minus, log_of
+from training_configs import SCORE_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
 

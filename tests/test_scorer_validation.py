@@ -12,7 +12,7 @@ import pytest
 from test_quality_scorer import PAIRS
 
 from common import UserError
-from quality_scorer import SCORE_KEYS, QualityScorer
+from quality_scorer import QualityScorer
 from scorer_validation import (
     CORRUPTIONS,
     FURTHER_CORRUPTIONS,
@@ -34,6 +34,7 @@ from scorer_validation import (
     validation_lines,
     words_doubled,
 )
+from training_configs import SCORE_KEYS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -14,16 +14,16 @@ FLOORS = [
     "contrast_statistics cost_statistics json_kinds near_duplicates packed_attention reference_distributions "
     "task_checkers task_phrasings text_checks training_configs training_memory word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
-    "corpus_shards dataset_export decontamination demo_corpus finished_runs format_families generation_cache "
-    "language_model pair_features reasoning_families report_tables score_output subset_rules training_checkpoints "
+    "corpus_shards decontamination demo_corpus finished_runs format_families generation_cache "
+    "language_model pair_features reasoning_families report_tables subset_rules training_checkpoints "
     "update_readme",
-    "filter_ledger generation_measures model_tables packed_loss packing report_figures report_sentences "
-    "study_tradeoff text_generation tradeoff_tables verifiable_tasks",
+    "dataset_export filter_ledger generation_measures model_tables packed_loss packing report_figures "
+    "report_sentences score_output study_tradeoff text_generation tradeoff_tables verifiable_tasks",
     "dataset_files lm_harness model_probe report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark gpu_benchmark instruction_difficulty "
-    "learning_rate_sweep scorecard_page scorer_validation subset_comparison train_benchmark",
-    "analyze_results evaluation_benchmark quality_scorer",
+    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
+    "scorecard_page scorer_validation subset_comparison train_benchmark",
+    "analyze_results evaluation_benchmark gpu_benchmark quality_scorer",
     "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",

@@ -114,6 +114,7 @@ def test_trend_weights_give_the_slope():
 
 def test_rank_correlation_by_hand():
     assert cost.ranks([3, 1, 3]).tolist() == [2.5, 1, 2.5]
+    assert cost.ranks(np.array([30.0, 10.0, 30.0, 20.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
     result = cost.rank_correlation([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2])
     assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["n"] == 6
     z, spread = np.arctanh(result["value"]), 1.95996 * np.sqrt((1 + result["value"] ** 2 / 2) / 3)

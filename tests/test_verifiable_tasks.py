@@ -163,13 +163,14 @@ def test_an_exhausted_family_says_so():
 
 def test_same_in_another_process():
     code = (
-        "from verifiable_tasks import *\n"
+        "from demo_corpus import make_demo_rows\n"
+        "from verifiable_tasks import make_suite, suite_hash\n"
         "for made in make_suite('general', 200, 5), make_suite('demo', 200, 5), make_demo_rows(300, 5):\n"
         "    print(suite_hash(made))"
     )
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     here = [verifiable_tasks.make_suite(name, 200, 5) for name in ("general", "demo")]
-    here.append(verifiable_tasks.make_demo_rows(300, 5))
+    here.append(demo_corpus.make_demo_rows(300, 5))
     assert other.stdout.split() == [verifiable_tasks.suite_hash(tasks) for tasks in here]
 
 
@@ -181,7 +182,7 @@ def test_seeds_differ_and_a_shorter_suite_is_a_prefix():
 
 @pytest.fixture(scope="module")
 def demo_rows():
-    return verifiable_tasks.make_demo_rows(100_000, seed=3)
+    return demo_corpus.make_demo_rows(100_000, seed=3)
 
 
 def test_suites_hold_no_training_prompt(demo_rows):
@@ -192,17 +193,17 @@ def test_suites_hold_no_training_prompt(demo_rows):
 
 
 def test_planted_shares_are_exact(demo_rows):
-    assert sum(verifiable_tasks.PLANTED_SHARES.values()) == pytest.approx(1)
+    assert sum(demo_corpus.PLANTED_SHARES.values()) == pytest.approx(1)
     counts = collections.Counter(row["planted"] for row in demo_rows)
-    assert counts == {kind: round(share * 100_000) for kind, share in verifiable_tasks.PLANTED_SHARES.items()}
-    few = collections.Counter(row["planted"] for row in verifiable_tasks.make_demo_rows(7, seed=0))
+    assert counts == {kind: round(share * 100_000) for kind, share in demo_corpus.PLANTED_SHARES.items()}
+    few = collections.Counter(row["planted"] for row in demo_corpus.make_demo_rows(7, seed=0))
     assert few == {"ordinary": 3, "excellent": 2, "wrong": 1, "truncated": 1}
 
 
 def test_rows_are_whole_unique_and_short(demo_rows):
     assert len({row["id"] for row in demo_rows}) == len(demo_rows)
     assert all(row["instruction"] and row["response"] for row in demo_rows)
-    assert all(row["source"] == "demo_" + row["source"].removeprefix("demo_") for row in demo_rows)
+    assert all(row["source"].startswith("demo_") for row in demo_rows)
     assert {row["source"].removeprefix("demo_") for row in demo_rows} == set(demo_corpus.DEMO_FAMILIES)
     assert len({row["instruction"] for row in demo_rows}) > 0.97 * len(demo_rows)
     assert sum(len(row["instruction"]) + len(row["response"]) for row in demo_rows) / len(demo_rows) < 90

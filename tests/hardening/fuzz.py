@@ -1,4 +1,4 @@
-"""Damage every kind of input and look for a traceback, a crash of the process or a hang; only a UserError may come.
+"""Damage a study's files and other input, and look for a traceback, a crash or a hang; only a UserError may come.
 
     python tests/hardening/fuzz.py --minutes 30
     python tests/hardening/fuzz.py --minutes 2 --target stages
@@ -7,13 +7,14 @@ Hypothesis draws valid files and damages them: bytes are flipped, cut, doubled a
 removed. Each target runs in a process of its own, whose last input is kept, so that a crash is a finding as well. What
 was found is printed once for each place in the code; the inputs lie under --work.
 
-Targets: readers (instruction data in every format), stages (the files of a finished study, and each command on them),
-checkpoints, checkers (of the verifiable suite), scorer; `tests/test_hostile_input.py` runs some seconds of each.
+Targets: checkers (of the verifiable suite), scorer, checkpoints, stages (the files of a finished study, and each
+command on them), facts (values in that study's JSON files). Instruction data has a fuzzer of its own,
+`fuzz_readers.py`; `tests/test_hostile_input.py` runs some seconds of both.
 """
 
 import argparse
 import contextlib
-import gzip
+import functools
 import io
 import json
 import random
@@ -107,106 +108,6 @@ def _nodes(holder):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Readers
-
-NAMES = ["instruction", "input", "output", "response", "prompt", "completion", "messages", "conversations", "system",
-         "id", "source", "chosen", "rejected", "question", "answer", "context", "Instruction", "other"]  # fmt: skip
-TURN = st.dictionaries(st.sampled_from(["role", "from", "content", "value", "tool_calls"]), VALUE, max_size=3)
-GOOD = [{"id": f"r{n}", "instruction": f"Add {n} and 2.", "response": f"It is {n + 2}.<|im_end|>"} for n in range(6)]
-TALK = [
-    {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"Hello {n}"}]} for n in range(6)
-]
-RECORD = st.sampled_from(GOOD + TALK) | st.dictionaries(
-    st.sampled_from(NAMES), VALUE | st.lists(TURN, max_size=3), min_size=1, max_size=5
-)
-ROWS = st.lists(RECORD, max_size=12)
-SUFFIXES = [".json", ".jsonl", ".csv", ".json.gz", ".jsonl.gz", ".jsonl.zst", ".csv.gz", ".parquet", ".arrow", "/", ""]
-
-
-def file_of(rows: list, suffix: str, folder: Path) -> Path:
-    """A valid file, or folder of `datasets.save_to_disk`, of these rows; tables drop what has no type in common."""
-    import pyarrow
-
-    path = folder / f"data{suffix}"
-    kind = suffix.split(".")[1] if "." in suffix else ""
-    if kind in ("parquet", "arrow", ""):
-        return table_file(table_of(rows), suffix, folder)
-    if kind == "csv":
-        text = io.StringIO()
-        names = sorted({name for row in rows for name in row})
-        writer = __import__("csv").DictWriter(text, names, escapechar="\\")
-        writer.writeheader()
-        writer.writerows({name: str(value) for name, value in row.items()} for row in rows)
-        content = text.getvalue()
-    else:
-        content = json.dumps(rows) if kind == "json" else "\n".join(map(json.dumps, rows))
-    content = content.encode("utf-8", "surrogatepass")
-    if suffix.endswith(".gz"):
-        content = gzip.compress(content)
-    if suffix.endswith(".zst"):
-        content = pyarrow.compress(content, "zstd", asbytes=True)
-    path.write_bytes(content)
-    return path
-
-
-def table_of(rows: list):
-    import pyarrow
-
-    columns = {}
-    for name in sorted({name for row in rows for name in row}):
-        with contextlib.suppress(pyarrow.ArrowException, ValueError, TypeError, OverflowError):
-            columns[name] = pyarrow.array([row.get(name) for row in rows])
-    return pyarrow.table(columns)
-
-
-def table_file(table, suffix: str, folder: Path) -> Path:
-    import pyarrow
-    import pyarrow.parquet as parquet
-
-    path = folder / f"data{suffix or '_dir'}"
-    try:
-        if suffix == ".parquet":
-            parquet.write_table(table, path)
-            return path
-        file = path
-        if suffix in ("/", ""):
-            path.mkdir()
-            file = path / "data-00000-of-00001.arrow"
-            (path / "state.json").write_text(json.dumps({"_data_files": [{"filename": file.name}]}))
-        with pyarrow.OSFile(str(file), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-    except (pyarrow.ArrowException, UnicodeEncodeError):
-        hypothesis.reject()
-    return path
-
-
-READER_CASE = st.tuples(ROWS, st.sampled_from(SUFFIXES), st.none() | BYTE_DAMAGE, st.integers(0, 7))
-
-
-def attack_readers(case, folder: Path) -> None:
-    from dataset_readers import read_benchmark, read_rows
-
-    rows, suffix, damage, how = case
-    path = file_of(rows, suffix, folder)
-    if damage:
-        victims = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        victim = victims[how % len(victims)]
-        victim.write_bytes(damage_bytes(victim.read_bytes(), damage))
-    if how == 7:
-        read_benchmark(str(path))
-        return
-    columns = {"instruction": "prompt", "response": "messages.content"} if how == 6 else None
-    table, ledger = read_rows(
-        [str(path)], 3 if how % 2 else None, 0, columns=columns, turns=["first", "all"][how // 2 % 2]
-    )
-    for name in table.column_names:
-        table[name].to_pylist()
-    dropped = sum(sum(count.values()) for count in ledger["dropped"].values())
-    assert ledger["rows_read"] + ledger["rows_added"] == table.num_rows + dropped, ledger
-    json.dumps(ledger, allow_nan=False).encode()
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Checkers, scorer, checkpoints
 
 ANSWER_PIECES = st.lists(
@@ -229,17 +130,17 @@ def attack_checkers(case, _folder: Path) -> None:
         assert verifiable_tasks.check_loose(task, answer) in (True, False)
 
 
-def suite_of_all(cache=[]) -> list[dict]:  # noqa: B006
+@functools.cache
+def suite_of_all() -> list[dict]:
     import verifiable_tasks
 
-    if not cache:
-        cache += [task for name in verifiable_tasks.SUITES for task in verifiable_tasks.make_suite(name, 300, 0)]
-    return cache
+    return [task for name in verifiable_tasks.SUITES for task in verifiable_tasks.make_suite(name, 300, 0)]
 
 
 LONG_TEXT = st.lists(
     TEXT | st.sampled_from(["word ", "? ", "```\n", "- item\n", "🙂", "汉字", "e\u0301", "\u200b" * 50]), max_size=60
 )
+GOOD = [{"id": f"r{n}", "instruction": f"Add {n} and 2.", "response": f"It is {n + 2}.<|im_end|>"} for n in range(6)]
 SCORER_CASE = st.tuples(st.lists(st.tuples(LONG_TEXT, LONG_TEXT), min_size=1, max_size=4), st.integers(0, 10**6), VALUE)
 
 
@@ -270,30 +171,28 @@ def attack_checkpoints(damage, folder: Path) -> None:
     fit(copy.deepcopy(model), examples, config, 1, checkpoint, 1e9)
 
 
-def small_run(cache=[]):  # noqa: B006
+@functools.cache
+def small_run() -> tuple:
     """A tiny model, its rows and settings, and the bytes of a checkpoint of it."""
-    if not cache:
-        import copy
+    import copy
+    from array import array
 
-        import torch
-        from transformers import LlamaConfig, LlamaForCausalLM
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-        from language_model import Example
-        from training_configs import TRAINING
-        from training_loop import fit
+    from language_model import Example
+    from training_configs import TRAINING
+    from training_loop import fit
 
-        shape = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=2, num_key_value_heads=2))
-        from array import array
-
-        examples = [Example(array("i", range(2, 12)), 4, False, False) for _ in range(4)]
-        config = {**TRAINING, "tokens_per_step": 32, "block_tokens": 16, "max_tokens": 16}
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint = Path(folder) / "checkpoint.pt"
-            fit(copy.deepcopy(model), examples, config, 1, checkpoint, -1)
-            cache += [model, examples, config, checkpoint.read_bytes()]
-    return cache
+    shape = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=2, num_key_value_heads=2))
+    examples = [Example(array("i", range(2, 12)), 4, False, False) for _ in range(4)]
+    config = {**TRAINING, "tokens_per_step": 32, "block_tokens": 16, "max_tokens": 16}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "checkpoint.pt"
+        fit(copy.deepcopy(model), examples, config, 1, checkpoint, -1)
+        return model, examples, config, checkpoint.read_bytes()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -425,7 +324,6 @@ def command(module: str, *arguments: str) -> None:
 # Running
 
 TARGETS = {
-    "readers": (READER_CASE, attack_readers),
     "checkers": (CHECKER_CASE, attack_checkers),
     "scorer": (SCORER_CASE, attack_scorer),
     "checkpoints": (BYTE_DAMAGE, attack_checkpoints),
