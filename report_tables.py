@@ -29,8 +29,8 @@ def show(metric: str, value: float | None, difference: bool = False) -> str:
         return NONE
     sign = "+" if difference else ""
     if metric != "task_completion":
-        return f"{value:{sign}.3f}"
-    return f"{value * 100:{sign}.1f}" + (" pp" if difference else "%")
+        return f"{value:{sign}z.3f}"  # z: no "-0.000"
+    return f"{value * 100:{sign}z.1f}" + (" pp" if difference else "%")
 
 
 def show_interval(metric: str, low: float, high: float, difference: bool = False) -> str:
@@ -49,7 +49,7 @@ def show_share(value: float | None, interval: list[float] | None) -> str:
     """A share of a gain, such as 84% [78, 91]."""
     if value is None:
         return NONE
-    return f"{value:.0%}" + (f" [{interval[0] * 100:.0f}, {interval[1] * 100:.0f}]" if interval else "")
+    return f"{value:z.0%}" + (f" [{interval[0] * 100:z.0f}, {interval[1] * 100:z.0f}]" if interval else "")
 
 
 def show_p(value: float | None) -> str:

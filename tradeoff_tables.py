@@ -190,16 +190,18 @@ def curve_table(analysis: dict) -> dict:
             test, forms = part["shared_exponent_test"], part["aicc"]
             best = (best_form(part) or "too few runs to tell").replace("_", " ")
             interval = part["alpha_interval"]
-            shown = [show_number(part["E"]), show_number(part["alpha"], interval), show_number(part["residual_sd"])]
+            floor = "not identified" if interval[0] is None else show_number(part["E"])
+            shown = [floor, show_number(part["alpha"], interval), show_number(part["residual_sd"])]
             cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", *shown, show_p(test["p"]), best]
             record = {"metric": metric, "runs": " ".join(part["runs"]), "E": part["E"], "alpha": part["alpha"]}
             record |= {"alpha_low": interval[0], "alpha_high": interval[1], "residual_sd": part["residual_sd"]}
             record |= {"exponent_p": test["p"], **{f"aicc_{name}": value for name, value in forms.items()}}
             rows.append((size, cells, record))
     note = (
-        "The curves of ultra and random rows. E: the loss that no number of rows gets under; alpha: how fast rows "
-        "tell; scatter: standard deviation of the runs around their curve; p: of one alpha for both tiers against one "
-        "each (F test). Best form: by AICc among one exponent, one per tier, one curve for all rows alike, a constant"
+        "The curves of ultra and random rows. E: the loss that no number of rows gets under, not identified where an "
+        "alpha near 0 fits about as well; alpha: how fast rows tell; scatter: standard deviation of the runs around "
+        "their curve; p: of one alpha for both tiers against one each (F test). Best form: by AICc among one exponent, "
+        "one per tier, one curve for all rows alike, a constant"
     )
     headings = ["", "runs", "E", "alpha", "scatter", "p of one alpha", "best form"]
     return table(analysis, "curves", "The curves behind it", note, headings, rows)

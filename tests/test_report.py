@@ -71,6 +71,22 @@ def test_every_question_has_its_table_and_figure(study):
     assert 'href="generations.html"' in page
 
 
+def test_no_number_is_minus_nought():
+    assert report_tables.show_share(-0.001, [-0.042, 0.004]) == "0% [-4, 0]"
+    assert report_tables.show("task_completion", -0.0001, difference=True) == "+0.0 pp"
+    assert report_tables.show("bits_per_byte", -0.0001, difference=True) == "+0.000"
+    assert report_tables.show_interval("bits_per_byte", -0.0006, -0.0004, difference=True) == "[-0.001, +0.000]"
+
+
+@pytest.mark.parametrize(("low", "shown"), [(None, "not identified"), (0.1, "1.5")])
+def test_a_floor_is_shown_where_alpha_is_clear_of_zero(low, shown):
+    part = {"alpha": 0.2, "alpha_interval": [low, 0.4], "E": 1.5, "residual_sd": 0.01, "runs": ["a", "b"]}
+    part |= {"shared_exponent_test": {"p": None}, "aicc": {}}
+    analysis = {"sizes": {"500M": {"scale_label": "1:1", "demo": False, "tradeoff": {"bits_per_byte": part}}}}
+    (row,) = tradeoff_tables.curve_table(analysis)["cells"]
+    assert row[2] == shown
+
+
 def test_what_cannot_be_told_names_the_runs_that_would_tell():
     words = tradeoff_tables.settle_words(["random_30k_500M", "ultra_10k_500M_s1", "ultra_1k_1B"])
     assert words.startswith("runs that would settle it: random_30k_500M, ultra_10k_500M_s1; ")
