@@ -1,5 +1,6 @@
 """The report's presentation: sentences, tables and figures of every kind, --compare, and what a reader's eyes need."""
 
+import copy
 import re
 import shutil
 import subprocess
@@ -78,13 +79,12 @@ def test_no_number_is_minus_nought():
     assert report_tables.show_interval("bits_per_byte", -0.0006, -0.0004, difference=True) == "[-0.001, +0.000]"
 
 
-@pytest.mark.parametrize(("low", "shown"), [(None, "not identified"), (0.1, "1.5")])
-def test_a_floor_is_shown_where_alpha_is_clear_of_zero(low, shown):
-    part = {"alpha": 0.2, "alpha_interval": [low, 0.4], "E": 1.5, "residual_sd": 0.01, "runs": ["a", "b"]}
-    part |= {"shared_exponent_test": {"p": None}, "aicc": {}}
-    analysis = {"sizes": {"500M": {"scale_label": "1:1", "demo": False, "tradeoff": {"bits_per_byte": part}}}}
-    (row,) = tradeoff_tables.curve_table(analysis)["cells"]
-    assert row[2] == shown
+def test_a_floor_is_shown_where_alpha_is_clear_of_zero(study):
+    analysis = copy.deepcopy(study[0])
+    part = analysis["sizes"]["500M"]["tradeoff"]["bits_per_byte"]
+    for low, shown in ((0.1, tradeoff_tables.show_number(part["E"])), (None, "not identified")):
+        part["alpha_interval"][0] = low
+        assert tradeoff_tables.curve_table(analysis)["cells"][0][2] == shown
 
 
 def test_what_cannot_be_told_names_the_runs_that_would_tell():
