@@ -26,6 +26,8 @@ METRICS = {
         "family": "family",
     },
 }
+# Arrow types of the columns, by how their names begin; of another type, a text "False" would count as a pass.
+COLUMN_KINDS = {"passed": ("bool",), "nll": ("double", "float"), "bytes": ("int", "uint"), "id": ("string", "large_")}
 SIZES = list(dict.fromkeys(config["size"] for config in EXPERIMENTS.values()))  # the claim is about these
 # An arm may differ from the next in these; in anything else of the recipe a difference is reported.
 FREE_SETTINGS = {"experiment", "base_experiment", "subset", "size", "epochs", "model_spec", "family", "model"}
@@ -246,8 +248,6 @@ def require_sound(folder: Path, table, ids: list) -> None:
             kind = table.schema.field(name).type
             raise UserError(f"{folder.name}: column {name} holds {kind}, not {kinds[0]}; evaluate again with --force")
 
-
-COLUMN_KINDS = {"passed": ("bool",), "nll": ("double", "float"), "bytes": ("int", "uint"), "id": ("string", "large_")}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What may be compared
