@@ -108,7 +108,7 @@ def load_checkpoint(path: Path, run) -> dict | None:
         return None
     state = read_checkpoint(path)
     if state["identity"] != run.identity:
-        print(f"{path} belongs to another configuration or other data: starting anew")
+        print(f"{path} belongs to another configuration, data or model: starting anew")
         return None
     parts = {"model_state_dict": state["model"], "optim_state_dict": state["optimizer"]}
     set_state_dict(run.model, run.optimizer, **parts, options=StateDictOptions(full_state_dict=True))
