@@ -118,14 +118,20 @@ class QualityScorer:
         for text in asks.texts[:-1]:
             self.template_counts.update(templates(text))
 
+    def add_counts(self, other: "QualityScorer") -> None:
+        """Add what another scorer has counted over other rows."""
+        self.rows += other.rows
+        self.template_counts.update(other.template_counts)
+        self.document_counts.update(other.document_counts)
+
     def to_dict(self) -> dict:
         """Weights and fit statistics as plain values that JSON holds."""
         return {
             "scorer_version": SCORER_VERSION,
             "weights": self.weights,
             "rows": self.rows,
-            "template_counts": dict(self.template_counts),
-            "document_counts": dict(self.document_counts),
+            "template_counts": dict(sorted(self.template_counts.items())),
+            "document_counts": dict(sorted(self.document_counts.items())),
             "unlisted": self.unlisted,
         }
 
@@ -288,8 +294,7 @@ BATCH_ROWS = 2_000
 
 def score_rows(scorer: QualityScorer, instructions, responses, num_proc: int = 1) -> dict[str, np.ndarray]:
     """`score_batch` over many rows, lists or Arrow columns, by `num_proc` processes: the same numbers for any."""
-    num_proc = num_proc if len(instructions) > BATCH_ROWS else 1
-    scored = list(run_tasks(score_one_batch, scorer, batches_of(instructions, responses), num_proc))
+    scored = list(run_batches(score_one_batch, scorer, (instructions, responses), num_proc))
     return {key: np.concatenate([np.empty(0), *(batch[key] for batch in scored)]) for key in SCORE_KEYS}
 
 
@@ -297,11 +302,26 @@ def score_one_batch(scorer: QualityScorer, batch: tuple[list, list]) -> dict[str
     return scorer.score_batch(*batch)
 
 
-def batches_of(instructions, responses):
-    """(instructions, responses) as lists, BATCH_ROWS at a time, so that an Arrow table is never in Python whole."""
-    for start in range(0, len(instructions), BATCH_ROWS):
-        parts = (column[start : start + BATCH_ROWS] for column in (instructions, responses))
-        yield tuple(part if isinstance(part, list) else part.to_pylist() for part in parts)
+def fit_rows(scorer: QualityScorer, instructions, num_proc: int) -> None:
+    """`fit` on many instructions, a list or Arrow column, by `num_proc` processes: the same counts for any."""
+    for counter in run_batches(count_one_batch, None, (instructions,), num_proc):
+        scorer.add_counts(counter)
+
+
+def count_one_batch(_context, batch: tuple[list]) -> QualityScorer:
+    return QualityScorer().fit([(*batch, None)])
+
+
+def run_batches(function, context, columns: tuple, num_proc: int):
+    """`function(context, batch)` for every BATCH_ROWS rows of some columns, each batch a tuple of lists: an Arrow table
+    is never in Python whole."""
+
+    def batches():
+        for start in range(0, len(columns[0]), BATCH_ROWS):
+            parts = (column[start : start + BATCH_ROWS] for column in columns)
+            yield tuple(part if isinstance(part, list) else part.to_pylist() for part in parts)
+
+    return run_tasks(function, context, batches(), num_proc if len(columns[0]) > BATCH_ROWS else 1)
 
 
 def report_file(arguments) -> None:
@@ -351,7 +371,8 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
             ) from error
         scorer.weights = check_weights(arguments.weights)
         return scorer, f"read from {path}: {scorer.rows:,} rows"
-    scorer = QualityScorer(arguments.weights).fit(batches_of(table["instruction"], table["response"]))
+    scorer = QualityScorer(arguments.weights)
+    fit_rows(scorer, table["instruction"], arguments.num_proc)
     if path:
         write_json(path, scorer.to_dict())
     return scorer, f"written to {path}" if path else "on these rows"

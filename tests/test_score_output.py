@@ -116,12 +116,16 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_scores_do_not_depend_on_how_rows_are_handed_over(data, monkeypatch):
+def test_scores_and_counts_do_not_depend_on_how_rows_are_handed_over(data, monkeypatch):
     monkeypatch.setattr(quality_scorer, "BATCH_ROWS", 3)
     instructions, responses = ([row[name] for row in ROWS] for name in ("instruction", "response"))
     responses = [response.replace("\ud800", "") for response in responses]
     scorer = QualityScorer()
     from_lists = quality_scorer.score_rows(scorer, instructions, responses)["quality"]
     arrow = [pyarrow.chunked_array([column[:1], column[1:]]) for column in (instructions, responses)]
+    counted = json.dumps(QualityScorer().fit([(instructions, responses)]).to_dict())
     for num_proc in (1, 2):
         assert (quality_scorer.score_rows(scorer, *arrow, num_proc)["quality"] == from_lists).all()
+        fitted = QualityScorer()
+        quality_scorer.fit_rows(fitted, arrow[0], num_proc)
+        assert json.dumps(fitted.to_dict()) == counted
