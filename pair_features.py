@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from text_checks import blocks_indented, brackets_match, sums_hold
+from text_checks import blocks_indented, brackets_match, keeps_form, sums_hold
 from text_features import (
     COMMA,
     MATTR_WINDOW,
@@ -31,6 +31,7 @@ from text_features import (
     stem_keys,
     vacuous_words,
 )
+from text_remains import AROUND, HINTS, TURN, around_text, holds_turns, litter
 from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
@@ -182,13 +183,6 @@ BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
-# What a web page has around its text; not looked for where code was asked for.
-WEB_REMAINS = (
-    "cookie policy", "privacy policy", "terms of use", "all rights reserved", "skip to main content",
-)  # fmt: skip
-WEB_TAGS = ("</html>", "</div>", "</body>", "</p>")
-# What an ask about links says; where none was asked for, a link is an advertisement or made up.
-LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "online", "internet", "cite", "citation")
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
 
 
@@ -304,34 +298,31 @@ def completeness(text: str, words: float, ends_open: bool, sentence: bool, expec
 # The answer
 
 
-def no_padding(
-    asks: Texts, answers: Texts, edge_texts: list[str], code_asked: np.ndarray, lines: np.ndarray
-) -> np.ndarray:
-    """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks;
-    less for what a web page or a chat template leaves around a text, in any language.
+def no_padding(answers: Texts, edge_texts: list[str], lines: np.ndarray) -> np.ndarray:
+    """1 less the share of words in sentences that name next to nothing specific, and of hedges, boilerplate, blanks.
 
     Human and model answers hold 1-5% of words in such sentences; filler is made of them."""
     boilerplate = np.array([sum([phrase in text for phrase in BOILERPLATE]) for text in edge_texts])
-    remains = np.array(list(map(remains_around, asks.texts, edge_texts, code_asked.tolist())))
     vacuous = vacuous_words(answers) * ramp(answers.words, 8.0, 60.0)  # a short answer may be one plain sentence
     padding = fraction(vacuous + 2 * answers.count("h"), answers.lengths) + 0.07 * boilerplate
     prose = np.maximum(answers.english, answers.code)  # padding in code is prose, and shows as such
     blank = np.array([3 * text.count("\n\n\n") / max(1, len(text)) for text in answers.texts])
     value = abstain(1.0 - 0.8 * np.minimum(1.0, padding), prose * (answers.words > 8))
-    return value * (1.0 - np.minimum(0.6, 0.12 * remains)) * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
+    return value * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
 
 
-def remains_around(ask: str, edge_text: str, code_asked: bool) -> int:
-    """How much of a chat template, a web page, or links not asked for is found at an answer's ends."""
-    found = 2 * ("<|" in edge_text or "[/inst]" in edge_text or "### instruction" in edge_text)
-    if code_asked:
-        return found
-    found += sum([phrase in edge_text for phrase in WEB_REMAINS])
-    if "</" in edge_text:
-        found += sum([tag in edge_text for tag in WEB_TAGS])
-    if "http" in edge_text or "www." in edge_text:
-        found += not any([word in ask.lower() for word in LINK_ASKS])
-    return found
+def no_remains(wanted: list[str], answers: Texts, edge_texts: list[str], code_asked: np.ndarray) -> np.ndarray:
+    """1 for an answer and nothing else, in any language: halved by another's turn behind it, and less for what a web
+    page leaves around a text or within it, for fields that nobody filled in, and for characters that were lost.
+    `wanted`: of `asked_text`."""
+    told = np.array([HINTS.get(word, 0) for word in answers.tokens.words], np.int8)[answers.tokens.word]
+    hints = (TURN * (answers.sum(told == TURN) > 0) + AROUND * (answers.sum(told == AROUND) > 0)).tolist()
+    code = list(zip(code_asked.tolist(), answers.code.tolist(), strict=True))
+    turns = np.array([holds_turns(*row) for row in zip(wanted, answers.texts, hints, strict=True)])
+    around = np.array([around_text(*row) for row in zip(wanted, edge_texts, hints, strict=True)]) * ~code_asked
+    within = np.array([litter(*row, *kind) for *row, kind in zip(wanted, answers.texts, code, strict=True)])
+    spoilt = 0.04 * np.minimum(within, 5) + 0.4 * ramp(fraction(within, answers.words), 0.0, 0.1)
+    return np.where(turns, 0.5, 1.0) * (1.0 - np.minimum(0.6, 0.12 * around)) * (1.0 - spoilt)
 
 
 def broken_lines(answers: Texts, lines: np.ndarray) -> np.ndarray:
@@ -496,6 +487,7 @@ def answer_parts(
     expected = np.where((fit > 0) & says_yes_or_no(answers), CHOICE, expected)
     plain = np.clip(answers.words - specific, 0, 3) * np.where(fit > 0, 1.0, 0.3)
     edge_texts = [edges(text) for text in answers.texts]
+    wanted, code_asked = [asked_text(text) for text in asks.texts], bits & CODE_ASK_BIT > 0
     lines = np.array([text.count("\n") for text in answers.texts])
     echoes = np.array([echoed_fraction(*texts) for texts in zip(asks.texts, answers.texts, strict=True)])
     lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
@@ -513,7 +505,11 @@ def answer_parts(
         "code_order": code_order(answers),
         "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) if "=" in text else 1.0 for text in answers.texts]),
         "no_refusal": no_refusal(answers, edge_texts),
-        "no_padding": no_padding(asks, answers, edge_texts, bits & CODE_ASK_BIT > 0, lines),
+        "no_padding": no_padding(answers, edge_texts, lines),
+        "no_remains": no_remains(wanted, answers, edge_texts, code_asked),
+        "form": np.where(
+            [keeps_form(*row) for row in zip(wanted, answers.texts, code_asked.tolist(), strict=True)], 1.0, 0.5
+        ),
         "vocabulary": vocabulary(answers),
     }
     return {name: values * (answers.words > 0) for name, values in parts.items()}

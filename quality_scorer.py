@@ -55,7 +55,7 @@ from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 6  # raise it whenever a score may change
+SCORER_VERSION = 7  # raise it whenever a score may change
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -231,8 +231,8 @@ def blend(parts: list[tuple[float, float]]) -> float:
 
 
 def fluency(parts: dict[str, float]) -> float:
-    """Word order, spelling and casing together: one that fails spoils the text."""
-    return parts["word_order"] * parts["spelling"] * parts["casing"] * parts["code_order"]
+    """Word order, spelling, casing and cleanness together: one that fails spoils the text."""
+    return parts["word_order"] * parts["spelling"] * parts["casing"] * parts["code_order"] * parts["no_remains"]
 
 
 def finished(parts: dict[str, float]) -> float:
@@ -259,13 +259,14 @@ def response_quality(parts: dict[str, float]) -> float:
     """Substance times soundness: one that is cut, looped, shuffled or off the point is not saved by its length."""
     substance = parts["density"] * blend([(0.75, parts["content"]), (0.25, parts["structure"])])
     sound = fluency(parts) * parts["coherence"] * (0.2 + 0.8 * parts["completeness"])
-    sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * parts["arithmetic"]
+    sound *= parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * parts["arithmetic"] * parts["form"]
     return clamp(substance * sound * (0.1 + 0.9 * parts["relevance"]))
 
 
 def diversity(parts: dict[str, float]) -> float:
     """Vocabulary diversity of the answer, and how fresh the instruction's template and topic are in the corpus."""
-    sound = parts["spelling"] * parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * finished(parts)
+    sound = parts["spelling"] * parts["no_loops"] * parts["no_refusal"] * parts["no_padding"] * parts["no_remains"]
+    sound *= finished(parts)
     return clamp(blend([(0.6, parts["vocabulary"] * sound), (0.2, parts["template"]), (0.2, parts["topic"])]))
 
 
@@ -273,7 +274,7 @@ def complexity(parts: dict[str, float]) -> float:
     """Reasoning depth, technical content and knowledge brought together in the answer, and constraints in the ask."""
     depth = blend([(0.35, parts["reasoning"]), (0.4, parts["technical"]), (0.25, parts["knowledge"])])
     sound = fluency(parts) * parts["no_loops"] * parts["no_padding"] * parts["density"] * finished(parts)
-    sound *= parts["arithmetic"]
+    sound *= parts["arithmetic"] * parts["form"]
     answer_side = depth * sound * (0.2 + 0.8 * parts["relevance"])
     return clamp(0.7 * answer_side + 0.3 * parts["constraints"] * parts["no_refusal"])
 

@@ -265,6 +265,18 @@ def answer_behind(text: str, rng: random.Random, others: list[str]) -> str:
     return f"{text}\n\n{rng.choice(others)}"
 
 
+def turns_behind(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text}\n\nUser: Please tell me more.\nAssistant: {rng.choice(others)}"
+
+
+def characters_lost(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"\w", lambda character: "\ufffd" if rng.random() < 0.02 else character[0], text)
+
+
+def entities_left(text: str, rng: random.Random, others: list[str]) -> str:
+    return text.replace("&", "&amp;").replace("'", "&#39;").replace('"', "&quot;").replace("\n", "<br>")
+
+
 def vague(text: str, rng: random.Random, others: list[str]) -> str:
     return re.sub(r"[A-Za-z]{6,}", lambda _word: rng.choice(["thing", "stuff", "something", "it"]), text)
 
@@ -274,7 +286,7 @@ CORRUPTIONS = [
 ]  # fmt: skip
 FURTHER_CORRUPTIONS = [
     sentence_missing, digits_changed, words_doubled, said_twice, indentation_lost, line_breaks, chat_remains,
-    link_behind, answer_behind
+    link_behind, answer_behind, turns_behind, characters_lost, entities_left
 ]  # fmt: skip
 INSTRUCTION_CORRUPTIONS = [truncated, shuffled_words, character_noise, words_doubled, said_twice, vague, emptied]
 

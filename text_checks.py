@@ -1,6 +1,7 @@
-"""What can be checked in one answer's text by itself: sums that hold, brackets that close, blocks that are indented.
+"""What can be checked in one answer by itself: sums that hold, brackets that close, blocks that are indented, and the
+form that was asked for.
 
-Signs of a right answer that no count of words shows; each is 1 where there is nothing to check."""
+Signs of a right answer that no count of words shows; each is 1, or true, where there is nothing to check."""
 
 import re
 
@@ -94,3 +95,37 @@ def blocks_indented(text: str) -> float:
     opens = [opens_block(line.strip()) for line in lines[:-1]]
     deeper = [then > depth for depth, then, block in zip(depths, depths[1:], opens, strict=False) if block]
     return sum(deeper) / len(deeper) if deeper else 1.0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The form that was asked for
+
+# What an ask says, in lower case, or what an answer in that form has: loose, so that plain failures alone count.
+JSON_ASKED = re.compile(r"\b(?:in|as|into|to|valid|using) (?:an? )?(?:valid )?json\b")
+LIST_ASKED = re.compile(
+    r"(?<!these )(?<!following )(?<!the )(?<!of )\b(?:bullet(?:ed)?[ -]?(?:point|list)|numbered list)"
+)
+SENTENCE_ASKED = re.compile(
+    r"\b(?:in|using|with|into|as) (?:only |just )?(?:one|a single|1) sentence\b|\bone-sentence\b"
+)
+WORD_ASKED = re.compile(r"\b(?:in|with|using|just|only|answer|reply|respond)(?: \w+)? (?:one|a single|1)[- ]word\b")
+CODE_ASKED = re.compile(
+    r"\b(?:write|implement|code) (?:me )?(?:an?|some) (?:[\w+#.-]+ ){0,3}?"
+    r"(?:function(?! name)|program|code|sql query|class|method|regex|(?:shell|bash|python) script)\b"
+)
+LIST_ITEM = re.compile(r"(?:^|\n)\s*(?:[-*•+–]|\w{1,2}[.)])\s|\n\s*\S")
+SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?:\s|$)")
+CODE_SIGN = re.compile(r"[=({;<$`\[\\#|>*+]|--?\w")
+
+
+def keeps_form(ask: str, text: str, code_asked: bool) -> bool:
+    """Whether an answer has the form that its ask (in lower case) names: JSON, a list, one sentence, a word, code."""
+    if code_asked:
+        return not CODE_ASKED.search(ask) or bool(CODE_SIGN.search(text))
+    if "json" in ask and JSON_ASKED.search(ask) and "{" not in text and "[" not in text:
+        return False
+    if ("bullet" in ask or "numbered" in ask) and LIST_ASKED.search(ask) and not LIST_ITEM.search(text):
+        return False
+    if "sentence" in ask and SENTENCE_ASKED.search(ask) and len(SENTENCE_END.findall(text.strip())) > 2:
+        return False
+    return not ("word" in ask and WORD_ASKED.search(ask) and len(text.split()) > 3)

@@ -21,7 +21,6 @@ from pair_features import (
     looped_or_repeated,
     numbers_rise,
     quoted,
-    remains_around,
     said_twice,
     says_again,
 )
@@ -82,18 +81,6 @@ def test_an_answer_that_is_next_to_nothing_but_its_ask():
 )  # fmt: skip
 def test_how_an_answer_stands_in_its_ask(ask, answer, how):
     assert quoted(ask, answer) == how
-
-
-def test_what_stands_around_an_answer():
-    ask = "Name a river."
-    assert remains_around(ask, "the loire", False) == 0
-    assert remains_around(ask, "the loire<|im_end|>", False) == remains_around(ask, "the loire [/inst]", True) == 2
-    assert remains_around(ask, "loire. all rights reserved. privacy policy", False) == 2
-    assert (
-        remains_around(ask, "<p>loire</p></div>", False) == 2 and remains_around(ask, "<p>loire</p></div>", True) == 0
-    )
-    assert remains_around(ask, "see https://a.b or www.c.d", False) == 1
-    assert remains_around("Give a LINK on rivers.", "see https://a.b", False) == 0
 
 
 def test_prose_in_lines_of_a_word_is_broken_and_a_list_of_words_is_not():

@@ -86,7 +86,7 @@ def test_what_is_put_around_an_answer_does_not_pay():
     for text in (page, blanks, f"{ask}\n{answer}", f"{answer}\n\nAll rights reserved. Privacy policy. Terms of use."):
         assert QualityScorer().score(ask, text)["quality"] < whole
     asked = QualityScorer().explain("Write an HTML page on the colour of the sky.", page)
-    assert asked["no_padding"] > QualityScorer().explain(ask, page)["no_padding"]
+    assert asked["no_remains"] > QualityScorer().explain(ask, page)["no_remains"]
     begun = "def add(first, second):\n    total = abs(first) + abs(second)\n    if total > 9:"
     assert QualityScorer().explain(begun, f"{begun}\n        total = 9\n    return total")["no_loops"] == 1.0
 

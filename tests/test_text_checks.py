@@ -2,7 +2,7 @@
 
 import pytest
 
-from text_checks import CHECKED_CHARACTERS, blocks_indented, brackets_match, holds, sums_hold, value_of
+from text_checks import CHECKED_CHARACTERS, blocks_indented, brackets_match, holds, keeps_form, sums_hold, value_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,28 @@ def test_blocks_are_followed_by_lines_further_in():
         blocks_indented("int main() {\n\treturn 0;\n}") == 1.0 and blocks_indented("int main() {\nreturn 0;\n}") == 0.0
     )
     assert blocks_indented("Note this:\nno block") == blocks_indented("def f(x):") == blocks_indented("") == 1.0
+
+
+@pytest.mark.parametrize(
+    "ask, text, code_asked, kept",
+    [
+        ("give the result as json.", '{"a": 1}', False, True), ("give the result as json.", "a is 1", False, False),
+        ("convert the json below to yaml.", "a: 1", False, True),
+        ("as a bulleted list, name rivers.", "- Loire\n- Seine", False, True),
+        ("list rivers in bullet points.", "1. Loire", False, True),
+        ("list rivers in bullet points.", "Loire, Seine", False, False),
+        ("based on these bullet points, write a text.", "A text.", False, True),
+        ("explain it in one sentence.", "It is so, e.g. here.", False, True),
+        ("explain it in one sentence.", "It is. It was. It will be.", False, False),
+        ("answer with one word.", "Paris", False, True),
+        ("answer with one word.", "The city is called Paris.", False, False),
+        ("change one word of it.", "The cat sat on a mat.", False, True),
+        ("write a python function that adds.", "def add(a, b): return a + b", True, True),
+        ("write a python function that adds.", "Take both and add them up.", True, False),
+        ("write a shell script that lists files.", "ls -l", True, True),
+        ("what does the function do?", "It adds both numbers.", True, True),
+        ("", "", False, True), ("", "", True, True),
+    ],
+)  # fmt: skip
+def test_the_form_that_was_asked_for(ask, text, code_asked, kept):
+    assert keeps_form(ask, text, code_asked) is kept

@@ -1,0 +1,86 @@
+"""What is no part of an answer, and what only looks so because it was asked for."""
+
+import pytest
+
+from text_remains import AROUND, HINTS, PAGE_PHRASES, PROMOTIONS, TURN, around_text, holds_turns, litter
+
+ASK = "why is the sky blue?"
+ANSWER = "Air scatters blue light more than red light."
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "\nUser: And the sea?\nAssistant: It mirrors the sky.", "\n\nHuman: Thanks", "\n**User:** And then?",
+        "\n\n### Instruction:\nName a river.", "\n### Instruction\nName a river.", "\n6. Instruction: Name a river.",
+        "\n\nQ: What is air?\nA: A gas.", "\n\n**Question 2:** What is air?", "\n\nPrompt: Name a river.",
+        "<|im_end|>\n<|im_start|>user\nAnd the sea?", " [INST] And the sea? [/INST]", "</s>", "<end_of_turn>",
+    ],
+)  # fmt: skip
+def test_another_turn_behind_an_answer(behind):
+    assert holds_turns(ASK, ANSWER + behind, TURN)
+
+
+@pytest.mark.parametrize(
+    "ask, text",
+    [
+        (ASK, ANSWER),
+        (ASK, f"{ANSWER}\n\n#### User experience\nIt is seen by all.\n\n### Human health\nHarmless."),
+        (ASK, f"{ANSWER}\nStatement: none\nQuestion: why is it so?"),  # labels in the lines of one answer
+        (ASK, f"{ANSWER}\n\n```\nUser: root\n```"),
+        (ASK, "Question: why is it blue?\n\nAnswer: it scatters.\n\nQuestion: and red?"),
+        ("write a dialogue between a user and a robot.", "Robot: Hello.\nUser: Hello."),
+        ("make three quiz questions on air.", "Here they are.\n\nQuestion 1: What is air?"),
+        ("what does <|im_end|> mean?", "The mark <|im_end|> ends a turn."),
+        (ASK, "<think>\nShort waves scatter.\n</think>\nAir scatters blue light."),
+        (ASK, "Instructions:\nLook up.\nUsers: many."),
+    ],
+)  # fmt: skip
+def test_what_is_no_other_turn(ask, text):
+    assert not holds_turns(ask, text, TURN)
+
+
+@pytest.mark.parametrize("text", ["<think>\nLet me see.", "<think>Short waves scatter.</think>\n"])
+def test_a_thought_that_comes_to_no_answer(text):
+    assert holds_turns(ASK, text, 0)
+
+
+@pytest.mark.parametrize(
+    "ask, edges, found",
+    [
+        (ASK, "the loire", 0), (ASK, "loire. all rights reserved. privacy policy", 2),
+        (ASK, "see https://a.b or www.c.d", 1), ("give a link on rivers.", "see https://a.b", 0),
+        (ASK, "the [eso](https://eso.org) has it (https://a.b)", 0), (ASK, "safe over https, as http/2 is", 0),
+        (ASK, "follow us and subscribe to our letters", 2),
+        ("write an ad for a shop.", "follow us and subscribe", 0),
+    ],
+)  # fmt: skip
+def test_what_stands_around_an_answer(ask, edges, found):
+    assert around_text(ask, edges, AROUND) == found
+
+
+@pytest.mark.parametrize(
+    "ask, text, found",
+    [
+        (ASK, ANSWER, 0), (ASK, "the sk\ufffd is bl\ufffde", 2), (ASK, "itâ€™s the cafÃ©", 2),
+        (ASK, "São, Ângela, café", 0),
+        (ASK, "wow!!!!!!!!!!", 3), (ASK, "really?!", 0), (ASK, "Tom &amp; I, it&#39;s R&D; 3 &lt 4", 2),
+        (ASK, "One.\\nTwo \\u00e9", 2), (ASK, r"the gradient \nabla f, \neq 0", 0), (ASK, "Dear {{ name }},", 1),
+        (ASK, "I am [Your Name] of [Company Name], see [1] and [a, b].", 2),
+        ("write a letter.", "I am [Your Name].", 0),
+        (ASK, "a<br/>b<p class='x'>c</p>", 3), (ASK, "a < b > c, List<int>", 0), (ASK, "write `<p>` or `&amp;`", 0),
+        ("what does a <p> do?", "A <p> begins a paragraph.", 0), ("make a web page.", "<p>Hello</p>", 0),
+    ],
+)  # fmt: skip
+def test_litter_within_an_answer(ask, text, found):
+    assert litter(ask, text, False, False) == found
+
+
+def test_code_that_was_asked_for_has_its_own_marks_and_a_page_that_was_not_has_tags():
+    page = "<p>Tom &amp; I</p>\\n[Your Name]"
+    assert litter(ASK, page, True, True) == 0 and litter(ASK, page, False, True) == 2
+    assert litter(ASK, "x = '\ufffd'", True, True) == 1
+
+
+def test_every_phrase_has_a_word_that_hints_at_it():
+    assert all(AROUND in [HINTS.get(word) for word in phrase.split()] for phrase in (*PAGE_PHRASES, *PROMOTIONS))

@@ -1,0 +1,150 @@
+"""What an answer holds that is no part of it: turns of a chat that goes on, marks of a chat template, an unfinished
+thought, what stands around a text on a web page, fields to be filled in, entities, characters that were lost.
+
+All of it is found by plain marks, which most answers have none of: what is slow is looked for behind what is quick. An
+ask is given in lower case, and as the part of it that says what is wanted. What it asks for is no remains.
+"""
+
+import re
+
+CODE_SPAN = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.S)
+WORD = re.compile("[a-z]+")
+# Words without which an answer has neither turns nor what stands around a text; soon looked up for a batch's words.
+TURN, AROUND = 1, 2
+HINTS = dict.fromkeys(["user", "human", "instruction", "question", "prompt", "q", *(f"q{n}" for n in range(100))], TURN)
+HINTS |= dict.fromkeys("policy terms rights skip follow subscribe click visit sign contact buy".split(), AROUND)
+
+
+def says(ask: str, words: str) -> bool:
+    """Whether an ask has one of some words."""
+    return not set(words.split()).isdisjoint(WORD.findall(ask))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Another's turn
+
+# A line within an answer that gives the word back to whoever asks, "User: And in winter?", or that asks anew.
+SPEAKER = re.compile(
+    r"\n[ \t>*_]*(?:\d{1,3}\. ?|#+ ?)?(?:(?:instruction|user|human)[ \t*_]{0,4}:|(?<=[# ])instruction[ \t]*\n)", re.I
+)
+QUESTION = re.compile(r"\n\s*\n[ \t>*_#]*(?:question|q|prompt)[ \t*_]{0,4}\d{0,3}[ \t*_]{0,4}:", re.I)
+SPEAKER_ASKS = (
+    "conversation conversations dialog dialogue dialogues chat script scene transcript roleplay role interview"
+)
+QUESTION_ASKS = (
+    "questions quiz quizzes faq faqs trivia riddle riddles interview exam exams flashcard flashcards joke jokes "
+    "prompt prompts test"
+)
+TEMPLATE_MARK = re.compile(
+    r"<\|(?:im_|endoftext|user|assistant|system|eot|start|end|begin)\w*\|?>|</s>|<eos>|<(?:start|end)_of_turn>|<<SYS>>|"
+    r"\[/?INST\]"
+)
+
+
+def holds_turns(ask: str, text: str, hints: int) -> bool:
+    """Whether an answer goes on with a turn of whoever asks, has marks of a chat template, or is a thought that comes
+    to no answer. `hints`: what of HINTS it has."""
+    if "<" in text or "[" in text:
+        mark = TEMPLATE_MARK.search(text)
+        if mark and mark[0].lower() not in ask:
+            return True
+        if "<think>" in text and not text.partition("</think>")[2].strip():
+            return True
+    if not hints & TURN or "\n" not in text:
+        return False
+    if "`" in text:
+        text = CODE_SPAN.sub("", text)
+    return bool(SPEAKER.search(text)) and not says(ask, SPEAKER_ASKS) or asks_anew(ask, text)
+
+
+def asks_anew(ask: str, text: str) -> bool:
+    """Whether an answer that does not begin with a question goes on with one, where none was asked for."""
+    found = QUESTION.search(text)
+    return bool(found) and not QUESTION.match(f"\n\n{text.lstrip()}") and not says(ask, QUESTION_ASKS)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Around a text
+
+# What a web page has around its text.
+PAGE_PHRASES = (
+    "cookie policy", "privacy policy", "terms of use", "all rights reserved", "skip to main content",
+)  # fmt: skip
+# What advertises, and the words of asks for texts that may well do so.
+PROMOTIONS = ("follow us", "subscribe", "click here", "visit our", "sign up", "contact us", "buy now")
+PROMOTION_ASKS = (
+    "ad ads advert advertisement advertising market marketing slogan mail email emails letter campaign post "
+    "posts product business website site blog social sell sales sale promote promotional promotion customer "
+    "customers shop store brand tweet caption company service services newsletter subscribe subscription message "
+    "flyer brochure press landing youtube"
+)
+# A link in running text, not one named as a source, "(https://...)". What an ask about links says: where none was asked
+# for, such a link is an advertisement or made up.
+LINK = re.compile(r"[\w.,!] (?:https?://|www\.)")
+LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "online", "internet", "cite", "citation")
+
+
+def around_text(ask: str, edges: str, hints: int) -> int:
+    """How much of a web page, of advertising, or of links is found at an answer's ends (`edges`, in lower case).
+    `hints`: what of HINTS the answer has."""
+    found = 0
+    if hints & AROUND:
+        found += sum([phrase in edges for phrase in PAGE_PHRASES])
+        promotions = sum([phrase in edges for phrase in PROMOTIONS])
+        found += promotions * (promotions > 0 and not says(ask, PROMOTION_ASKS))
+    if ("://" in edges or "www." in edges) and LINK.search(edges):
+        found += not any([word in ask for word in LINK_ASKS])
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Within a text
+
+MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")  # UTF-8 read as Windows-1252: Ã© for é, â€™ for ’
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[nm]dash|hellip|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+TAG = re.compile(r"</?(?:br|p|div|span|li|ul|ol|b|i|strong|em|h[1-6]|a|td|tr|table|html|body)\b[^<>]*>", re.I)
+TAG_ASKS = "web webpage website page pages html tag tags markup xml svg browser react component"
+ESCAPE = re.compile(r"\\(?:n(?![a-z])|r(?![a-z])|\"|u[0-9a-fA-F]{4})")
+SHOUT = re.compile(r"[!?]{6,}")
+TEMPLATE_FIELD = re.compile(r"\{\{ ?[A-Za-z][\w .-]{0,40}\}\}")
+FIELD = re.compile(
+    r"[\[<](?:your|my|insert|enter|add|recipient|sender|company|name|date|address|phone|email|title|topic|city|number)"
+    r"(?: [^\]\[<>\n]{0,40})?[\]>]",
+    re.I,
+)
+# The words of asks for what is sent or said in the name of somebody whom nobody told.
+FIELD_ASKS = (
+    "letter letters mail email emails template resume cv form message text invitation contract script note "
+    "speech proposal memo bio announcement ad advertisement report invoice agreement statement review "
+    "placeholder placeholders blank blanks article post press introduce introduction yourself card cards postcard"
+)
+
+
+def litter(ask: str, text: str, code_asked: bool, is_code: bool) -> int:
+    """How often an answer has a character that was lost, a run of marks and, where it is not code, a tag or an entity
+    of a web page, an escape, or a field that nobody filled in. A page that nobody asked for looks like code as well."""
+    found = 0
+    if not text.isascii():
+        found += text.count("\ufffd")
+        if "\u00c3" in text or "\u00c2" in text or "\u20ac" in text:
+            found += len(MOJIBAKE.findall(text))
+    if "!" in text and "!!!!" in text or "?" in text and "????" in text:
+        found += 3 * len(SHOUT.findall(text))
+    if code_asked:
+        return found
+    if "`" in text:
+        text = CODE_SPAN.sub("", text)
+    if "<" in text and "<" not in ask and not says(ask, TAG_ASKS):
+        found += len(TAG.findall(text))
+    if is_code:
+        return found
+    if "&" in text and ";" in text:
+        found += len(ENTITY.findall(text))
+    if "\\" in text:
+        found += len(ESCAPE.findall(text))
+    if "{" in text and "{{" in text:
+        found += len(TEMPLATE_FIELD.findall(text))
+    if "[" in text or "<" in text:
+        fields = len(FIELD.findall(text))
+        found += fields * (fields > 0 and "[" not in ask and not says(ask, FIELD_ASKS))
+    return found
