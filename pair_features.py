@@ -31,7 +31,15 @@ from text_features import (
     stem_keys,
     vacuous_words,
 )
-from text_remains import AROUND, HINTS, TURN, around_text, holds_turns, litter
+from text_remains import (
+    AROUND_WORDS,
+    TURN_WORDS,
+    around_text,
+    goes_on,
+    has_loose_link,
+    has_template_marks,
+    litter,
+)
 from word_facts import (
     ASK_BIT,
     CHOICE_BIT,
@@ -184,6 +192,16 @@ BOILERPLATE = (
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
+# Each phrase of a kind has one of these words, so that a table of a batch's words tells where it is worth a search.
+HINTS = [TURN_WORDS, AROUND_WORDS, "conclusion summary overall"]
+TURN_HINT, AROUND_HINT, CONCLUSION_HINT = (1 << bit for bit in range(len(HINTS)))
+HINT_BITS = {word: 1 << bit for bit, words in enumerate(HINTS) for word in words.split()}
+
+
+def hints_in(answers: Texts) -> np.ndarray:
+    """int64[rows]: which hints the words of each answer give, as bits."""
+    bits = np.array([HINT_BITS.get(word, 0) for word in answers.tokens.words])[answers.tokens.word]
+    return np.bitwise_or.reduceat(bits, answers.starts) * (answers.lengths > 0)
 
 
 def edges(text: str) -> str:
@@ -311,15 +329,20 @@ def no_padding(answers: Texts, edge_texts: list[str], lines: np.ndarray) -> np.n
     return value * (1.0 - blank) * (1.0 - 0.6 * broken_lines(answers, lines))
 
 
-def no_remains(wanted: list[str], answers: Texts, edge_texts: list[str], code_asked: np.ndarray) -> np.ndarray:
+def no_remains(
+    wanted: list[str], answers: Texts, edge_texts: list[str], code_asked: np.ndarray, hints: np.ndarray
+) -> np.ndarray:
     """1 for an answer and nothing else, in any language: halved by another's turn behind it, and less for what a web
     page leaves around a text or within it, for fields that nobody filled in, and for characters that were lost.
     `wanted`: of `asked_text`."""
-    told = np.array([HINTS.get(word, 0) for word in answers.tokens.words], np.int8)[answers.tokens.word]
-    hints = (TURN * (answers.sum(told == TURN) > 0) + AROUND * (answers.sum(told == AROUND) > 0)).tolist()
+    turns = np.array([has_template_marks(*texts) for texts in zip(wanted, answers.texts, strict=True)])
+    for row in np.flatnonzero(hints & TURN_HINT).tolist():
+        turns[row] |= goes_on(wanted[row], answers.texts[row])
+    around = np.array([has_loose_link(*texts) for texts in zip(wanted, edge_texts, strict=True)]).astype(int)
+    for row in np.flatnonzero(hints & AROUND_HINT).tolist():
+        around[row] += around_text(wanted[row], edge_texts[row])
+    around *= ~code_asked
     code = list(zip(code_asked.tolist(), answers.code.tolist(), strict=True))
-    turns = np.array([holds_turns(*row) for row in zip(wanted, answers.texts, hints, strict=True)])
-    around = np.array([around_text(*row) for row in zip(wanted, edge_texts, hints, strict=True)]) * ~code_asked
     within = np.array([litter(*row, *kind) for *row, kind in zip(wanted, answers.texts, code, strict=True)])
     spoilt = 0.04 * np.minimum(within, 5) + 0.4 * ramp(fraction(within, answers.words), 0.0, 0.1)
     return np.where(turns, 0.5, 1.0) * (1.0 - np.minimum(0.6, 0.12 * around)) * (1.0 - spoilt)
@@ -340,7 +363,7 @@ def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
 OPENING_TOKENS, FIRST_WORDS = 25, 6
 
 
-def coherence(answers: Texts, content: Content) -> np.ndarray:
+def coherence(answers: Texts, content: Content, hints: np.ndarray) -> np.ndarray:
     """Whether the parts stand in order: an opening on the topic that leans on nothing before it, numbers that rise, a
     conclusion that comes last."""
     rows = len(answers.texts)
@@ -354,7 +377,9 @@ def coherence(answers: Texts, content: Content) -> np.ndarray:
     value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
     value = abstain(value, ramp(answers.words, 10.0, 30.0))
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
-    return value * np.where([concludes_early(text) for text in answers.texts], 0.85, 1.0)
+    for row in np.flatnonzero(hints & CONCLUSION_HINT).tolist():
+        value[row] *= 0.85 if concludes_early(answers.texts[row]) else 1.0
+    return value
 
 
 def structure(answers: Texts) -> np.ndarray:
@@ -487,6 +512,7 @@ def answer_parts(
     expected = np.where((fit > 0) & says_yes_or_no(answers), CHOICE, expected)
     plain = np.clip(answers.words - specific, 0, 3) * np.where(fit > 0, 1.0, 0.3)
     edge_texts = [edges(text) for text in answers.texts]
+    hints = hints_in(answers)
     wanted, code_asked = [asked_text(text) for text in asks.texts], bits & CODE_ASK_BIT > 0
     lines = np.array([text.count("\n") for text in answers.texts])
     echoes = np.array([echoed_fraction(*texts) for texts in zip(asks.texts, answers.texts, strict=True)])
@@ -495,7 +521,7 @@ def answer_parts(
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
         "density": abstain(ramp(fraction(specific, answers.words), 0.0, 0.35), ramp(answers.words, 8.0, 40.0)),
         "structure": structure(answers),
-        "coherence": coherence(answers, content),
+        "coherence": coherence(answers, content, hints),
         "completeness": completeness_of(answers, expected),
         "relevance": relevance(answers, content, keys, fit, expected),
         "word_order": word_order(answers),
@@ -506,7 +532,7 @@ def answer_parts(
         "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) if "=" in text else 1.0 for text in answers.texts]),
         "no_refusal": no_refusal(answers, edge_texts),
         "no_padding": no_padding(answers, edge_texts, lines),
-        "no_remains": no_remains(wanted, answers, edge_texts, code_asked),
+        "no_remains": no_remains(wanted, answers, edge_texts, code_asked, hints),
         "form": np.where(
             [keeps_form(*row) for row in zip(wanted, answers.texts, code_asked.tolist(), strict=True)], 1.0, 0.5
         ),

@@ -94,7 +94,7 @@ def spaced(text: str) -> str:
         return text
     for mark, plain in PLAIN_FORMS.items():
         text = text.replace(mark, plain)
-    return UNSPACED.sub(r" \g<0> ", text) if UNSPACED.search(text) else text
+    return UNSPACED.sub(r" \g<0> ", text) if not text.isascii() and UNSPACED.search(text) else text
 
 
 # What a byte is, in bits.

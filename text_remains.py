@@ -9,10 +9,6 @@ import re
 
 CODE_SPAN = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.S)
 WORD = re.compile("[a-z]+")
-# Words without which an answer has neither turns nor what stands around a text; soon looked up for a batch's words.
-TURN, AROUND = 1, 2
-HINTS = dict.fromkeys(["user", "human", "instruction", "question", "prompt", "q", *(f"q{n}" for n in range(100))], TURN)
-HINTS |= dict.fromkeys("policy terms rights skip follow subscribe click visit sign contact buy".split(), AROUND)
 
 
 def says(ask: str, words: str) -> bool:
@@ -25,9 +21,10 @@ def says(ask: str, words: str) -> bool:
 
 # A line within an answer that gives the word back to whoever asks, "User: And in winter?", or that asks anew.
 SPEAKER = re.compile(
-    r"\n[ \t>*_]*(?:\d{1,3}\. ?|#+ ?)?(?:(?:instruction|user|human)[ \t*_]{0,4}:|(?<=[# ])instruction[ \t]*\n)", re.I
+    r"\n[>*_]*(?:\d{1,3}\. ?|#+ ?)?(?:(?:instruction|user|human)[ \t*_]{0,4}:|(?<=[# ])instruction[ \t]*\n)", re.I
 )
-QUESTION = re.compile(r"\n\s*\n[ \t>*_#]*(?:question|q|prompt)[ \t*_]{0,4}\d{0,3}[ \t*_]{0,4}:", re.I)
+QUESTION = re.compile(r"\n\s*\n[>*_# ]*(?:question|q|prompt)[ \t*_]{0,4}:", re.I)  # a number would make it a list
+TURN_WORDS = "user human instruction question prompt q"
 SPEAKER_ASKS = (
     "conversation conversations dialog dialogue dialogues chat script scene transcript roleplay role interview"
 )
@@ -41,17 +38,18 @@ TEMPLATE_MARK = re.compile(
 )
 
 
-def holds_turns(ask: str, text: str, hints: int) -> bool:
-    """Whether an answer goes on with a turn of whoever asks, has marks of a chat template, or is a thought that comes
-    to no answer. `hints`: what of HINTS it has."""
-    if "<" in text or "[" in text:
-        mark = TEMPLATE_MARK.search(text)
-        if mark and mark[0].lower() not in ask:
-            return True
-        if "<think>" in text and not text.partition("</think>")[2].strip():
-            return True
-    if not hints & TURN or "\n" not in text:
+def has_template_marks(ask: str, text: str) -> bool:
+    """Whether an answer has marks of a chat template that its ask has not, or is a thought that comes to no answer."""
+    if "<" not in text and "[" not in text:
         return False
+    mark = TEMPLATE_MARK.search(text)
+    if mark and mark[0].lower() not in ask:
+        return True
+    return "<think>" in text and not text.partition("</think>")[2].strip()
+
+
+def goes_on(ask: str, text: str) -> bool:
+    """Whether an answer goes on with a turn of whoever asks. It has one of TURN_WORDS, then."""
     if "`" in text:
         text = CODE_SPAN.sub("", text)
     return bool(SPEAKER.search(text)) and not says(ask, SPEAKER_ASKS) or asks_anew(ask, text)
@@ -72,6 +70,7 @@ PAGE_PHRASES = (
 )  # fmt: skip
 # What advertises, and the words of asks for texts that may well do so.
 PROMOTIONS = ("follow us", "subscribe", "click here", "visit our", "sign up", "contact us", "buy now")
+AROUND_WORDS = "policy terms rights skip follow subscribe click visit sign contact buy"
 PROMOTION_ASKS = (
     "ad ads advert advertisement advertising market marketing slogan mail email emails letter campaign post "
     "posts product business website site blog social sell sales sale promote promotional promotion customer "
@@ -84,17 +83,18 @@ LINK = re.compile(r"[\w.,!] (?:https?://|www\.)")
 LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "online", "internet", "cite", "citation")
 
 
-def around_text(ask: str, edges: str, hints: int) -> int:
-    """How much of a web page, of advertising, or of links is found at an answer's ends (`edges`, in lower case).
-    `hints`: what of HINTS the answer has."""
-    found = 0
-    if hints & AROUND:
-        found += sum([phrase in edges for phrase in PAGE_PHRASES])
-        promotions = sum([phrase in edges for phrase in PROMOTIONS])
-        found += promotions * (promotions > 0 and not says(ask, PROMOTION_ASKS))
-    if ("://" in edges or "www." in edges) and LINK.search(edges):
-        found += not any([word in ask for word in LINK_ASKS])
-    return found
+def around_text(ask: str, edges: str) -> int:
+    """How many phrases of a page or of advertising stand at an answer's ends (`edges`, in lower case). It has one of
+    AROUND_WORDS, then."""
+    promotions = sum([phrase in edges for phrase in PROMOTIONS])
+    promotions *= promotions > 0 and not says(ask, PROMOTION_ASKS)
+    return promotions + sum([phrase in edges for phrase in PAGE_PHRASES])
+
+
+def has_loose_link(ask: str, edges: str) -> bool:
+    """Whether a link stands in the running text of an answer's ends."""
+    found = ("://" in edges or "www." in edges) and LINK.search(edges)
+    return bool(found) and not any([word in ask for word in LINK_ASKS])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,16 @@
 
 import pytest
 
-from text_remains import AROUND, HINTS, PAGE_PHRASES, PROMOTIONS, TURN, around_text, holds_turns, litter
+from text_remains import (
+    AROUND_WORDS,
+    PAGE_PHRASES,
+    PROMOTIONS,
+    around_text,
+    goes_on,
+    has_loose_link,
+    has_template_marks,
+    litter,
+)
 
 ASK = "why is the sky blue?"
 ANSWER = "Air scatters blue light more than red light."
@@ -13,12 +22,12 @@ ANSWER = "Air scatters blue light more than red light."
     [
         "\nUser: And the sea?\nAssistant: It mirrors the sky.", "\n\nHuman: Thanks", "\n**User:** And then?",
         "\n\n### Instruction:\nName a river.", "\n### Instruction\nName a river.", "\n6. Instruction: Name a river.",
-        "\n\nQ: What is air?\nA: A gas.", "\n\n**Question 2:** What is air?", "\n\nPrompt: Name a river.",
+        "\n\nQ: What is air?\nA: A gas.", "\n\n**Question:** What is air?", "\n\nPrompt: Name a river.",
         "<|im_end|>\n<|im_start|>user\nAnd the sea?", " [INST] And the sea? [/INST]", "</s>", "<end_of_turn>",
     ],
 )  # fmt: skip
 def test_another_turn_behind_an_answer(behind):
-    assert holds_turns(ASK, ANSWER + behind, TURN)
+    assert has_template_marks(ASK, ANSWER + behind) or goes_on(ASK, ANSWER + behind)
 
 
 @pytest.mark.parametrize(
@@ -33,16 +42,17 @@ def test_another_turn_behind_an_answer(behind):
         ("make three quiz questions on air.", "Here they are.\n\nQuestion 1: What is air?"),
         ("what does <|im_end|> mean?", "The mark <|im_end|> ends a turn."),
         (ASK, "<think>\nShort waves scatter.\n</think>\nAir scatters blue light."),
+        (ASK, f"{ANSWER}\n\n**Q1: January to March**\n\n#### Q2: April\n   Instruction: look up."),
         (ASK, "Instructions:\nLook up.\nUsers: many."),
     ],
 )  # fmt: skip
 def test_what_is_no_other_turn(ask, text):
-    assert not holds_turns(ask, text, TURN)
+    assert not has_template_marks(ask, text) and not goes_on(ask, text)
 
 
 @pytest.mark.parametrize("text", ["<think>\nLet me see.", "<think>Short waves scatter.</think>\n"])
 def test_a_thought_that_comes_to_no_answer(text):
-    assert holds_turns(ASK, text, 0)
+    assert has_template_marks(ASK, text)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +66,7 @@ def test_a_thought_that_comes_to_no_answer(text):
     ],
 )  # fmt: skip
 def test_what_stands_around_an_answer(ask, edges, found):
-    assert around_text(ask, edges, AROUND) == found
+    assert around_text(ask, edges) + has_loose_link(ask, edges) == found
 
 
 @pytest.mark.parametrize(
@@ -83,4 +93,4 @@ def test_code_that_was_asked_for_has_its_own_marks_and_a_page_that_was_not_has_t
 
 
 def test_every_phrase_has_a_word_that_hints_at_it():
-    assert all(AROUND in [HINTS.get(word) for word in phrase.split()] for phrase in (*PAGE_PHRASES, *PROMOTIONS))
+    assert all(set(phrase.split()) & set(AROUND_WORDS.split()) for phrase in (*PAGE_PHRASES, *PROMOTIONS))
