@@ -18,6 +18,7 @@ import json
 import lzma
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -357,12 +358,20 @@ def _csv_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
         header = file.readline(CHUNK_BYTES)
         rows = csv.DictReader(itertools.chain([header], file), delimiter=_delimiter(header, columns))
         try:
+            _require_names_once(path, rows.fieldnames or [], columns)
             first = 0
             for batch in _batched((_csv_row(row), sum(map(len, filter(None, row.values())))) for row in rows):
                 yield _list_chunk(batch, first)
                 first += len(batch)
         except csv.Error as error:
             raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
+
+
+def _require_names_once(path: Path, names: list[str], columns: set[str]) -> None:
+    """Raises UserError where one of `columns` has more than one column: of a row's cells the last would win."""
+    counts = Counter(name.strip().lower() for name in names)
+    if recurring := sorted(name for name in columns if counts[name] > 1):
+        raise UserError(f"{path} has {counts[recurring[0]]} columns named {recurring[0]!r}: rename those not meant")
 
 
 def _delimiter(header: str, columns: set[str]) -> str:

@@ -19,6 +19,7 @@ A turn that calls a tool is not an answer: in the history it is its text and its
 is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
 """
 
+import ast
 import functools
 import itertools
 import json
@@ -41,8 +42,8 @@ SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
-INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input"]
-RESPONSE_COLUMNS = ["response", "output", "completion", "answer", "chosen"]
+INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input", "problem", "inputs"]
+RESPONSE_COLUMNS = ["response", "output", "completion", "solution", "answer", "targets", "chosen"]
 EXTRA_COLUMNS = ["input", "context"]  # what the instruction is about
 SYSTEM_COLUMNS = ["system", "system_prompt"]
 USED_COLUMNS = {
@@ -50,11 +51,12 @@ USED_COLUMNS = {
 }  # fmt: skip
 NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
 # Of benchmarks that are not instruction data; their answers are often single letters, which say nothing.
-QUESTION_COLUMNS = [*INSTRUCTION_COLUMNS, "problem", "text", "goal", "ctx", "sentence"]
-ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "solution", "target"]
+QUESTION_COLUMNS = [*INSTRUCTION_COLUMNS, "text", "goal", "ctx", "sentence"]
+ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "target"]
 UNDERSTOOD = (
     "instruction/response, instruction/input/output, prompt/completion, prompt/response, question/answer, "
-    "instruction/context/response, prompt/chosen, messages [{role, content}] or conversations [{from, value}]"
+    "problem/solution, inputs/targets, instruction/context/response, prompt/chosen, "
+    "messages [{role, content}] or conversations [{from, value}]"
 )
 ROLES = {
     **dict.fromkeys(["user", "human", "prompter"], "user"),
@@ -278,12 +280,26 @@ def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]
     """The pair of one row; of a dialogue its first, or with turns="all" one for each answer. Raises Unusable."""
     system = text_of(record[layout.system]) if layout.system else ""
     if layout.turns:
-        return dialogue_exchanges(record[layout.turns], system, turns)
+        return dialogue_exchanges(_turns_of(record[layout.turns]), system, turns)
     prompt, response = record[layout.instruction], record[layout.response]
     if isinstance(prompt, list) or isinstance(response, list):
         return dialogue_exchanges(_joined_turns(prompt, response), system, turns)
     extra = text_of(record[layout.extra]) if layout.extra else ""
     return [(join_paragraphs(system, text_of(prompt), extra), text_of(response))]
+
+
+def _turns_of(value):
+    """A dialogue; a cell of CSV holds one as text, in JSON or as Python writes a list. Raises Unusable."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass  # then perhaps Python's
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise Unusable("no_dialogue") from error
 
 
 def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:

@@ -203,6 +203,14 @@ def test_what_of_a_folder_is_not_read_is_named(tmp_path, capsys):
     assert capsys.readouterr().out == f"{folder}: not read: away, gone.jsonl\n"
 
 
+def test_csv_with_a_column_twice_is_refused_where_that_column_matters(tmp_path):
+    (tmp_path / "d.csv").write_text("instruction,response,Response ,note,note\nHi,Hello,Bye,1,2\n")
+    with pytest.raises(UserError, match="d.csv has 2 columns named 'response': rename those not meant"):
+        read(tmp_path / "d.csv")
+    (tmp_path / "d.csv").write_text("instruction,response,note,note\nHi,Hello,1,2\n")
+    assert read(tmp_path / "d.csv")[0][0]["response"] == "Hello"
+
+
 def test_csv_rows_of_more_cells_than_names_are_counted_or_stop(tmp_path):
     good, cut = "".join(f"ask {n},answer {n},\n" for n in range(100)), "Greet,Hello, world\n"
     (tmp_path / "d.csv").write_text(f"instruction,response\n{good}{cut}")

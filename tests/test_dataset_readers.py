@@ -62,6 +62,10 @@ SCHEMAS = [
     ({"prompt": [USER], "completion": "Hello"}, "Hi", "Hello"),
     ({"messages": [{"role": "tool", "content": "3"}, USER, BOT]}, "Tool: 3\n\nUser: Hi", "Hello"),
     ({"chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
+    ({"messages": json.dumps([SYSTEM, USER, BOT])}, "Be kind.\n\nHi", "Hello"),
+    ({"conversations": str([USER, BOT])}, "Hi", "Hello"),
+    ({"problem": "1 + 2", "solution": "Add: 3", "answer": "3"}, "1 + 2", "Add: 3"),
+    ({"inputs": "Hi", "targets": "Hello"}, "Hi", "Hello"),
     ({"messages": [{"role": "User ", "content": "Hi"}, {"role": "ASSISTANT", "content": "Hello"}]}, "Hi", "Hello"),
 ]
 
@@ -81,6 +85,9 @@ def test_schemas(tmp_path, row, instruction, response):
         ({"messages": [USER, {"role": "tool", "content": "x"}]}, "no_answer_after_user_turn"),
         ({"messages": "Hi"}, "no_dialogue"),
         ({"messages": None}, "no_dialogue"),
+        ({"messages": json.dumps(["Hi", "Hello"])}, "no_dialogue"),
+        ({"messages": "[" * 10_000}, "no_dialogue"),
+        ({"messages": "[__import__('os').getcwd()]"}, "no_dialogue"),
         ({"messages": [USER, {**BOT, "tool_calls": [{}]}]}, "answer_calls_a_tool"),
         (
             {"conversations": [{"from": "human", "value": "Hi"}, {"from": "function_call", "value": "f"}]},
