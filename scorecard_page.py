@@ -261,6 +261,7 @@ or what a reader would have needed; compare rows with them, and read some before
 <p class="note">Share of the rows by score; dashed: the median.</p>
 {{ show_table(tables.distribution) }}
 </section>
+{% if card.sources > 1 %}
 <section>
 <h2>By source</h2>
 {{ show_panels(figures.by_source) }}
@@ -268,6 +269,7 @@ or what a reader would have needed; compare rows with them, and read some before
 {{- ' The 12 largest sources; the others are taken together.' if has_others }}</p>
 {{ show_table(tables.by_source) }}
 </section>
+{% endif %}
 <section>
 <h2>Do the dimensions say different things?</h2>
 {{ show_table(tables.correlation) }}

@@ -396,6 +396,7 @@ def test_odd_corpora_have_a_page(name, capsys):
     json.dumps(card, allow_nan=False)
     page = scorecard_html(card)
     check_page(page)
+    assert ("<h2>By source</h2>" in page) == (card["sources"] > 1)
     assert page.count("Not measured yet") == 3 and "python benchmark.py scorer" in page
     assert capsys.readouterr().err == ""
 
