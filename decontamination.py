@@ -72,7 +72,7 @@ class Hits(NamedTuple):
 # Words and n-grams as numbers
 
 
-def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def hash_words(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the number of the text it stands in.
 
     A word is read by its first 32 bytes, eight at a time: work for each word, not for each byte.
@@ -113,7 +113,7 @@ class Hashes(NamedTuple):
 
 def hash_texts(texts: list[str]) -> Hashes:
     """Read off the running sums of a polynomial in the words, so that the work does not grow with NGRAM_WORDS."""
-    words, numbers = word_hashes(texts)
+    words, numbers = hash_words(texts)
     count = max(len(words) - NGRAM_WORDS + 1, 0)
     length = 1 << len(words).bit_length()  # few different lengths, so that the powers are made once
     inverse = powers(BASE_INVERSE, length)

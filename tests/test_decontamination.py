@@ -14,7 +14,7 @@ from decontamination import (
     rows_by_benchmark,
     shared_ngram,
     without_standing_texts,
-    word_hashes,
+    hash_words,
 )
 
 
@@ -145,7 +145,7 @@ def test_items_that_many_rows_hold_are_standing_texts():
 
 def test_words_of_any_script_length_and_odd_bytes():
     texts = ["Ab, ab", "", "x" * 40, "x" * 41, "“ab” — É", "é\0ab", "\ud800", "山高水長"]
-    hashes, numbers = word_hashes(texts)
+    hashes, numbers = hash_words(texts)
     assert numbers.tolist() == [0, 0, 2, 3, 4, 4, 5, 5, 7, 7, 7, 7]
     ab, long, longer, accent = hashes[0], hashes[2], hashes[3], hashes[5]
     assert hashes[1] == ab == hashes[4] == hashes[7] and accent == hashes[6] and long != longer

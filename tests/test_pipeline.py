@@ -184,7 +184,7 @@ def test_kill_during_training_then_the_same_command(results, tmp_path):
     command = [*map(str, command), "--checkpoint_seconds", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     folder = study / "low_100k_demo"
-    deadline = time.time() + 120
+    deadline = time.time() + 400
     while not (folder / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
