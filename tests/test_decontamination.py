@@ -10,11 +10,11 @@ from decontamination import (
     build_index,
     distinct_items,
     find_hits,
+    hash_words,
     overlap,
     rows_by_benchmark,
     shared_ngram,
     without_standing_texts,
-    hash_words,
 )
 
 
