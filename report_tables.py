@@ -314,7 +314,7 @@ def reading_of(contrast: dict, p: str = "p_holm") -> str:
 def shown_reading(contrast: dict) -> str:
     """The reading, and that of the test by itself where the correction for several tests took it away."""
     reading, alone = reading_of(contrast), reading_of(contrast, "p")
-    return reading if alone == reading else f"{reading} ({alone} uncorrected)"
+    return reading if alone == reading else f"{reading} ({alone} by p)"
 
 
 FAMILIES = {  # of contrasts, the order and titles of their tables

@@ -203,7 +203,7 @@ def test_controls_are_named_in_words_and_draws_only_by_their_mean():
 
 def test_a_correction_that_takes_a_finding_away_is_said_and_so_is_a_form_that_does_not_fit():
     contrast = {"p": 0.008, "p_holm": 0.114, "difference": -0.2}
-    assert report_tables.shown_reading(contrast) == "not distinguishable (worse uncorrected)"
+    assert report_tables.shown_reading(contrast) == "not distinguishable (worse by p)"
     assert report_tables.shown_reading({**contrast, "p": 0.3}) == "not distinguishable"
     assert report_tables.shown_reading({**contrast, "p_holm": 0.01}) == "worse"
     content = {
