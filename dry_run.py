@@ -9,8 +9,7 @@ import time
 import numpy as np
 
 from packed_attention import pick_attention
-from packing import pack_rows
-from training_loop import PEAK_FLOPS, PackedRun, new_accelerator, train_step, turn_on_checkpointing
+from training_loop import PEAK_FLOPS, PackedRun, blocks_and_step, new_accelerator, train_step, turn_on_checkpointing
 from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, footprint_bytes, wants_checkpointing
 
 GPU_HOUR_BUDGET = 3.5
@@ -29,8 +28,8 @@ def sample_rows(table):
 
 def packed_size(lengths: list[int], config: dict, weight: float) -> dict:
     """Rows, tokens, blocks and steps of all epochs; each of `lengths` stands for `weight` rows."""
-    blocks = round(len(pack_rows(lengths, config["block_tokens"])) * weight)
-    blocks_per_step = max(1, config["tokens_per_step"] // config["block_tokens"])
+    blocks, blocks_per_step = blocks_and_step(lengths, config)
+    blocks = round(len(blocks) * weight)
     return {
         "rows": round(len(lengths) * weight),
         "tokens": round(sum(lengths) * weight) * config["epochs"],
@@ -50,7 +49,8 @@ def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str)
     examples = examples * repeats
     taken = np.cumsum([len(example.ids) for example in examples]).searchsorted(wanted) + 1
     run = PackedRun(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision)
-    pick_attention(model, run.device, precision)
+    if run.packed:
+        pick_attention(model, run.device, precision)
     done, spent = 0, 0.0
     for number in range(PROBE_STEPS + 1):
         blocks = run.steps[number % len(run.steps)]

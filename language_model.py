@@ -190,8 +190,6 @@ def load_config(name_or_path: str):
         reason = "transformers has no causal language model of this type"
     elif config.get_text_config() is not config:
         reason = "it takes more than text; give its language model alone"
-    elif not hasattr(config, "num_attention_heads"):
-        reason = "it has no attention, by which rows that are packed side by side are kept apart"
     elif getattr(config, "quantization_config", None):
         reason = "its weights are quantised, and cannot be trained; give the model that they were made from"
     else:

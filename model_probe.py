@@ -1,9 +1,11 @@
-"""What a model has to do right before any of it is trained: keep packed rows apart, look only back, heed padding.
+"""What a model has to do right before any of it is trained: look only back, heed padding; and whether it keeps apart
+rows that are packed side by side.
 
-transformers holds well over a hundred causal models, and not all of them can. State-space layers carry their state from
-one row of a packed block into the next; attention with a mask of its own (OPT, Falcon, BLOOM, MPT) or with one made
-without positions (GPT-OSS) looks across. Nothing would fail: loss and answers would be wrong. So each model is tried on
-a few tokens rather than believed; the errors are of another order than those of rounding.
+transformers holds well over a hundred causal models, and not all of them can. State-space layers and convolutions carry
+their state from one row of a packed block into the next; attention with a mask of its own (OPT, Falcon, BLOOM, MPT) or
+with one made without positions (GPT-OSS) looks across. Nothing would fail: loss and answers would be wrong. So each
+model is tried on a few tokens rather than believed; the errors are of another order than those of rounding. One that
+does not keep rows apart is trained with a row to a sequence.
 """
 
 from common import UserError
@@ -12,6 +14,8 @@ from language_model import Example, encode_examples, end_token_id
 from packing import collate_blocks
 from text_generation import left_padded
 
+# Code of others, which fails in every way on what it was not made for: no text alone, no cache, no positions.
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
 # Of the largest logit. Over 170 small random models, what was wrong was off by 0.007 and more, what was right by 1e-5.
 TOLERANCE = 1e-3
 LONG = "Name three rivers of Europe, and say of each where it springs and into which sea it flows."
@@ -36,45 +40,67 @@ def require_positions(model_config, config: dict) -> None:
         )
 
 
-def require_trainable(model, tokenizer, name: str, config: dict) -> None:
-    """Try a model, in fp32 and wherever it is, and raise UserError with what it cannot do. config: an experiment's."""
+def require_trainable(model, tokenizer, name: str, config: dict) -> bool:
+    """Try a model, in fp32 and wherever it is: whether it keeps apart rows that are packed side by side.
+
+    config: an experiment's. Raises UserError with what the model cannot do.
+    """
     rows = encode_examples(tokenizer, [LONG, SHORT], ["Blue.", "Blue."], config["max_tokens"])
-    was_training = model.training
+    pad_id, was_training, packs = end_token_id(tokenizer), model.training, False
     model.eval()
     try:
-        wrong = first_wrong(model, rows, end_token_id(tokenizer), config["block_tokens"])
-    # Code of others, which fails in every way on what it was not made for: no text alone, no cache, no positions.
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError) as error:
-        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        wrong = f"it does not run on rows of text in blocks of {config['block_tokens']} tokens ({reason})"
+        wrong = first_wrong(model, rows, pad_id)
+        packs = not wrong and keeps_rows_apart(model, rows, pad_id, config["block_tokens"])
+    except FAILURES as error:
+        wrong = f"it does not run on rows of text ({failure(error)})"
     model.train(was_training)
     if wrong:
         raise UserError(f"the model {name} ({model.config.model_type}) cannot be used here: {wrong}; choose another")
+    return packs
 
 
-def first_wrong(model, rows: list[Example], pad_id: int, block_tokens: int) -> str | None:
-    """What a model gets wrong first with two rows, in words; None where all is right."""
+def failure(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def logits_of(model, ids: list[list[int]], **how):
+    """float32 (rows, tokens, vocabulary)."""
     import torch
 
-    def logits(ids, **how):
-        return model(input_ids=torch.as_tensor([ids], device=model.device), use_cache=False, **how).logits[0].float()
-
-    long, short = (list(row.ids) for row in rows)
-    block = collate_blocks(rows, [[0, 1]], block_tokens, pad_id)
     with torch.no_grad():
-        alone = logits(short)
-        if not alone.isfinite().all():
-            return "its logits are not finite"
-        if differ(alone[:-1], logits(short[:-1])):
-            return "it looks ahead, so it is no causal language model"
-        positions = torch.from_numpy(block["position_ids"]).to(model.device)
-        packed = logits(block["input_ids"][0].tolist(), position_ids=positions)
-        if differ(packed[len(long) : len(long) + len(short)], alone):
-            return "it lets rows that are packed side by side see each other, so its losses would be wrong"
-        padded, ids = padded_steps(model, long, short, pad_id)
-        if differ(padded, logits(ids)[len(short) - 1 :]):
-            return "its answers change with the padding of a batch or by its cache"
+        return model(input_ids=torch.as_tensor(ids, device=model.device), use_cache=False, **how).logits.float()
+
+
+def first_wrong(model, rows: list[Example], pad_id: int) -> str | None:
+    """What a model gets wrong first with two rows, in words; None where all is right."""
+    long, short = (list(row.ids) for row in rows)
+    alone = logits_of(model, [short])[0]
+    if not alone.isfinite().all():
+        return "its logits are not finite"
+    if differ(alone[:-1], logits_of(model, [short[:-1]])[0]):
+        return "it looks ahead, so it is no causal language model"
+    beside = logits_of(model, [long, short + [pad_id] * (len(long) - len(short))])[1]
+    if differ(beside[: len(short)], alone):
+        return "a row's loss changes with the rows beside it"
+    padded, ids = padded_steps(model, long, short, pad_id)
+    if differ(padded, logits_of(model, [ids])[0, len(short) - 1 :]):
+        return "its answers change with the padding of a batch or by its cache"
     return None
+
+
+def keeps_rows_apart(model, rows: list[Example], pad_id: int, block_tokens: int) -> bool:
+    """Whether the second of two rows in a block has the logits that it has alone."""
+    import torch
+
+    first, second = (len(row.ids) for row in rows)
+    block = collate_blocks(rows, [[0, 1]], block_tokens, pad_id)
+    try:
+        packed = logits_of(
+            model, block["input_ids"], position_ids=torch.from_numpy(block["position_ids"]).to(model.device)
+        )
+    except FAILURES:  # it takes no positions, or has too few for a block
+        return False
+    return not differ(packed[0, first : first + second], logits_of(model, [list(rows[1].ids)])[0])
 
 
 def differ(logits, expected) -> bool:

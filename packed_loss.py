@@ -11,7 +11,8 @@ from training_memory import CHUNK_ABOVE_BYTES, CHUNK_BYTES, COMPILED_BYTES_PER_L
 
 def new_packed_loss(model, precision: str):
     """A torch module over `model`, whose forward gives the summed negative log-likelihood of the response tokens, in
-    nats, as a scalar. It takes the arrays of `packing.collate_blocks`, and a length that no row exceeds."""
+    nats, as a scalar. It takes the arrays of `packing.collate_blocks`, and a length that no row exceeds; no positions
+    where each block is one row, with padding behind it that a causal model does not see."""
     import torch
 
     body, head = split_head(model)
@@ -31,8 +32,11 @@ def new_packed_loss(model, precision: str):
 
         def forward(self, input_ids, position_ids, row_starts, before, targets, longest_row):
             # No attention mask and no cache: only then does the model keep the rows of a block apart.
-            inputs = {"input_ids": input_ids, "position_ids": position_ids, "use_cache": False}
-            if model.config._attn_implementation in ROW_WISE:  # these take all blocks as one, and its rows' starts
+            inputs = {"input_ids": input_ids, "use_cache": False}
+            inputs |= {} if position_ids is None else {"position_ids": position_ids}
+            if (
+                position_ids is not None and model.config._attn_implementation in ROW_WISE
+            ):  # these take all blocks as one, and its rows' starts
                 inputs |= {"input_ids": input_ids.view(1, -1), "position_ids": position_ids.view(1, -1)}
                 inputs |= {"cu_seq_lens_q": row_starts, "cu_seq_lens_k": row_starts}
                 inputs |= {"max_length_q": longest_row, "max_length_k": longest_row}

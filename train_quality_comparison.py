@@ -331,7 +331,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
     started = time.time()
     training, folder = plan["config"], plan["folder"]
     quiet_transformers()
-    model, tokenizer = starting_model(config, results_dir)
+    model, tokenizer, packed = starting_model(config, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if is_main_process():
         # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
@@ -346,7 +346,11 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         table = read_subset(results_dir, training["subset"], subset)
         examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
-        decided = {**training, "inputs": plan["inputs"]}  # with other data, a checkpoint is of another run
+        decided = {
+            **training,
+            "packed": packed,
+            "inputs": plan["inputs"],
+        }  # with other data, a checkpoint is of another run
         facts |= fit(model, examples, decided, end_token_id(tokenizer), folder / "checkpoint.pt", **how)
     weights = whole_weights(model)
     if is_main_process():
@@ -381,14 +385,16 @@ def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
 
 
 def starting_model(config: dict, results_dir: Path):
-    """The model and tokenizer that an experiment starts from. Raises UserError where the model cannot be used."""
+    """The model and tokenizer that an experiment starts from, and whether rows may be packed for it.
+
+    Raises UserError where the model cannot be used.
+    """
     spec = model_spec(config)
     if "model" in spec:
         require_positions(load_config(spec["model"]), config)
         model, tokenizer = load_model(spec["model"])
-        require_trainable(model, tokenizer, spec["model"], config)
-        return model, tokenizer
-    return new_model(spec, own_tokenizer(results_dir, spec), config["seed"])
+        return model, tokenizer, require_trainable(model, tokenizer, spec["model"], config)
+    return *new_model(spec, own_tokenizer(results_dir, spec), config["seed"]), True
 
 
 def own_tokenizer(results_dir: Path, spec: dict) -> Path:
@@ -472,9 +478,11 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         else:
             key = hash_json({"model": training["model_spec"], "block": training["block_tokens"]})
             if key not in rates:
-                model, _ = starting_model(config, results_dir)
-                rates[key] = probe_rate(model, examples, training, end_token_id(tokenizer), precision)
-            rate = rates[key]
+                model, _, packed = starting_model(config, results_dir)
+                probed = {**training, "packed": packed}
+                rates[key] = probe_rate(model, examples, probed, end_token_id(tokenizer), precision), packed
+            rate, packed = rates[key]
+            training = {**training, "packed": packed}
         size = packed_size([len(example.ids) for example in examples], training, weight)
         shape = model_shape(outline.config)
         lines[config["experiment"]] = estimate(size, training, parameters, shape, rate, where)

@@ -93,10 +93,11 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     """Fine-tune all weights of `model` in place, from the last checkpoint if there is one of this very run.
 
     Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
-    hash of the model it starts from, tells a checkpoint of this run from others. how: report_to (a tracker of
-    accelerate's) and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json:
-    tokens, steps, train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not
-    finite, TrainingStopped after a signal.
+    hash of the model it starts from, tells a checkpoint of this run from others. With `packed` false there, for models
+    that do not keep packed rows apart, every row is a sequence of its own. how: report_to (a tracker of accelerate's)
+    and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
+    train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
+    TrainingStopped after a signal.
     """
     import torch
 
@@ -111,10 +112,12 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     attention_before = model.config._attn_implementation
     checkpointing = turn_on_checkpointing(model, config, device, precision)
     run = PackedRun(model, examples, config, pad_id, accelerator, precision, how.get("micro_batch_tokens"))
-    pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
+    if run.packed:
+        pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
     run.compiled = compile_layers(run, checkpointing)
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
-    print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} packed blocks")
+    blocks = "packed blocks" if run.packed else "rows, each by itself: packed, they would see each other in this model"
+    print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} {blocks}")
     if len(run.steps) < FEW_STEPS:
         print(f"warning: {len(run.steps)} optimiser steps are few; below {FEW_STEPS} a model may barely move")
     if how.get("report_to"):
@@ -123,8 +126,9 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     run_steps(run, log, checkpoint, checkpoint_seconds)
     for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
         tracker.finish()
-    facts = {"precision": precision, "attention": model.config._attn_implementation, "compiled": run.compiled,
-             "gradient_checkpointing": checkpointing, "processes": accelerator.num_processes}  # fmt: skip
+    facts = {"packed": run.packed, "precision": precision, "attention": model.config._attn_implementation,
+             "compiled": run.compiled, "gradient_checkpointing": checkpointing,
+             "processes": accelerator.num_processes}  # fmt: skip
     if checkpointing:
         model.gradient_checkpointing_disable()
     for layer in layers_of(model) if run.compiled else []:
@@ -191,23 +195,37 @@ class PackedRun:
         self.model, self.examples, self.config, self.pad_id = model, examples, config, pad_id
         self.compiled = False
         self.accelerator, self.precision, self.device = accelerator, precision, accelerator.device.type
-        lengths = [len(example.ids) for example in examples]
-        self.blocks = pack_rows(lengths, config["block_tokens"])
-        self.blocks_per_step = max(1, config["tokens_per_step"] // config["block_tokens"])
+        self.packed = config.get("packed", True)
+        self.lengths = [len(example.ids) for example in examples]
+        self.longest_row = max(self.lengths)
+        self.blocks, self.blocks_per_step = blocks_and_step(self.lengths, config)
         self.steps = plan_steps(len(self.blocks), self.blocks_per_step, config["epochs"], config["seed"])
-        self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // config["block_tokens"])
+        self.widest = config["block_tokens"] if self.packed else self.longest_row
+        self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest)
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
-        self.longest_row = max(lengths)
         rows = hash_tokens(examples)
         self.identity = hash_json({"format": CHECKPOINT_FORMAT, "config": config, "blocks": self.blocks, "rows": rows})
+
+    def width(self, blocks: list[list[int]]) -> int:
+        """Tokens that each of some blocks takes, padding included."""
+        if self.packed or self.compiled:  # compiled: always one shape
+            return self.widest
+        return max((self.lengths[row] for block in blocks for row in block), default=1)
 
     def block_tokens(self, numbers) -> tuple[int, int]:
         """Tokens and response tokens of some blocks, padding left out."""
         rows = [self.examples[index] for number in numbers for index in self.blocks[number]]
         tokens = sum(len(example.ids) for example in rows)
         return tokens, tokens - sum(example.prompt_tokens for example in rows)
+
+
+def blocks_and_step(lengths: list[int], config: dict) -> tuple[list[list[int]], int]:
+    """The rows of each block, and how many blocks make a step of about `tokens_per_step`."""
+    if config.get("packed", True):
+        return pack_rows(lengths, config["block_tokens"]), max(1, config["tokens_per_step"] // config["block_tokens"])
+    return [[row] for row in range(len(lengths))], max(1, round(config["tokens_per_step"] / np.mean(lengths)))
 
 
 def hash_tokens(examples: list[Example]) -> str:
@@ -327,7 +345,7 @@ def halve_micro_batch(run: PackedRun) -> None:
 
     if run.accelerator.num_processes > 1:  # the others wait for this one's gradients: it cannot start the step anew
         raise UserError(f"out of memory with {run.micro_batch} blocks at a time on one of several processes; "
-                        f"give --micro_batch_tokens {run.micro_batch // 2 * run.config['block_tokens']}")  # fmt: skip
+                        f"give --micro_batch_tokens {run.micro_batch // 2 * run.widest}")  # fmt: skip
     if run.micro_batch == 1:
         raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
                              "max_tokens=... or gradient_checkpointing=on")  # fmt: skip
@@ -337,8 +355,13 @@ def halve_micro_batch(run: PackedRun) -> None:
 
 
 def micro_batches(run: PackedRun, numbers: np.ndarray) -> list[np.ndarray]:
-    """This process's blocks of a step, in micro-batches: as many for every process, some of them perhaps empty."""
+    """This process's blocks of a step, in micro-batches: as many for every process, some of them perhaps empty.
+
+    Blocks that are rows come by length, so that few of a micro-batch need much padding.
+    """
     world, rank = run.accelerator.num_processes, run.accelerator.process_index
+    if not run.packed:
+        numbers = numbers[np.argsort([-run.lengths[number] for number in numbers], kind="stable")]
     own, largest = numbers[rank::world], -(-len(numbers) // world)
     return [own[start : start + run.micro_batch] for start in range(0, largest, run.micro_batch)]
 
@@ -364,7 +387,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
     blocks = [run.blocks[number] for number in numbers] or [[]]
     if run.compiled:  # always one shape, which the last step would not fill
         blocks += [[]] * (min(run.micro_batch, run.blocks_per_step) - len(blocks))
-    arrays = collate_blocks(run.examples, blocks, run.config["block_tokens"], run.pad_id)
+    arrays = collate_blocks(run.examples, blocks, run.width(blocks), run.pad_id)
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if run.device == "cuda":  # from pinned memory, so that the next micro-batch is prepared while this one runs
         batch = {
@@ -372,6 +395,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
         }
     if run.compiled:
         torch._dynamo.maybe_mark_dynamic(batch["row_starts"], 0)
+    batch |= {} if run.packed else {"position_ids": None}
     loss = run.loss(**batch, longest_row=run.longest_row) / response_tokens
     # The processes' gradients are averaged, where the step's mean over all response tokens wants their sum.
     run.scaler.scale(loss * run.accelerator.num_processes).backward()
@@ -394,13 +418,13 @@ def summarise_log(log: dict, run: PackedRun, config: dict) -> dict:
         }
         for start in range(0, steps, stretch)
     ]
-    packed = len(run.blocks) * config["block_tokens"]
+    room = len(run.blocks) * config["block_tokens"] if run.packed else None
     return {
         "tokens": log["tokens"],
         "response_tokens": log["response_tokens"],
         "steps": steps,
         "blocks": len(run.blocks),
-        "packing_efficiency": sum(len(example.ids) for example in run.examples) / packed,
+        "packing_efficiency": sum(run.lengths) / room if room else None,
         "loss_curve": curve,
         "final_loss": curve[-1]["loss"],
     }

@@ -19,9 +19,10 @@ def model_shape(config) -> dict:
     """layers, width, mlp width, key and value width and vocabulary of a transformers config.
 
     GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's. Gemma 3n gives one
-    for each layer; Gemma 4 has wider heads in some, and raises on asking for their width, unless read as it is.
+    for each layer; Gemma 4 has wider heads in some, and raises on asking for their width, unless read as it is. Mamba
+    has no heads.
     """
-    heads = config.num_attention_heads
+    heads = getattr(config, "num_attention_heads", 1)
     key_value = getattr(config, "num_key_value_heads", None) or heads
     head_width = vars(config).get("head_dim") or config.hidden_size // heads
     mlp_width = getattr(config, "intermediate_size", None) or 4 * config.hidden_size

@@ -49,7 +49,7 @@ def test_every_rate_has_one_budget_and_a_second_call_trains_none(model, examples
 
     def start():
         started.append(copy.deepcopy(model))
-        return started[-1], tokenizer
+        return started[-1], tokenizer, True
 
     rates = [1e-5, 5e-3, 1e30]
     entries = run_sweep(plan, examples[5:], examples[:5], start, rates, tmp_path / "sweep", HOW)

@@ -1,4 +1,5 @@
-"""Models of all kinds that --model may bring: what is right goes on, what would train wrongly is refused by name."""
+"""Models of all kinds that --model may bring: what is right goes on, packed where it keeps rows apart and a row to a
+sequence where it does not; what would train wrongly is refused by name."""
 
 import json
 
@@ -16,6 +17,8 @@ GROUPED = {**SHAPE, "num_key_value_heads": 1}
 EXPERTS = {**GROUPED, "num_local_experts": 4, "num_experts_per_tok": 2}
 GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 2}
 HYBRID = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_n_groups": 1}
+LINEAR = {f"linear_num_{part}_heads": 2 for part in ("key", "value")}
+LINEAR |= {f"linear_{part}_head_dim": 16 for part in ("key", "value")}
 SETTINGS = {"max_tokens": 512, "block_tokens": 512, "suite_max_new_tokens": 128, "generation_max_new_tokens": 256}
 RIGHT = {
     "Qwen3Config": GROUPED | {"head_dim": 16},
@@ -32,14 +35,19 @@ RIGHT = {
     "GPT2Config": GPT2 | {"n_positions": 768},
     "GPTNeoConfig": {"hidden_size": 32, "num_layers": 2, "num_heads": 2, "attention_types": [[["global", "local"], 1]]},
 }
+ALONE = {
+    "GptOssConfig": EXPERTS | {"head_dim": 16},
+    "FalconConfig": SHAPE,
+    "OPTConfig": SHAPE | {"ffn_dim": 64, "word_embed_proj_dim": 32},
+    "BloomConfig": {"hidden_size": 32, "n_layer": 2, "n_head": 2},
+    "MptConfig": {"d_model": 32, "n_layers": 2, "n_heads": 2},
+    "Lfm2Config": GROUPED | {"layer_types": ["conv", "full_attention"]},
+    "MambaConfig": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+    "Qwen3_5TextConfig": GROUPED | LINEAR | {"head_dim": 16, "layer_types": ["linear_attention", "full_attention"]},
+    "FalconH1Config": GROUPED | HYBRID | {"head_dim": 16, "mamba_d_ssm": 64},
+    "GraniteMoeHybridConfig": EXPERTS | HYBRID | {"layer_types": ["mamba", "attention"]},
+}
 WRONG = {
-    "GptOssConfig": (EXPERTS | {"head_dim": 16}, "see each other"),
-    "FalconConfig": (SHAPE, "see each other"),
-    "OPTConfig": (SHAPE | {"ffn_dim": 64, "word_embed_proj_dim": 32}, "see each other"),
-    "BloomConfig": ({"hidden_size": 32, "n_layer": 2, "n_head": 2}, "see each other"),
-    "MptConfig": ({"d_model": 32, "n_layers": 2, "n_heads": 2}, "see each other"),
-    "Lfm2Config": (GROUPED | {"layer_types": ["conv", "full_attention"]}, "see each other"),
-    "GraniteMoeHybridConfig": (EXPERTS | HYBRID | {"layer_types": ["mamba", "attention"]}, "see each other"),
     "BertConfig": (SHAPE, "looks ahead"),
     "WhisperConfig": (
         {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 2, "decoder_ffn_dim": 64, "encoder_layers": 2},
@@ -76,7 +84,7 @@ def test_what_keeps_rows_apart_passes_and_its_packed_loss_is_that_of_rows_alone(
 
     model, found = load_model(saved(tiny(name, RIGHT[name], tokenizer), tokenizer, tmp_path))
     require_positions(model.config, SETTINGS | {"max_tokens": 256})
-    require_trainable(model, found, name, SETTINGS)
+    assert require_trainable(model, found, name, SETTINGS)
     rows = [("Add 3 and 4.", "The sum is 7."), ("Name a colour.", "Blue."), ("Why?", "It depends, as ever.")]
     examples = encode_examples(tokenizer, *map(list, zip(*rows, strict=True)), max_tokens=64)
     arrays = collate_blocks(examples, [[1, 0], [2]], 128, tokenizer.pad_token_id)
@@ -85,6 +93,26 @@ def test_what_keeps_rows_apart_passes_and_its_packed_loss_is_that_of_rows_alone(
     assert packed == pytest.approx(response_losses(model, examples, 1, "cpu", "fp32")[0].sum(), rel=1e-5)
     shape = model_shape(load_config(str(tmp_path)))
     assert footprint_bytes(10**6, shape, SETTINGS, "cpu", "fp32", False) > 16 * 10**6
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_does_not_keep_rows_apart_is_told_and_its_loss_over_padded_rows_is_that_of_rows_alone(name, tokenizer):
+    import torch
+
+    model = tiny(name, ALONE[name], tokenizer)
+    assert require_trainable(model.train(), tokenizer, name, SETTINGS) is False and model.training
+    examples = encode_examples(tokenizer, ["Add 3 and 4.", "Why?"], ["The sum is 7.", "It depends."], max_tokens=64)
+    alone = []
+    for example in examples:
+        ids = torch.tensor([list(example.ids)])
+        with torch.no_grad():
+            logits = model.eval()(input_ids=ids, use_cache=False).logits[0, example.prompt_tokens - 1 : -1]
+        alone.append(torch.nn.functional.cross_entropy(logits, ids[0, example.prompt_tokens :], reduction="sum").item())
+    arrays = collate_blocks(examples, [[0], [1]], max(len(example.ids) for example in examples), 1)
+    batch = {key: torch.from_numpy(array) for key, array in arrays.items()} | {"position_ids": None}
+    assert new_packed_loss(model, "fp32")(**batch, longest_row=64).item() == pytest.approx(sum(alone), rel=1e-5)
+    assert response_losses(model, examples, 1, "cpu", "fp32")[0].tolist() == pytest.approx(alone, rel=1e-5)
+    assert footprint_bytes(10**6, model_shape(model.config), SETTINGS, "cpu", "fp32", False) > 16 * 10**6
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -96,16 +124,20 @@ def test_what_would_train_wrongly_is_refused_with_the_reason(name, tokenizer):
     assert model.training
 
 
-def test_a_model_that_cannot_run_on_a_block_is_refused_in_one_line(tokenizer):
-    model = tiny("GPTNeoConfig", RIGHT["GPTNeoConfig"] | {"max_position_embeddings": 256}, tokenizer)
-    with pytest.raises(UserError, match=r"does not run on rows of text in blocks of 512 tokens \(RuntimeError: .*256"):
-        require_trainable(model, tokenizer, "mine", SETTINGS)
+def test_a_model_that_cannot_run_on_a_block_may_take_rows_and_one_that_cannot_is_refused_in_one_line(tokenizer):
+    settings = RIGHT["GPTNeoConfig"]
+    assert not require_trainable(
+        tiny("GPTNeoConfig", settings | {"max_position_embeddings": 256}, tokenizer), tokenizer, "mine", SETTINGS
+    )
+    with pytest.raises(UserError, match=r"does not run on rows of text \(\w+: .*\)"):
+        require_trainable(
+            tiny("GPTNeoConfig", settings | {"max_position_embeddings": 16}, tokenizer), tokenizer, "mine", SETTINGS
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [
-        ("MambaConfig", {"hidden_size": 32, "num_hidden_layers": 1, "state_size": 4}, "has no attention"),
         ("T5Config", {"d_model": 32, "num_layers": 1}, "no causal language model of this type"),
         ("Gemma3Config", {}, "more than text"),
         ("LlamaConfig", GROUPED | {"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantised"),

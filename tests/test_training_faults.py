@@ -107,7 +107,7 @@ def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_pat
 
     with torch.no_grad():
         model.get_input_embeddings().weight[0, 0] = float("inf")
-    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (model, tokenizer))
+    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (model, tokenizer, True))
     plan = {
         "config": {},
         "inputs": {},

@@ -95,6 +95,30 @@ def test_first_loss_is_the_mean_over_response_tokens(model, examples, tokenizer,
     assert facts["loss_curve"][0]["loss"] == pytest.approx(nll.sum() / tokens.sum(), rel=1e-5)
 
 
+def test_a_step_of_rows_by_themselves_is_the_step_of_the_same_rows_packed(
+    model, examples, tokenizer, tmp_path, monkeypatch, capsys
+):
+    config = {**CONFIG, "epochs": 1, "tokens_per_step": 64_000}
+    packed = copy.deepcopy(model)
+    expected = run(packed, examples, tokenizer, tmp_path, config)
+    facts = {}
+    for tokens in (64, 64_000):
+        monkeypatch.setitem(training_loop.MICRO_BATCH_TOKENS, training_loop.pick_device(), tokens)
+        alone = copy.deepcopy(model)
+        facts = run(alone, examples, tokenizer, tmp_path, config | {"packed": False})
+        assert facts["final_loss"] == pytest.approx(expected["final_loss"], rel=1e-6)
+        for name, tensor in alone.state_dict().items():
+            assert torch.allclose(tensor, packed.state_dict()[name], atol=1e-5)
+    assert (facts["blocks"], facts["packed"], facts["packing_efficiency"]) == (len(examples), False, None)
+    assert f"{len(examples)} rows, each by itself" in capsys.readouterr().out
+
+
+def test_rows_by_themselves_take_as_many_tokens_a_step(model, examples, tokenizer, tmp_path):
+    facts = run(model, examples, tokenizer, tmp_path, CONFIG | {"packed": False, "epochs": 1})
+    assert facts["tokens"] == sum(len(example.ids) for example in examples)
+    assert facts["steps"] == pytest.approx(facts["tokens"] / CONFIG["tokens_per_step"], abs=1)
+
+
 def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenizer, tmp_path, monkeypatch, capsys):
     undisturbed, random = copy.deepcopy(model), torch.get_rng_state()
     expected = run(undisturbed, examples, tokenizer, tmp_path)
