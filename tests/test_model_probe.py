@@ -102,15 +102,23 @@ def test_what_does_not_keep_rows_apart_is_told_and_its_loss_over_padded_rows_is_
     model = tiny(name, ALONE[name], tokenizer)
     assert require_trainable(model.train(), tokenizer, name, SETTINGS) is False and model.training
     examples = encode_examples(tokenizer, ["Add 3 and 4.", "Why?"], ["The sum is 7.", "It depends."], max_tokens=64)
-    alone = []
+    alone, model = [], model.eval()
     for example in examples:
         ids = torch.tensor([list(example.ids)])
-        with torch.no_grad():
-            logits = model.eval()(input_ids=ids, use_cache=False).logits[0, example.prompt_tokens - 1 : -1]
-        alone.append(torch.nn.functional.cross_entropy(logits, ids[0, example.prompt_tokens :], reduction="sum").item())
+        logits = model(input_ids=ids, use_cache=False).logits[0, example.prompt_tokens - 1 : -1]
+        loss = torch.nn.functional.cross_entropy(logits, ids[0, example.prompt_tokens :], reduction="sum")
+        loss.backward()
+        alone.append(loss.item())
+    gradients = {key: weight.grad.clone() for key, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
     arrays = collate_blocks(examples, [[0], [1]], max(len(example.ids) for example in examples), 1)
     batch = {key: torch.from_numpy(array) for key, array in arrays.items()} | {"position_ids": None}
-    assert new_packed_loss(model, "fp32")(**batch, longest_row=64).item() == pytest.approx(sum(alone), rel=1e-5)
+    loss = new_packed_loss(model, "fp32")(**batch, longest_row=64)
+    loss.backward()
+    assert loss.item() == pytest.approx(sum(alone), rel=1e-5)
+    largest = max(gradient.abs().max().item() for gradient in gradients.values())
+    for key, gradient in gradients.items():
+        assert torch.allclose(model.get_parameter(key).grad, gradient, rtol=1e-3, atol=1e-5 * largest), key
     assert response_losses(model, examples, 1, "cpu", "fp32")[0].tolist() == pytest.approx(alone, rel=1e-5)
     assert footprint_bytes(10**6, model_shape(model.config), SETTINGS, "cpu", "fp32", False) > 16 * 10**6
 
