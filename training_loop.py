@@ -163,13 +163,13 @@ def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> b
 
 def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
     """torch.compile of each layer, all by one compilation, and of the loss, where the setting says so, or where it is
-    "auto" and that pays."""
+    "auto" and that pays: not for rows by themselves, which would all be padded to one length."""
     import torch
 
     wanted, peak = run.config["compile"] == "on", None
     if run.config["compile"] == "auto" and run.device == "cuda" and run.accelerator.num_processes == 1:
         peak = peak_flops(torch.cuda.get_device_name())
-    if peak and not checkpointing:
+    if peak and run.packed and not checkpointing:
         parameters = sum(parameter.numel() for parameter in run.model.parameters())
         tokens = run.config["epochs"] * sum(len(example.ids) for example in run.examples)
         wanted = 6 * parameters * tokens / (ASSUMED_MFU * peak) > COMPILE_PAYS_FROM_SECONDS
