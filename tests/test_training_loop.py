@@ -224,7 +224,7 @@ def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, mo
     parameters = sum(weight.numel() for weight in model.parameters())
     assert training_loop.flops_utilisation(model, 1e6, "cuda", 2) == pytest.approx(6e6 * parameters / (2 * 989e12))
     monkeypatch.setattr(torch.nn.Module, "compile", lambda _layer: None)
-    some = types.SimpleNamespace(model=model, examples=examples, device="cuda")
+    some = types.SimpleNamespace(model=model, examples=examples, device="cuda", packed=True)
     some.accelerator = types.SimpleNamespace(num_processes=1, unwrap_model=lambda loss: loss)
     some.loss = types.SimpleNamespace(compile_cross_entropy=lambda: None)
     tokens = sum(len(example.ids) for example in examples)
@@ -232,6 +232,8 @@ def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, mo
     for epochs, pays in ((breaking_even, False), (breaking_even + 1, True)):
         some.config = {"compile": "auto", "epochs": epochs}
         assert training_loop.compile_layers(some, False) == pays
+    some.packed = False
+    assert not training_loop.compile_layers(some, False)
 
 
 def test_compiled_layers_train_alike_and_are_plain_again(model, examples, tmp_path, monkeypatch):
