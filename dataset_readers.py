@@ -56,7 +56,7 @@ ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "target"]
 UNDERSTOOD = (
     "instruction/response, instruction/input/output, prompt/completion, prompt/response, question/answer, "
     "problem/solution, inputs/targets, instruction/context/response, prompt/chosen, "
-    "messages [{role, content}] or conversations [{from, value}]"
+    "messages [{role, content}] or conversations [{from, value}], [text, ...], [{input, output}]"
 )
 ROLES = {
     **dict.fromkeys(["user", "human", "prompter"], "user"),
@@ -289,15 +289,29 @@ def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]
 
 
 def _turns_of(value):
-    """A dialogue; a cell of CSV holds one as text, in JSON or as Python writes a list. Raises Unusable."""
-    if not isinstance(value, str):
+    """The turns of a dialogue as {role, content}, whatever shape it has; what is no dialogue comes as it is.
+
+    A cell of CSV holds one as text, in JSON or as Python writes a list. Texts alone are the user's and the assistant's
+    in turn, as in LIMA; so are the input and output of each of a list of exchanges, as in Capybara. Raises Unusable.
+    """
+    if isinstance(value, str):
+        value = _parsed(value)
+    if not isinstance(value, list) or not value:
         return value
+    if all(isinstance(turn, str) for turn in value):
+        return [{"role": role, "content": text} for role, text in zip(itertools.cycle(("user", "assistant")), value)]
+    if all(isinstance(turn, dict) and {"input", "output"} <= set(turn) for turn in value):
+        return _turns_of([turn[side] for turn in value for side in ("input", "output")])
+    return value
+
+
+def _parsed(text: str):
     try:
-        return json.loads(value)
+        return json.loads(text)
     except (ValueError, RecursionError):
         pass  # then perhaps Python's
     try:
-        return ast.literal_eval(value.strip())
+        return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         raise Unusable("no_dialogue") from error
 
