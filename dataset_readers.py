@@ -16,7 +16,7 @@ instruction of a later one is the dialogue so far: the system text, then every t
     User: And a longer one?
 
 A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
-is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the files.
+is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input.
 """
 
 import ast
@@ -32,7 +32,8 @@ import pyarrow
 import pyarrow.compute
 
 from common import UserError
-from dataset_files import CHUNK_BYTES, CHUNK_ROWS, EVALUATION_SPLITS, Chunk, open_dataset
+from dataset_files import EVALUATION_SPLITS, open_dataset
+from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
 from filter_ledger import EXAMPLE_CHARACTERS, EXAMPLES
 
 COLUMNS = ["id", "source", "instruction", "response"]

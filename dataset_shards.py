@@ -12,7 +12,8 @@ from collections import Counter
 from typing import NamedTuple
 
 from common import UserError
-from dataset_files import Chunk, open_dataset
+from dataset_files import open_dataset
+from dataset_formats import Chunk
 from dataset_readers import PartReport, RowCollector, no_such_columns, used_columns
 from filter_ledger import EXAMPLES
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from corpus_shards import Job, write_arrays
-from dataset_files import source_name
+from dataset_formats import source_name
 from dataset_readers import read_benchmark
 from decontamination import (
     Hits,

@@ -14,8 +14,9 @@ import pytest
 from test_dataset_readers import pairs
 
 import dataset_files
+import dataset_formats
 from common import UserError
-from dataset_files import open_file, source_name
+from dataset_formats import open_file, source_name
 from dataset_readers import EXAMPLES, read_rows
 
 
@@ -36,7 +37,7 @@ def read(*paths, **options):
 def test_an_array_is_the_same_in_any_pieces(tmp_path, monkeypatch, chunk_bytes):
     rows = [{**row, "response": row["response"] + ' é"]},\\ [ 😀'} for row in pairs(40)]
     (tmp_path / "d.json").write_text(" \n[ " + " ,\n".join(json.dumps(row, indent=1) for row in rows) + "\n ] \n")
-    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(dataset_formats, "CHUNK_BYTES", chunk_bytes)
     assert read(tmp_path / "d.json")[0] == rows
 
 
@@ -65,18 +66,18 @@ def test_what_follows_an_array_is_not_lost(tmp_path):
 
 def test_an_array_in_memory_is_a_chunk(tmp_path, monkeypatch):
     """100 chunks are read; the most text held at once is that of two."""
-    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(dataset_formats, "CHUNK_BYTES", 1_000)
     rows = [{"instruction": "a", "response": "b" * 950}] * 100
     (tmp_path / "d.json").write_text(json.dumps(rows))
     held = []
-    decode = dataset_files._decode_element
-    monkeypatch.setattr(dataset_files, "_decode_element", lambda *a: held.append(len(a[1])) or decode(*a))
+    decode = dataset_formats._decode_element
+    monkeypatch.setattr(dataset_formats, "_decode_element", lambda *a: held.append(len(a[1])) or decode(*a))
     assert len(list(open_file(tmp_path / "d.json", set()))) == 50 and max(held) <= 2_000
 
 
 def test_rows_too_long_to_hold_are_counted_and_the_rest_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "MAX_ROW_BYTES", 1_000)
-    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 300)
+    monkeypatch.setattr(dataset_formats, "MAX_ROW_BYTES", 1_000)
+    monkeypatch.setattr(dataset_formats, "CHUNK_BYTES", 300)
     long = json.dumps({"instruction": "x", "response": "y" * 5_000})
     (tmp_path / "d.jsonl").write_text(f"{lines(pairs(150))}{long}\n\n{lines(pairs(150))}{long}")
     found, ledger = read(tmp_path / "d.jsonl")
@@ -90,7 +91,7 @@ def test_rows_too_long_to_hold_are_counted_and_the_rest_is_read(tmp_path, monkey
 
 
 def test_chunks_of_long_rows_are_few_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(dataset_formats, "CHUNK_BYTES", 1_000)
     rows = [{"instruction": "a", "response": str(number) * 600} for number in range(9)]
     (tmp_path / "d.jsonl").write_text(lines(rows))
     (tmp_path / "d.csv").write_text("instruction,response\n" + "".join(f"a,{row['response']}\n" for row in rows))
@@ -258,7 +259,7 @@ def test_a_table_of_no_columns_with_less_than_no_rows_does_not_end_the_process(t
 
 def test_a_place_beyond_its_dictionary_is_one_damaged_row():
     words = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0, 7]), pyarrow.array(["a"]), safe=False)
-    take = dataset_files.TakeFromBatch(pyarrow.record_batch({"word": words}))
+    take = dataset_formats.TakeFromBatch(pyarrow.record_batch({"word": words}))
     assert take(np.arange(2)) == [
         {"word": "a"},
         "damaged (index with value of 7 is out-of-bounds for array of length 1)",
@@ -312,7 +313,7 @@ def test_splits_that_are_no_list_of_names(tmp_path, splits):
 
 
 def test_a_quote_that_is_never_closed(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "MAX_ROW_BYTES", 1_000)
+    monkeypatch.setattr(dataset_formats, "MAX_ROW_BYTES", 1_000)
     (tmp_path / "d.csv").write_text('instruction,response\na,b\n"c,' + "d e\n" * 999)
     with pytest.raises(UserError, match=r"d\.csv:\d+: not CSV \(field larger.*is a quote never closed"):
         read(tmp_path / "d.csv")

@@ -8,6 +8,7 @@ import pyarrow.parquet
 import pytest
 
 import dataset_files
+import dataset_formats
 import dataset_readers
 from common import UserError
 from dataset_files import hash_input, is_hub_id
@@ -395,7 +396,7 @@ def test_folder_of_files_and_saved_folders(tmp_path):
 def test_wide_tables_are_read_by_the_columns_that_matter(tmp_path):
     rows = [{**row, "embedding": [0.5, 0.5]} for row in pairs(2)]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "d.parquet")
-    chunk = next(iter(dataset_files.open_file(tmp_path / "d.parquet", {"instruction", "response"})))
+    chunk = next(iter(dataset_formats.open_file(tmp_path / "d.parquet", {"instruction", "response"})))
     assert chunk.take([0, 1]) == pairs(2)
 
 
@@ -433,13 +434,13 @@ def test_smaller_samples_are_part_of_larger_ones_and_all_rows_of_none(tmp_path):
 def test_the_sample_is_the_same_in_any_pieces(tmp_path, monkeypatch):
     path = write_lines(tmp_path / "a.jsonl", pairs(3_000))
     whole = sample([path], 40)[0]
-    for module in (dataset_files, dataset_readers):
+    for module in (dataset_formats, dataset_readers):
         monkeypatch.setattr(module, "CHUNK_ROWS", 50)
     assert sample([path], 40)[0] == whole
 
 
 def test_damage_is_measured_against_the_rows_that_were_parsed(tmp_path, monkeypatch):
-    for module in (dataset_files, dataset_readers):
+    for module in (dataset_formats, dataset_readers):
         monkeypatch.setattr(module, "CHUNK_ROWS", 100)
     rows = [json.dumps(row) if number > 9 else "{" for number, row in enumerate(pairs(3_000))]
     (tmp_path / "d.jsonl").write_text("\n".join(rows))
@@ -449,7 +450,7 @@ def test_damage_is_measured_against_the_rows_that_were_parsed(tmp_path, monkeypa
 
 @pytest.mark.parametrize("turns", ["first", "all"])
 def test_long_rows_are_moved_to_arrow_in_smaller_batches(tmp_path, monkeypatch, turns):
-    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(dataset_formats, "CHUNK_ROWS", 10)
     monkeypatch.setattr(dataset_readers, "CHUNK_BYTES", 1_000)
     long = {"role": "assistant", "content": "x" * 200}
     rows = [{"messages": [USER, BOT if turns == "all" else long, USER, long]} for _ in range(30)]

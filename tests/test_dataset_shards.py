@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-import dataset_files
+import dataset_formats
 from common import UserError
 from dataset_files import open_dataset
 from dataset_readers import read_rows, renamed_ids, replace_values
@@ -62,7 +62,7 @@ def read_in_shards(datasets, columns, turns, rows):
 @pytest.mark.parametrize("turns", ["first", "all"])
 @pytest.mark.parametrize("rows", [1, 50, 10_000])
 def test_shards_together_are_the_whole(tmp_path, monkeypatch, turns, rows):
-    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 13)
+    monkeypatch.setattr(dataset_formats, "CHUNK_ROWS", 13)
     monkeypatch.setattr("dataset_readers.MAX_UNREADABLE_FRACTION", 0.05)
     datasets = write_inputs(tmp_path)
     whole, wanted = read_rows(datasets, None, 0, columns=COLUMNS, turns=turns)
@@ -76,7 +76,7 @@ def test_shards_together_are_the_whole(tmp_path, monkeypatch, turns, rows):
 
 
 def test_shards_of_long_rows_are_few_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(dataset_formats, "CHUNK_BYTES", 1_000)
     path = write_lines(tmp_path / "d.jsonl", [{"prompt": "p" * 900, "response": str(n)} for n in range(100)])
     chunks = open_dataset(path, ["train"], {"prompt"})[0].chunks
     sizes = [len(segments) for segments in shards_of_input([path], "train", None, 10_000)]
@@ -84,7 +84,7 @@ def test_shards_of_long_rows_are_few_chunks(tmp_path, monkeypatch):
 
 
 def test_a_chunk_of_a_table_travels_without_the_rows_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(dataset_formats, "CHUNK_ROWS", 10)
     table = pyarrow.table({"prompt": ["p" * 1_000] * 500, "response": ["r"] * 500})
     with pyarrow.OSFile(str(tmp_path / "d.arrow"), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -102,7 +102,7 @@ def test_a_chunk_of_a_table_travels_without_the_rows_beside_it(tmp_path, monkeyp
     ],
 )
 def test_what_is_of_no_use_is_said_in_the_same_words(tmp_path, monkeypatch, rows, columns):
-    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(dataset_formats, "CHUNK_ROWS", 10)
     good = write_lines(tmp_path / "good.jsonl", [{"prompt": "a", "response": "b"}] * 9)
     datasets = [good, write_lines(tmp_path / "bad.jsonl", rows)]
     messages = []

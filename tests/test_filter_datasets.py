@@ -15,7 +15,7 @@ import pyarrow
 import pytest
 
 import corpus_shards
-import dataset_files
+import dataset_formats
 import decontamination_steps
 import filter_datasets
 import filter_steps
@@ -220,8 +220,8 @@ def test_shards_and_processes_change_no_byte(tmp_path, monkeypatch):
     run(tmp_path / "whole", "--dataset", path)
     for number, (shard, files, processes) in enumerate([(7, 30, "1"), (1_000, 30, "1"), (40, 30, "3")]):
         for module, name, value in (
-            (dataset_files, "CHUNK_ROWS", shard), (filter_steps, "SHARD_ROWS", shard), (filter_steps, "BATCH_ROWS", 11),
-            (corpus_shards, "FILE_ROWS", files), (corpus_shards, "GATHER_ROWS", 20),
+            (dataset_formats, "CHUNK_ROWS", shard), (filter_steps, "SHARD_ROWS", shard),
+            (filter_steps, "BATCH_ROWS", 11), (corpus_shards, "FILE_ROWS", files), (corpus_shards, "GATHER_ROWS", 20),
             (subset_selection, "PART_ROWS", shard),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, value)
@@ -234,7 +234,7 @@ def test_shards_and_processes_change_no_byte(tmp_path, monkeypatch):
 
 
 def test_more_shards_than_files_may_be_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_files, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(dataset_formats, "CHUNK_ROWS", 2)
     monkeypatch.setattr(filter_steps, "SHARD_ROWS", 2)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
@@ -300,7 +300,7 @@ def run_until(writes, folder, path):
         return wrapped
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset_files, "CHUNK_ROWS", 20)
+        patch.setattr(dataset_formats, "CHUNK_ROWS", 20)
         patch.setattr(filter_steps, "SHARD_ROWS", 20)
         for module, names in WRITERS:
             for name in names:

@@ -6,7 +6,7 @@ import pytest
 from test_dataset_readers import write_lines
 from test_filter_datasets import run
 
-import dataset_files
+import dataset_formats
 import filter_steps
 from common import UserError, read_arrow
 from corpus_shards import Job, ShardedRows, write_table
@@ -58,7 +58,7 @@ def test_benchmarks_columns_and_turns_together(tmp_path, capsys, monkeypatch):
     assert not ids & {"flat-5", "flat-9", "flat-11", "chat4#2"}
     assert facts["provenance"]["inputs"].keys() == {*data, bench}
     assert "hold one of the 6 items of bench" in capsys.readouterr().out
-    for module, name, value in ((dataset_files, "CHUNK_ROWS", 9), (filter_steps, "SHARD_ROWS", 30)):
+    for module, name, value in ((dataset_formats, "CHUNK_ROWS", 9), (filter_steps, "SHARD_ROWS", 30)):
         monkeypatch.setattr(module, name, value)
     again = run(
         tmp_path / "again", "--dataset", *data, "--columns", "instruction=a.b,response=c", "--turns", "all",

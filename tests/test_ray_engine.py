@@ -12,7 +12,7 @@ from test_filter_datasets import all_bytes, make_rows, spoilt_rows, write_input
 from test_filter_datasets import run as filter_small
 
 import corpus_shards
-import dataset_files
+import dataset_formats
 import filter_datasets
 import filter_steps
 from common import UserError, read_json
@@ -22,7 +22,7 @@ ray = pytest.importorskip("ray")
 
 def run(folder, *options):
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((dataset_files, "CHUNK_ROWS"), (filter_steps, "SHARD_ROWS")):
+        for module, name in ((dataset_formats, "CHUNK_ROWS"), (filter_steps, "SHARD_ROWS")):
             patch.setattr(module, name, 40)
         filter_small(folder, *options)
 
