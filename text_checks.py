@@ -113,8 +113,8 @@ CODE_ASKED = re.compile(
     r"\b(?:write|implement|code) (?:me )?(?:an?|some) (?:[\w+#.-]+ ){0,3}?"
     r"(?:function(?! name)|program|code|sql query|class|method|regex|(?:shell|bash|python) script)\b"
 )
-LIST_ITEM = re.compile(r"(?:^|\n)\s*(?:[-*•+–]|\w{1,2}[.)])\s|\n\s*\S")
-SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?:\s|$)")
+LIST_ITEM = re.compile(r"(?:^|\n)[ \t]*(?:[-*•+–]|\w{1,2}[.)])\s|\n[ \t]*\S")
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?:\s|$)")
 CODE_SIGN = re.compile(r"[=({;<$`\[\\#|>*+]|--?\w")
 
 

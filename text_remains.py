@@ -23,7 +23,7 @@ def says(ask: str, words: str) -> bool:
 SPEAKER = re.compile(
     r"\n[>*_]*(?:\d{1,3}\. ?|#+ ?)?(?:(?:instruction|user|human)[ \t*_]{0,4}:|(?<=[# ])instruction[ \t]*\n)", re.I
 )
-QUESTION = re.compile(r"\n\s*\n[>*_# ]*(?:question|q|prompt)[ \t*_]{0,4}:", re.I)  # a number would make it a list
+QUESTION = re.compile(r"\n[ \t\r]*\n[>*_# ]*(?:question|q|prompt)[ \t*_]{0,4}:", re.I)  # a number would make it a list
 TURN_WORDS = "user human instruction question prompt q"
 SPEAKER_ASKS = (
     "conversation conversations dialog dialogue dialogues chat script scene transcript roleplay role interview"

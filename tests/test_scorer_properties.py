@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -120,3 +121,16 @@ def test_powers_and_logarithms_are_right_to_the_last_digits():
     assert np.abs(exp_minus(amounts) / exact - 1).max() < 1e-15
     assert exp_minus(np.array([0.0, 0.7, 3.25])).tolist() == [1.0, math.exp(-0.7), math.exp(-3.25)]
     assert [log_of(number) for number in (1, 2, 10**6)] == [0.0, math.log(2), math.log(10**6)]
+
+
+@pytest.mark.parametrize(
+    "piece", ["\n", "\r\n", "\n ", ".", "?", "`", "``` ", "<b", "<b ", "[your ", "{{a", "&", "\\", ">", "\n- "]
+)
+def test_no_run_of_marks_takes_long(piece):
+    """A pattern that begins anew at each mark of a long run would take its square: 24 s for lines that are empty."""
+    ask, run = "In one sentence, as a bulleted list, in JSON: who is the user?", piece * (28_000 // len(piece))
+    started = time.process_time()
+    for text in (f"user {run}x", f"The user asks.\n{run} q"):
+        QualityScorer().score(ask, text)
+        QualityScorer().score("Write a Python function.", text)
+    assert time.process_time() - started < 3
