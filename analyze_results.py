@@ -68,7 +68,7 @@ from common import (
     write_json,
 )
 from finished_runs import load_runs
-from study_analysis import analyse, compare_pair, scale_words
+from study_analysis import analyse, compare_groups, scale_words
 from training_configs import CLAIM
 
 SIGNIFICANT_DIGITS = 6  # of what verdict.json states: beyond the bootstrap's own error, and the same on every machine
@@ -99,8 +99,8 @@ def main() -> None:
 def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:
     """Write and print the paired comparison of two experiments."""
     chosen = [experiment_comparison.pick_run(runs, name, left_out) for name in names]
-    comparison = compare_runs(runs, *chosen)
-    comparison["provenance"] = lasting_provenance(chosen)
+    comparison, compared = compare_runs(runs, *chosen)
+    comparison["provenance"] = lasting_provenance(compared)
     comparison = round_numbers(comparison)
     words, points = experiment_comparison.verdict_sentence(comparison), experiment_comparison.cautions(comparison)
     report_comparison(comparison, words, points, [experiment_comparison.comparison_table(comparison)], output)
@@ -113,12 +113,21 @@ def report_comparison(comparison: dict, words: str, points: list[str], tables: l
     print(page)
 
 
-def compare_runs(runs: list[dict], first: dict, second: dict) -> dict:
-    """The comparison of two loaded runs, less its provenance. Raises UserError where they took different tests."""
+def compare_runs(runs: list[dict], first: dict, second: dict) -> tuple[dict, list[dict]]:
+    """The comparison of two loaded runs and their repeats, less its provenance, and all runs in it.
+
+    Raises UserError where they took different tests.
+    """
     experiment_comparison.require_comparable(first, second)
-    records = compare_pair(runs, first["experiment"], second["experiment"], CLAIM)
+    groups = [experiment_comparison.with_repeats(runs, run) for run in (first, second)]
+    if first in groups[1] or second in groups[0]:  # a run against its own repeat
+        groups = [[first], [second]]
+    compared = [run for group in groups for run in group]
+    for run in compared[1:]:
+        experiment_comparison.require_comparable(first, run)
+    records = compare_groups(groups, CLAIM)
     labels = [scale_words(run["train"]) for run in (first, second)]
-    return experiment_comparison.make_comparison(first, second, records, labels)
+    return experiment_comparison.make_comparison(groups, records, labels), compared
 
 
 def are_subsets(results: Path, names: list[str]) -> bool:
@@ -136,15 +145,16 @@ def compare_subsets(results: Path, names: list[str], output: Path) -> None:
     chosen = [[run for run in runs if run["arm"] == run["subset"] == name and not run["seed"]] for name in names]
     pairs = [(first, second) for first in chosen[0] for second in chosen[1] if first["size"] == second["size"]]
     pairs = [pair for pair in pairs if names[0] != names[1]]
-    trained, not_compared = [], []
+    trained, compared, not_compared = [], [], []
     for pair in pairs:
         try:
-            trained.append(compare_runs(runs, *pair))
+            comparison, some = compare_runs(runs, *pair)
+            trained, compared = [*trained, comparison], [*compared, *some]
         except UserError as error:  # the rows can be compared all the same
             not_compared.append(str(error))
     scale = ", ".join(dict.fromkeys(pair["scale_label"] for pair in trained)) or None
     comparison = subset_comparison.make_comparison(results, names, trained, scale)
-    comparison["provenance"] = lasting_provenance([run for pair in pairs for run in pair])
+    comparison["provenance"] = lasting_provenance(compared)
     comparison = round_numbers(comparison)
     points = subset_comparison.cautions(comparison) + [f"Not compared: {reason}." for reason in not_compared]
     report_comparison(

@@ -1,4 +1,5 @@
-"""Two experiments side by side: the paired difference per metric in words, as one page, Markdown and JSON.
+"""Two experiments side by side, with their repeats by other seeds: the paired difference per metric in words, as one
+page, Markdown and JSON.
 
     python analyze_results.py ./results/ --compare ultra_10k_500M random_10k_500M
 
@@ -39,6 +40,21 @@ def pick_run(runs: list[dict], name: str, left_out: list[dict]) -> dict:
         raise UserError(f"--compare {name}: {reasons[0]}")
     known = ", ".join(sorted(run["experiment"] for run in runs))
     raise UserError(f"--compare {name}: no finished run of that name; there are {known}")
+
+
+def with_repeats(runs: list[dict], run: dict) -> list[dict]:
+    """A run and those that repeat it with another seed alone; a run named as such a repeat stands for itself."""
+    if run["experiment"] != f"{run['arm']}_{run['size']}":
+        return [run]
+    same_data = [
+        other for other in runs if other["train"]["provenance"]["inputs"] == run["train"]["provenance"]["inputs"]
+    ]
+    repeats = [
+        other
+        for other in same_data
+        if (other["arm"], other["size"]) == (run["arm"], run["size"]) and other["seed"] != run["seed"]
+    ]
+    return [run, *(other for other in repeats if not other_differences(run, other))]
 
 
 def require_comparable(first: dict, second: dict) -> None:
@@ -102,15 +118,25 @@ def cautions(comparison: dict) -> list[str]:
                 f"{METRIC_NAMES[record['metric']]}: a true difference of {least} would have been found with 80% power; "
                 "a smaller one may be there."
             )
-    points.append("Intervals are over test examples; runs with other training seeds would differ as well.")
+    points.append(seed_words(comparison["runs"]))
     points += [f"The two also differ in {words}." for words in comparison["other_differences"]]
     return points
 
 
+def seed_words(runs: list[dict]) -> str:
+    """What the intervals say of training seeds."""
+    if not any(run["seeds"] > 1 for run in runs):
+        return "Intervals are over test examples; runs with other training seeds would differ as well."
+    counts = " and ".join(f"{run['seeds']} of {run['experiment']}" for run in runs)
+    alone = [run["experiment"] for run in runs if run["seeds"] == 1]
+    borrows = f"; {alone[0]} borrows the spread of the other's seeds" if alone else ""
+    return f"Values are means, and intervals over test examples and training seeds ({counts}){borrows}."
+
+
 def other_differences(first: dict, second: dict) -> list[str]:
-    """Facts beyond the data in which the runs differ: model, scale, epochs and the training recipe."""
+    """Facts beyond the data and the seed in which the runs differ: model, scale, epochs and the training recipe."""
     configs = [run["train"]["config"] for run in (first, second)]
-    ignored = {"experiment", "subset", "model_spec"}
+    ignored = {"experiment", "base_experiment", "seed", "subset", "model_spec"}
     pairs = {key: [config.get(key) for config in configs] for key in sorted({*configs[0], *configs[1]} - ignored)}
     pairs["scale"] = [run["train"].get("scale_label") for run in (first, second)]
     pairs["parameters"] = [run["train"].get("parameters") for run in (first, second)]
@@ -121,13 +147,15 @@ def other_differences(first: dict, second: dict) -> list[str]:
 # Files
 
 
-def make_comparison(first: dict, second: dict, records: list[dict], labels: list[str]) -> dict:
-    """The content of the JSON, less its provenance. `records`: paired contrasts, first - second, higher is better."""
+def make_comparison(groups: list[list[dict]], records: list[dict], labels: list[str]) -> dict:
+    """The content of the JSON, less its provenance. `groups`: either experiment's run and its repeats; `records`: the
+    paired contrasts, first - second, higher is better."""
+    first, second = (group[0] for group in groups)
     runs = [
         {"experiment": run["experiment"], "subset": run["subset"], "rows": run["rows"], "size": run["size"],
-         "epochs": run["train"]["config"].get("epochs"), "tokens": run["train"].get("tokens"),
-         "metrics": {metric: content["summary"][metric] for metric, content in run["metrics"].items()}}
-        for run in (first, second)
+         "epochs": run["train"]["config"].get("epochs"), "tokens": run["train"].get("tokens"), "seeds": len(group),
+         "metrics": {metric: mean_of(group, metric) for metric in run["metrics"]}}
+        for run, group in zip((first, second), groups, strict=True)
     ]  # fmt: skip
     return {
         "config": {"first": first["experiment"], "second": second["experiment"], "significance": SIGNIFICANCE},
@@ -137,6 +165,11 @@ def make_comparison(first: dict, second: dict, records: list[dict], labels: list
         "contrasts": [{**record, "reading": reading(record)} for record in records],
         "other_differences": other_differences(first, second),
     }
+
+
+def mean_of(group: list[dict], metric: str) -> float:
+    values = [run["metrics"][metric]["summary"][metric] for run in group if metric in run["metrics"]]
+    return sum(values) / len(values)
 
 
 def comparison_table(comparison: dict) -> dict:
@@ -153,7 +186,11 @@ def comparison_table(comparison: dict) -> dict:
         ]
         for record in comparison["contrasts"]
     ]  # fmt: skip
-    rows = "; ".join(f"{run['experiment']}: {run['rows']:,} rows, {run['epochs']} epochs" for run in (first, second))
+    rows = "; ".join(
+        f"{run['experiment']}: {run['rows']:,} rows, {run['epochs']} epochs"
+        + f", {run['seeds']} seeds" * (run["seeds"] > 1)
+        for run in (first, second)
+    )
     note = (
         f"{comparison['scale_label']}. {rows}. Advantage of the first, positive where it is better (fewer bits per "
         "byte, more tasks completed), with its 95% interval, on the same examples; detectable: the true difference "

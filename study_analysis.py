@@ -452,18 +452,18 @@ def dose_response_of(scores: dict, metric: str, claim: dict) -> list[dict]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Any two runs
+# Any two experiments
 
 
-def compare_pair(runs: list[dict], first: str, second: str, claim: dict) -> list[dict]:
-    """The contrast of any two loaded experiments, which took the same tests, on each metric that both have."""
-    chosen = [run for name in (first, second) for run in runs if run["experiment"] == name]
-    records = []
+def compare_groups(groups: list[list[dict]], claim: dict) -> list[dict]:
+    """The contrast of two experiments, each a run with its repeats by other seeds, on each metric that both have."""
+    names, records = [group[0]["experiment"] for group in groups], []
     for metric in METRICS:
-        if any(metric not in run["metrics"] for run in chosen):
+        if any(metric not in group[0]["metrics"] for group in groups):
             continue
-        scores = score_runs([{**run, "arm": run["experiment"]} for run in chosen], metric, claim)
-        plan = planning.pair("pair", first, second)
+        named = [{**run, "arm": name} for name, group in zip(names, groups, strict=True) for run in group]
+        scores = score_runs([run for run in named if metric in run["metrics"]], metric, claim)
+        plan = planning.pair("pair", *names)
         record = {"metric": metric, **plan, "n": scores["examples"], "clusters": scores["unit_count"]}
         weights = planning.contrast_weights(plan, scores["arms"])[None]
         records.append(record | test_contrasts(scores, [record], weights, claim)[0])

@@ -415,7 +415,7 @@ def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
 def test_no_finding_is_not_called_equality():
     record = {"metric": "task_completion", "difference": 0.01, "p": 0.4, "minimum_detectable": 0.045}
     record["reading"] = experiment_comparison.reading(record)
-    comparison = {"config": {"first": "a", "second": "b"}, "contrasts": [record], "other_differences": []}
+    comparison = {"config": {"first": "a", "second": "b"}, "contrasts": [record], "other_differences": [], "runs": []}
     sentence = experiment_comparison.verdict_sentence(comparison)
     assert sentence == "No difference is seen between a and b in task completion."
     assert "a true difference of 4.5 pp would have been found" in experiment_comparison.cautions(comparison)[0]

@@ -8,6 +8,7 @@ from fake_results import FakeStudy, write_arrow, write_json
 import analyze_results
 import contrast_statistics as planning
 import cost_statistics as cost
+import experiment_comparison
 import reference_distributions as reference
 import report_tables
 import retention_statistics as statistics
@@ -17,7 +18,7 @@ import tradeoff_statistics as curves
 import tradeoff_tables
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
-from study_analysis import compare_pair, retention_by_source
+from study_analysis import compare_groups, retention_by_source
 from training_configs import CLAIM
 
 QUICK = {**CLAIM, "bootstrap_draws": 300}
@@ -378,10 +379,37 @@ def test_what_the_score_is_worth(tmp_path, monkeypatch):
 
 
 def test_any_two_runs_are_compared_on_what_both_took(curve_study):
-    runs, _ = analyze_results.load_runs(curve_study)
-    first, second = compare_pair(runs, "high_100k_500M", "low_100k_500M", QUICK)
+    runs = {run["experiment"]: run for run in analyze_results.load_runs(curve_study)[0]}
+    first, second = compare_groups([[runs["high_100k_500M"]], [runs["low_100k_500M"]]], QUICK)
     assert first["metric"] == "bits_per_byte" and first["difference"] > 0
     assert second["test"] == "exact McNemar" and second["n"] == 200
+
+
+def test_a_comparison_takes_the_repeats_by_other_seeds(curve_study):
+    loaded, _ = analyze_results.load_runs(curve_study)
+    runs = {run["experiment"]: run for run in loaded}
+    names = ["ultra_10k_500M", "ultra_10k_500M_s1", "ultra_10k_500M_s2"]
+    comparison, compared = analyze_results.compare_runs(loaded, runs[names[0]], runs["low_100k_500M"])
+    assert [run["seeds"] for run in comparison["runs"]] == [3, 1]
+    assert [run["experiment"] for run in compared] == [*names, "low_100k_500M"]
+    values = [runs[name]["metrics"]["task_completion"]["summary"]["task_completion"] for name in names]
+    assert comparison["runs"][0]["metrics"]["task_completion"] == pytest.approx(np.mean(values))
+    assert "and seeds" in comparison["contrasts"][1]["test"] and comparison["other_differences"] == ["epochs: 3 and 1"]
+    said = experiment_comparison.cautions(comparison)
+    assert any("(3 of ultra_10k_500M and 1 of low_100k_500M); low_100k_500M borrows" in words for words in said)
+    for second in ("low_100k_500M", names[0]):  # a repeat that is named stands for itself
+        comparison, compared = analyze_results.compare_runs(loaded, runs[names[1]], runs[second])
+        assert [run["seeds"] for run in comparison["runs"]] == [1, 1] and len(compared) == 2
+        assert any("other training seeds would differ" in words for words in experiment_comparison.cautions(comparison))
+
+
+def test_a_repeat_on_other_data_or_by_another_recipe_is_none(curve_study):
+    loaded, _ = analyze_results.load_runs(curve_study)
+    runs = {run["experiment"]: run for run in loaded}
+    runs["ultra_10k_500M_s1"]["train"]["provenance"]["inputs"] = {"subset": "other"}
+    runs["ultra_10k_500M_s2"]["train"]["config"]["learning_rate"] = 1.0
+    _, compared = analyze_results.compare_runs(loaded, runs["ultra_10k_500M"], runs["low_100k_500M"])
+    assert len(compared) == 2
 
 
 def test_the_benchmark_writes_its_studies(tmp_path):
