@@ -46,15 +46,15 @@ def with_repeats(runs: list[dict], run: dict) -> list[dict]:
     """A run and those that repeat it with another seed alone; a run named as such a repeat stands for itself."""
     if run["experiment"] != f"{run['arm']}_{run['size']}":
         return [run]
-    same_data = [
-        other for other in runs if other["train"]["provenance"]["inputs"] == run["train"]["provenance"]["inputs"]
-    ]
+    data = {other["experiment"]: other["train"].get("provenance", {}).get("inputs") for other in runs}
     repeats = [
         other
-        for other in same_data
-        if (other["arm"], other["size"]) == (run["arm"], run["size"]) and other["seed"] != run["seed"]
+        for other in runs
+        if (other["arm"], other["size"]) == (run["arm"], run["size"])
+        and data[other["experiment"]] == data[run["experiment"]]
+        and not other_differences(run, other)
     ]
-    return [run, *(other for other in repeats if not other_differences(run, other))]
+    return [run, *(other for other in repeats if other is not run)]
 
 
 def require_comparable(first: dict, second: dict) -> None:
