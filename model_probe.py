@@ -52,15 +52,12 @@ def require_trainable(model, tokenizer, name: str, config: dict) -> bool:
         wrong = first_wrong(model, rows, pad_id)
         packs = not wrong and keeps_rows_apart(model, rows, pad_id, config["block_tokens"])
     except FAILURES as error:
-        wrong = f"it does not run on rows of text ({failure(error)})"
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        wrong = f"it does not run on rows of text ({reason})"
     model.train(was_training)
     if wrong:
         raise UserError(f"the model {name} ({model.config.model_type}) cannot be used here: {wrong}; choose another")
     return packs
-
-
-def failure(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def logits_of(model, ids: list[list[int]], **how):

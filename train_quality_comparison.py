@@ -346,11 +346,8 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         table = read_subset(results_dir, training["subset"], subset)
         examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
-        decided = {
-            **training,
-            "packed": packed,
-            "inputs": plan["inputs"],
-        }  # with other data, a checkpoint is of another run
+        # With other data, a checkpoint is of another run.
+        decided = {**training, "packed": packed, "inputs": plan["inputs"]}
         facts |= fit(model, examples, decided, end_token_id(tokenizer), folder / "checkpoint.pt", **how)
     weights = whole_weights(model)
     if is_main_process():
