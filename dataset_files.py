@@ -36,7 +36,8 @@ DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the co
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
 SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
-SPLIT_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})([-_.]\d.*)?")  # train.jsonl, train-00000-of-00003.parquet
+# train.jsonl, train-00000-of-00003.parquet, and a part of a split: train_sft.jsonl
+SPLIT_FILE = re.compile(rf"((?:{'|'.join(SPLIT_NAMES)})(?:_[a-z]+)*)([-_.]\d.*)?")
 EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
 SHOWN_FILES = 5  # that a folder holds beside its data
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
@@ -87,8 +88,8 @@ def make_demo() -> list[dict]:
 
 def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable[Part]:
     if (folder / "dataset_dict.json").exists():
-        split = _first_split(folder, splits, common.read_json(folder / "dataset_dict.json")["splits"])
-        return [Part(folder.name, str(folder / split), _saved_chunks(folder / split, columns))]
+        splits = _wanted_splits(folder, splits, common.read_json(folder / "dataset_dict.json")["splits"])
+        return [Part(folder.name, str(folder / split), _saved_chunks(folder / split, columns)) for split in splits]
     if (folder / "state.json").exists():
         return [Part(folder.name, str(folder), _saved_chunks(folder, columns))]
     files, others = _data_files(folder)
@@ -100,10 +101,14 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
         print(common.one_line(f"{folder}: not read: {names}{more}"))
     split_of = {path: split for path in files if (split := _split_of(path.relative_to(folder)))}
     if split_of:
-        split = _first_split(folder, splits, list(dict.fromkeys(split_of.values())))
-        files = [path for path in files if split_of.get(path, split) == split]
-    names = [folder.name if path in split_of else source_name(path) for path in files]
-    return [Part(name, str(path), open_file(path, columns)) for name, path in zip(names, files, strict=True)]
+        splits = _wanted_splits(folder, splits, list(dict.fromkeys(split_of.values())))
+        files = [path for path in files if path not in split_of or split_of[path] in splits]
+    parts = []
+    for path in files:
+        split = split_of.get(path)
+        name = folder.name if split in SPLIT_NAMES else split or source_name(path)
+        parts.append(Part(name, str(path), open_file(path, columns)))
+    return parts
 
 
 def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -120,19 +125,24 @@ def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _split_of(path: Path) -> str | None:
     """The split that a file's name tells, or the nearest folder's (train/0000.parquet); None where none does."""
-    names = [source_name(path), *reversed(path.parent.parts)]
-    return next((match[1] for name in names if (match := SPLIT_FILE.fullmatch(name))), None)
+    if match := SPLIT_FILE.fullmatch(source_name(path)):
+        return match[1]
+    matches = map(SPLIT_FILE.fullmatch, reversed(path.parent.parts))
+    return next((match[1] for match in matches if match and match[1] in SPLIT_NAMES), None)
 
 
-def _first_split(where, wanted: list[str], found: list[str]) -> str:
-    """The first of the wanted splits that is there; prints which others are not read."""
-    split = next((name for name in wanted if name in found), None)
-    if split is None:
+def _wanted_splits(where, wanted: list[str], found: list[str]) -> list[str]:
+    """The first of the wanted splits that is there, or its parts, such as train_sft; prints what is not read."""
+    for name in wanted:
+        splits = [name] if name in found else [split for split in found if split.startswith(f"{name}_")]
+        if splits:
+            break
+    else:
         raise UserError(f"{where} has no split {wanted[0]!r}; --split takes one of {', '.join(found)}")
-    others = [name for name in found if name != split]
-    if others:
-        print(common.one_line(f"{where}: split {split} is read, not {', '.join(others)}"))
-    return split
+    if others := [split for split in found if split not in splits]:
+        read = f"split {splits[0]} is" if len(splits) == 1 else f"splits {', '.join(splits)} are"
+        print(common.one_line(f"{where}: {read} read, not {', '.join(others)}"))
+    return splits
 
 
 def _saved_chunks(folder: Path, columns: set[str]) -> Iterable[Chunk]:
@@ -156,19 +166,20 @@ def hub_builder(entry: str):
 
 
 def hub_chunks(entry: str, splits: list[str], columns: set[str]) -> Iterable[Chunk]:
-    """One split of a hub id: from the library's cache, or streamed where it is large. Raises UserError."""
+    """The wanted splits of a hub id: from the library's cache, or streamed where it is large. Raises UserError."""
     builder = hub_builder(entry)
     with _hub_errors(entry):
         if hub_bytes(entry, builder.info) > MAX_CACHED_BYTES:
             streams = builder.as_streaming_dataset()
-            stream = streams[_first_split(entry, splits, list(streams))].with_format("arrow")
-            yield from batch_chunks(batch for table in stream.iter(CHUNK_ROWS) for batch in narrow(table, columns))
+            for split in _wanted_splits(entry, splits, list(streams)):
+                tables = streams[split].with_format("arrow").iter(CHUNK_ROWS)
+                yield from batch_chunks(batch for table in tables for batch in narrow(table, columns))
         else:
             builder.download_and_prepare()
             # A split may also be an expression, such as train[:10%], that only the library understands.
             is_name = re.fullmatch(r"\w+", splits[0])
-            split = _first_split(entry, splits, list(builder.info.splits)) if is_name else splits[0]
-            yield from table_chunks(builder.as_dataset(split=split).data.table, columns)
+            for split in _wanted_splits(entry, splits, list(builder.info.splits)) if is_name else splits[:1]:
+                yield from table_chunks(builder.as_dataset(split=split).data.table, columns)
 
 
 def hub_bytes(entry: str, info) -> int:

@@ -16,13 +16,12 @@ instruction of a later one is the dialogue so far: the system text, then every t
     User: And a longer one?
 
 A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
-is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input.
+is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input,
+`dialogues.py` reads the turns.
 """
 
-import ast
 import functools
 import itertools
-import json
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -34,21 +33,36 @@ import pyarrow.compute
 from common import UserError
 from dataset_files import EVALUATION_SPLITS, open_dataset
 from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
+from dialogues import (
+    Unusable,
+    dialogue_exchanges,
+    is_missing,
+    join_paragraphs,
+    joined_turns,
+    strip_end_markers,
+    text_of,
+    turns_of,
+)
 from filter_ledger import EXAMPLE_CHARACTERS, EXAMPLES
 
 COLUMNS = ["id", "source", "instruction", "response"]
 # 64-bit offsets: a table of more than 2 GiB of text cannot be reordered with Arrow's plain strings.
 SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 
+LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
-INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input", "problem", "inputs"]
-RESPONSE_COLUMNS = ["response", "output", "completion", "solution", "answer", "targets", "chosen"]
+INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input", "problem", "inputs", "user", "context"]
+RESPONSE_COLUMNS = [
+    "response", "output", "completion", "solution", "generated_solution", "answer", "targets", "assistant", "chosen"
+]  # fmt: skip
 EXTRA_COLUMNS = ["input", "context"]  # what the instruction is about
-SYSTEM_COLUMNS = ["system", "system_prompt"]
+SYSTEM_COLUMNS = ["system", "system_prompt", "definition"]
+LONE_COLUMNS = ["chosen", "text", "chat", "dialogue", "dialog", "data"]  # may hold a dialogue, where no other has any
 USED_COLUMNS = {
-    *("id", "source"), *TURN_COLUMNS, *INSTRUCTION_COLUMNS, *RESPONSE_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS
+    *("id", "source"), *TURN_COLUMNS, *INSTRUCTION_COLUMNS, *RESPONSE_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS,
+    *LONE_COLUMNS,
 }  # fmt: skip
 NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
 # Of benchmarks that are not instruction data; their answers are often single letters, which say nothing.
@@ -57,18 +71,9 @@ ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "target"]
 UNDERSTOOD = (
     "instruction/response, instruction/input/output, prompt/completion, prompt/response, question/answer, "
     "problem/solution, inputs/targets, instruction/context/response, prompt/chosen, "
-    "messages [{role, content}] or conversations [{from, value}], [text, ...], [{input, output}]"
+    "messages [{role, content}] or conversations [{from, value}], [text, ...], [{input, output}], "
+    "text with the marks of turns (### Human: ... ### Assistant: ..., a chat template)"
 )
-ROLES = {
-    **dict.fromkeys(["user", "human", "prompter"], "user"),
-    **dict.fromkeys(["assistant", "gpt", "model", "bot", "chatgpt"], "assistant"),
-    **dict.fromkeys(["system", "developer"], "system"),
-    **dict.fromkeys(["tool", "function", "observation", "ipython", "function_response", "tool_response"], "tool"),
-    **dict.fromkeys(["function_call", "tool_call"], "call"),
-}
-SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
-END_MARKERS = ("<|endoftext|>", "</s>", "<|im_end|>", "<|eot_id|>")
-LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def read_rows(
@@ -147,8 +152,8 @@ class PartReport:
                 continue
             record = collector.rename(record)
             self.found_columns = self.found_columns or [str(column) for column in record]
-            self.usable |= find_layout(tuple(record)) is not None
             reason = collector.add(offset, record, self.name, index + offset)
+            self.usable |= reason != "no_usable_columns"
             if reason and collector.wants_example(reason):
                 collector.add_example(reason, f"{self.path}{chunk.place(offset)}", record)
         self.rows += chunk.rows
@@ -227,12 +232,9 @@ def _question_and_answer(record: dict) -> tuple[str, str]:
 # Columns to instruction and response
 
 
-class Unusable(Exception):
-    """A row that holds no instruction-response pair; its text is the ledger's reason."""
-
-
 class Layout(NamedTuple):
-    """The columns of one kind of row by their role, None where there is none. `turns` stands for a whole dialogue."""
+    """The columns of one kind of row by their role, None where there is none. `turns` stands for a whole dialogue, and
+    `lone` says that it is one of LONE_COLUMNS, which may well hold none."""
 
     turns: str | None
     instruction: str | None
@@ -241,6 +243,7 @@ class Layout(NamedTuple):
     response: str | None
     id: str | None
     source: str | None
+    lone: bool
 
 
 @functools.lru_cache(maxsize=1024)
@@ -252,12 +255,14 @@ def find_layout(columns: tuple) -> Layout | None:
         return next((names[name] for name in candidates if name in names), None)
 
     turns, instruction, response = map(first, (TURN_COLUMNS, INSTRUCTION_COLUMNS, RESPONSE_COLUMNS))
+    lone = turns is None and instruction is None and response == names.get("chosen")
+    if lone:
+        turns = first(LONE_COLUMNS)
     if turns is None and (instruction is None or response is None):
-        if "chosen" not in names:
-            return None
-        turns = names["chosen"]  # preferred dialogues that hold their own prompt
+        return None
     extra = first([name for name in EXTRA_COLUMNS if names.get(name) != instruction])
-    return Layout(turns, instruction, extra, first(SYSTEM_COLUMNS), response, names.get("id"), names.get("source"))
+    system, identity, source = first(SYSTEM_COLUMNS), names.get("id"), names.get("source")
+    return Layout(turns, instruction, extra, system, response, identity, source, lone)
 
 
 def layout_of(record: dict) -> Layout | None:
@@ -269,137 +274,20 @@ def layout_of(record: dict) -> Layout | None:
     return find_layout(filled) or find_layout(tuple(record))
 
 
-def _is_missing(value) -> bool:
-    return value is None or (isinstance(value, float) and value != value)  # NaN is how some tools write none
-
-
 def _is_empty(value) -> bool:
-    return _is_missing(value) or value == "" or value == []
+    return is_missing(value) or value == "" or value == []
 
 
 def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]:
     """The pair of one row; of a dialogue its first, or with turns="all" one for each answer. Raises Unusable."""
     system = text_of(record[layout.system]) if layout.system else ""
     if layout.turns:
-        return dialogue_exchanges(_turns_of(record[layout.turns]), system, turns)
+        return dialogue_exchanges(turns_of(record[layout.turns]), system, turns)
     prompt, response = record[layout.instruction], record[layout.response]
     if isinstance(prompt, list) or isinstance(response, list):
-        return dialogue_exchanges(_joined_turns(prompt, response), system, turns)
+        return dialogue_exchanges(joined_turns(prompt, response), system, turns)
     extra = text_of(record[layout.extra]) if layout.extra else ""
     return [(join_paragraphs(system, text_of(prompt), extra), text_of(response))]
-
-
-def _turns_of(value):
-    """The turns of a dialogue as {role, content}, whatever shape it has; what is no dialogue comes as it is.
-
-    A cell of CSV holds one as text, in JSON or as Python writes a list. Texts alone are the user's and the assistant's
-    in turn, as in LIMA; so are the input and output of each of a list of exchanges, as in Capybara. Raises Unusable.
-    """
-    if isinstance(value, str):
-        value = _parsed(value)
-    if not isinstance(value, list) or not value:
-        return value
-    if all(isinstance(turn, str) for turn in value):
-        return [{"role": role, "content": text} for role, text in zip(itertools.cycle(("user", "assistant")), value)]
-    if all(isinstance(turn, dict) and {"input", "output"} <= set(turn) for turn in value):
-        return _turns_of([turn[side] for turn in value for side in ("input", "output")])
-    return value
-
-
-def _parsed(text: str):
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass  # then perhaps Python's
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise Unusable("no_dialogue") from error
-
-
-def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
-    """System text and first user turn, and the answer right after it; or every answer and what led to it.
-
-    Raises Unusable.
-    """
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise Unusable("no_dialogue")
-    roles = [_role_of(turn) for turn in turns]
-    if "user" not in roles:
-        raise Unusable("no_user_turn")
-    user = roles.index("user")
-    end = len(turns) if which == "all" else user + 2
-    texts = [_turn_text(turn) for turn in turns[:end]]
-    systems = [text for text, role in zip(texts[:user], roles, strict=False) if role == "system"]
-    system = join_paragraphs(*(systems or [system]))
-    if which == "first":
-        if roles[user + 1 : end] == ["call"]:
-            raise Unusable("answer_calls_a_tool")
-        answers = [user + 1] if roles[user + 1 : end] == ["assistant"] else []
-    else:
-        asked = [None, *roles]
-        answers = [n for n in range(user + 1, end) if roles[n] == "assistant" and asked[n] in ("user", "tool")]
-    if not answers:
-        raise Unusable("no_answer_after_user_turn")
-    return [(_instruction(system, roles[:answer], texts, user), texts[answer]) for answer in answers]
-
-
-def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> str:
-    """What leads to an answer: the system text and the question, or the dialogue so far."""
-    if user == len(roles) - 1 and set(roles[:user]) <= {"system", None, "assistant"}:
-        return join_paragraphs(system, texts[user])
-    spoken = [(role, text) for role, text in zip(roles, texts, strict=False) if role in SPEAKERS and text.strip()]
-    return join_paragraphs(system, *(f"{SPEAKERS[role]}{text}" for role, text in spoken))
-
-
-def _role_of(turn: dict) -> str | None:
-    role = ROLES.get(str(turn.get("role") or turn.get("from")).strip().lower())
-    return "call" if role == "assistant" and (turn.get("tool_calls") or turn.get("function_call")) else role
-
-
-def _turn_text(turn: dict) -> str:
-    content = turn.get("content")
-    text = text_of(turn.get("value") if content is None else content)
-    calls = turn.get("tool_calls") or turn.get("function_call")
-    return join_paragraphs(text, json.dumps(calls, ensure_ascii=False, default=str)) if calls else text
-
-
-def _joined_turns(prompt, response) -> list:
-    """A dialogue of a prompt and a response of which at least one is a list of turns."""
-    if isinstance(response, list) and any(isinstance(turn, dict) and _role_of(turn) == "user" for turn in response):
-        return response
-    before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
-    after = response if isinstance(response, list) else [{"role": "assistant", "content": response}]
-    return [*before, *after]
-
-
-def text_of(value) -> str:
-    """A cell as text: strings as they are, numbers as written, missing ones as "". Raises Unusable for the rest."""
-    if isinstance(value, str):
-        return value
-    if _is_missing(value):
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
-        return "".join(part["text"] for part in value)
-    raise Unusable("not_text")
-
-
-def join_paragraphs(*parts: str) -> str:
-    """The parts that hold anything, with a blank line between."""
-    filled = [part for part in parts if part.strip()]
-    return filled[0] if len(filled) == 1 else "\n\n".join(part.strip("\n") for part in filled)
-
-
-def strip_end_markers(response: str) -> str:
-    """The response without the end-marker literals at its end; else as it is, white space included."""
-    bare = response.rstrip()
-    if not bare.endswith(END_MARKERS):
-        return response
-    while marker := next((marker for marker in END_MARKERS if bare.endswith(marker)), None):
-        bare = bare.removesuffix(marker).rstrip()
-    return bare
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -462,7 +350,8 @@ class RowCollector:
         try:
             pairs = exchanges(record, layout, self.turns)
         except Unusable as reason:
-            return self.drop(str(reason), source)
+            prose = layout.lone and str(reason) == "no_dialogue"
+            return self.drop("no_usable_columns" if prose else str(reason), source)
         key = self.keys[offset] if self.max_samples is not None else 0.0
         if self.turns == "first" or not (layout.turns or len(pairs) > 1):
             self.rows.append((key, name, identity, source, *pairs[0]))

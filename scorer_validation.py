@@ -17,10 +17,10 @@ from dataset_readers import (
     INSTRUCTION_COLUMNS,
     SYSTEM_COLUMNS,
     USED_COLUMNS,
-    Unusable,
     exchanges,
     layout_of,
 )
+from dialogues import Unusable
 
 PAIR_COLUMNS = ["instruction", "chosen", "rejected"]
 PAIR_SHAPE = "instruction (or prompt, question), chosen, rejected: texts or lists of turns"
@@ -62,14 +62,14 @@ def add_pair(pairs: dict[str, list[str]], record, where: str) -> None:
 
 
 def _ask_and_answer(record: dict, column: str, where: str) -> tuple[str, str]:
-    """The instruction and the answer of one of the two columns. Raises UserError where it holds none."""
+    """The instruction and the (last) answer of one of the two columns. Raises UserError where it holds none."""
     names = {name.strip().lower(): name for name in record if isinstance(name, str)}
     row = {name: record[names[name]] for name in ASK_COLUMNS if name in names}
     row["chosen"] = record.get(names.get(column))
     layout = layout_of(row)
     if layout and row["chosen"] is not None:
         with contextlib.suppress(Unusable):
-            return exchanges(row, layout, "first")[0]
+            return exchanges(row, layout, "all")[-1]  # the answers before the last are the same in both
     raise UserError(f"{where}: column {column!r} holds no answer to an instruction; --validate needs {PAIR_SHAPE}")
 
 

@@ -361,6 +361,18 @@ def test_folders_tell_splits_too(tmp_path, capsys):
     assert table["instruction"].to_pylist() == wanted and table["source"].to_pylist()[1] == "0000"
 
 
+def test_parts_of_a_split(tmp_path, capsys):
+    """As UltraChat names them; each is a source of its own."""
+    names = ["train_sft-00000-of-00002", "train_sft-00001-of-00002", "train_gen", "test_sft", "more"]
+    for name in names:
+        (tmp_path / f"{name}.jsonl").write_text(lines([{"instruction": name, "response": "yes"}]))
+    table, _ = read_rows([str(tmp_path)], None, 0)
+    assert table["source"].to_pylist() == ["more", "train_gen", "train_sft", "train_sft"]
+    assert capsys.readouterr().out == f"{tmp_path}: splits train_gen, train_sft are read, not test_sft\n"
+    table, _ = read_rows([str(tmp_path)], None, 0, split="train_gen")
+    assert table["instruction"].to_pylist() == ["more", "train_gen"]
+
+
 def test_names_of_sources(tmp_path):
     assert [source_name(tmp_path / name) for name in ("a.jsonl.gz", "b.c.parquet")] == ["a", "b.c"]
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import pyarrow
 import pyarrow.parquet
@@ -12,15 +13,8 @@ import dataset_formats
 import dataset_readers
 from common import UserError
 from dataset_files import hash_input, is_hub_id
-from dataset_readers import (
-    find_layout,
-    join_paragraphs,
-    parse_columns,
-    read_benchmark,
-    read_rows,
-    renamed_ids,
-    strip_end_markers,
-)
+from dataset_readers import find_layout, parse_columns, read_benchmark, read_rows, renamed_ids
+from dialogues import Unusable, dialogue_exchanges, join_paragraphs, strip_end_markers, turns_of
 
 
 def write_lines(path, rows):
@@ -70,7 +64,69 @@ SCHEMAS = [
     ({"problem": "1 + 2", "solution": "Add: 3", "answer": "3"}, "1 + 2", "Add: 3"),
     ({"inputs": "Hi", "targets": "Hello"}, "Hi", "Hello"),
     ({"messages": [{"role": "User ", "content": "Hi"}, {"role": "ASSISTANT", "content": "Hello"}]}, "Hi", "Hello"),
+    ({"data": ["Hi", "Hello"]}, "Hi", "Hello"),  # UltraChat
+    ({"user": "Hi", "assistant": "Hello"}, "Hi", "Hello"),
+    ({"Context": "Hi", "Response": "Hello"}, "Hi", "Hello"),
+    ({"definition": "Add.", "inputs": "1 2", "targets": "3"}, "Add.\n\n1 2", "3"),  # Super-NaturalInstructions
+    ({"problem": "1 + 2", "generated_solution": "Add: 3", "expected_answer": "3"}, "1 + 2", "Add: 3"),
+    (
+        {"instruction": "Hi", "response": "Hello", "text": "User: No\nAssistant: No", "data": ["No", "No"]},
+        "Hi",
+        "Hello",
+    ),
 ]
+# One text for the whole dialogue, as it was made for training: what it says is the same.
+MARKED = {
+    "Guanaco": "### Human: Hi### Assistant: Hello### Human: And?### Assistant: No.",
+    "Guanaco, made to stop": "### Human: Hi\n### Assistant: Hello\n### Human",
+    "Alpaca": "### Instruction:\nHi\n\n### Response:\nHello",
+    "Alpaca without colons": "### Instruction\nHi\n\n### Response\nHello",
+    "hh-rlhf": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: And?\n\nAssistant: No.",
+    "Vicuna": "USER: Hi ASSISTANT: Hello</s>USER: And? ASSISTANT: No.</s>",
+    "glaive": "USER: Hi\n\n\nASSISTANT: Hello <|endoftext|>\n\n\nUSER: And?",
+    "ChatML": "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n",
+    "Llama 2": "<s>[INST] Hi [/INST] Hello </s><s>[INST] And? [/INST] No. </s>",
+    "Llama 3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|>",
+    "Gemma": "<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>\n",
+    "Zephyr": "<|user|>\nHi</s>\n<|assistant|>\nHello</s>\n",
+    "Phi": "<|user|>\nHi<|end|>\n<|assistant|>\nHello<|end|>\n<|endoftext|>",
+}
+
+
+@pytest.mark.parametrize("column", ["text", "chosen", "chat", "messages"])
+@pytest.mark.parametrize("name", MARKED)
+def test_a_dialogue_of_one_text(tmp_path, name, column):
+    (found,), _ = read_one(tmp_path, {column: MARKED[name]})
+    assert (found["instruction"], found["response"]) == ("Hi", "Hello")
+
+
+def test_parts_of_a_dialogue_of_one_text():
+    def first(text, which="first"):
+        return dialogue_exchanges(turns_of(text), "", which)
+
+    assert first("Be kind.\n\n### Instruction:\nAdd\n\n### Input:\n1 2\n\n### Response:\n3") == [
+        ("Be kind.\n\nAdd\n\n1 2", "3")
+    ]
+    assert first("[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello") == [("Be kind.\n\nHi", "Hello")]
+    assert first("### Human: Hi### Assistant: Hello### Human: And?### Assistant: No.", "all") == [
+        ("Hi", "Hello"),
+        ("User: Hi\n\nAssistant: Hello\n\nUser: And?", "No."),
+    ]
+    # The kind of mark that comes first decides; an answer keeps what looks like others.
+    said = "A play.\nUser: Ah.\n### Response: Oh."
+    assert first(f"### Question: Hi\n### Answer: {said}\n### Output\n1") == [("Hi", f"{said}\n### Output\n1")]
+    assert first(f"<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n{said}<|im_end|>") == [("Hi", said)]
+    assert first("### Human: Hi### Assistant: ") == [("Hi", "")]
+
+
+def test_a_text_of_many_marks_or_none_is_read_in_no_time():
+    for run in ("\n", " ", "### ", "<|im_start|>", "[", "</s>"):
+        text = run * 100_000
+        started = time.perf_counter()
+        with pytest.raises(Unusable):
+            dialogue_exchanges(turns_of(text), "", "first")
+        assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize(("row", "instruction", "response"), SCHEMAS)
@@ -272,7 +328,7 @@ def test_a_damaged_benchmark_stops_and_one_bad_line_in_a_hundred_does_not(tmp_pa
 
 
 def test_layout_is_none_without_both_sides():
-    assert find_layout(("text", "label")) is None
+    assert find_layout(("label",)) is None and find_layout(("text", "instruction")) is None
     assert find_layout(("instruction",)) is None
     assert find_layout(("chosen", "rejected")).turns == "chosen"
 

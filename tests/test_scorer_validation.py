@@ -146,6 +146,14 @@ def test_preferences_are_read_in_the_shapes_that_filtering_reads(tmp_path, row):
     assert found == {"instruction": ["a", "a"], "chosen": ["b", "b"], "rejected": ["c", ""], "kind": ["", ""]}
 
 
+def test_of_a_preference_in_a_dialogue_the_last_answers_are_compared(tmp_path):
+    talk = "\n\nHuman: a\n\nAssistant: b\n\nHuman: More?\n\nAssistant:"
+    (tmp_path / "d.json").write_text(json.dumps([{"chosen": f"{talk} Yes.", "rejected": f"{talk} No."}]))
+    found = read_pairs(str(tmp_path / "d.json"))
+    assert (found["chosen"], found["rejected"]) == (["Yes."], ["No."])
+    assert found["instruction"] == ["User: a\n\nAssistant: b\n\nUser: More?"]
+
+
 @pytest.mark.parametrize("row", [{"prompt": "a", "chosen": None, "rejected": "c"}, {"chosen": "b", "rejected": "c"}])
 def test_a_preference_without_an_answer_or_an_instruction_is_named(tmp_path, row):
     (tmp_path / "d.json").write_text(json.dumps([row]))

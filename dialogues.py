@@ -1,0 +1,181 @@
+"""A dialogue of any common shape to (instruction, response) pairs.
+
+Turns come as {role, content} or {from, value}, as texts in turn, as exchanges of {input, output}, as any of these
+written in JSON or as Python writes a list (a cell of CSV), or as one text with marks of whose turn begins: a chat
+template's, or "### Human: ... ### Assistant: ...".
+"""
+
+import ast
+import contextlib
+import itertools
+import json
+import re
+
+ROLES = {
+    **dict.fromkeys(["user", "human", "prompter", "[inst]", "<</sys>>"], "user"),
+    **dict.fromkeys(["instruction", "input", "question"], "user"),
+    **dict.fromkeys(["assistant", "gpt", "model", "bot", "ai", "chatgpt", "[/inst]"], "assistant"),
+    **dict.fromkeys(["response", "answer"], "assistant"),
+    **dict.fromkeys(["system", "developer", "<<sys>>"], "system"),
+    **dict.fromkeys(["tool", "function", "observation", "ipython", "function_response", "tool_response"], "tool"),
+    **dict.fromkeys(["function response"], "tool"),
+    **dict.fromkeys(["function_call", "tool_call"], "call"),
+}
+SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
+# What marks in a text that a turn begins, and whose. A text is read by the kind of mark that comes first in it: others
+# within a turn are text.
+TURN_MARKS = [
+    re.compile(r"<\|im_start\|>(\w+)"),  # ChatML
+    re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>"),  # Llama 3
+    re.compile(r"<start_of_turn>(\w+)"),  # Gemma
+    re.compile(r"<\|(user|assistant|system)\|>"),  # Zephyr, Phi
+    re.compile(r"(\[/?INST\]|<</?SYS>>)"),  # Llama 2, Mistral
+    re.compile(r"### ?(human|user|system|assistant) ?(?::|\n|$)", re.I),  # Guanaco
+    re.compile(r"(?:^|\n)### ?(instruction|input|response) ?(?::|\n|$)", re.I),  # Alpaca
+    re.compile(r"(?:^|\n)### ?(question|answer) ?(?::|\n|$)", re.I),
+    re.compile(r"\b(USER|HUMAN|SYSTEM|ASSISTANT|FUNCTION RESPONSE):"),  # Vicuna
+    re.compile(r"(?:^|\n)[ \t]*(human|user|system|assistant|ai|bot):", re.I),  # Anthropic's hh-rlhf
+]
+START_MARKERS = ("<s>", "<bos>", "<|begin_of_text|>")
+END_MARKERS = (
+    "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>"
+)  # fmt: skip
+
+
+class Unusable(Exception):
+    """A row that holds no instruction-response pair; its text is the ledger's reason."""
+
+
+def turns_of(value):
+    """The turns of a dialogue as {role, content}, whatever shape it has; what is no dialogue comes as it is.
+
+    Texts alone are the user's and the assistant's in turn, as in LIMA; so are the input and output of each of a list of
+    exchanges, as in Capybara. Raises Unusable.
+    """
+    if isinstance(value, str):
+        value = _parsed(value)
+    if not isinstance(value, list) or not value:
+        return value
+    if all(isinstance(turn, str) for turn in value):
+        return [{"role": role, "content": text} for role, text in zip(itertools.cycle(("user", "assistant")), value)]
+    if all(isinstance(turn, dict) and {"input", "output"} <= set(turn) for turn in value):
+        return turns_of([turn[side] for turn in value for side in ("input", "output")])
+    return value
+
+
+def _parsed(text: str) -> list:
+    """What a text says as JSON or as Python's list, or by the marks of its turns. Raises Unusable."""
+    if text.lstrip()[:1] == "[":
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return ast.literal_eval(text.strip())
+    return _marked_turns(text)
+
+
+def _marked_turns(text: str) -> list[dict]:
+    """The turns of a text with marks; what stands before the first is a system text. Raises Unusable without marks."""
+    first = [(found.start(), place) for place, mark in enumerate(TURN_MARKS) if (found := mark.search(text))]
+    if not first:
+        raise Unusable("no_dialogue")
+    parts = ["system", *TURN_MARKS[min(first)[1]].split(text)]
+    turns = []
+    for name, part in zip(parts[::2], parts[1::2], strict=True):
+        role, content = ROLES.get(name.lower()), without_suffixes(part.strip(), START_MARKERS + END_MARKERS)
+        if turns and turns[-1]["role"] == role:  # an instruction and its input
+            turns[-1]["content"] = join_paragraphs(turns[-1]["content"], content)
+        elif content or role == "assistant":
+            turns.append({"role": role, "content": content})
+    return turns
+
+
+def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
+    """System text and first user turn, and the answer right after it; or every answer and what led to it.
+
+    Raises Unusable.
+    """
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise Unusable("no_dialogue")
+    roles = [_role_of(turn) for turn in turns]
+    if "user" not in roles:
+        raise Unusable("no_user_turn")
+    user = roles.index("user")
+    end = len(turns) if which == "all" else user + 2
+    texts = [_turn_text(turn) for turn in turns[:end]]
+    systems = [text for text, role in zip(texts[:user], roles, strict=False) if role == "system"]
+    system = join_paragraphs(*(systems or [system]))
+    if which == "first":
+        if roles[user + 1 : end] == ["call"]:
+            raise Unusable("answer_calls_a_tool")
+        answers = [user + 1] if roles[user + 1 : end] == ["assistant"] else []
+    else:
+        asked = [None, *roles]
+        answers = [n for n in range(user + 1, end) if roles[n] == "assistant" and asked[n] in ("user", "tool")]
+    if not answers:
+        raise Unusable("no_answer_after_user_turn")
+    return [(_instruction(system, roles[:answer], texts, user), texts[answer]) for answer in answers]
+
+
+def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> str:
+    """What leads to an answer: the system text and the question, or the dialogue so far."""
+    if user == len(roles) - 1 and set(roles[:user]) <= {"system", None, "assistant"}:
+        return join_paragraphs(system, texts[user])
+    spoken = [(role, text) for role, text in zip(roles, texts, strict=False) if role in SPEAKERS and text.strip()]
+    return join_paragraphs(system, *(f"{SPEAKERS[role]}{text}" for role, text in spoken))
+
+
+def _role_of(turn: dict) -> str | None:
+    role = ROLES.get(str(turn.get("role") or turn.get("from")).strip().lower())
+    return "call" if role == "assistant" and (turn.get("tool_calls") or turn.get("function_call")) else role
+
+
+def _turn_text(turn: dict) -> str:
+    content = turn.get("content")
+    text = text_of(turn.get("value") if content is None else content)
+    calls = turn.get("tool_calls") or turn.get("function_call")
+    return join_paragraphs(text, json.dumps(calls, ensure_ascii=False, default=str)) if calls else text
+
+
+def joined_turns(prompt, response) -> list:
+    """A dialogue of a prompt and a response of which at least one is a list of turns."""
+    if isinstance(response, list) and any(isinstance(turn, dict) and _role_of(turn) == "user" for turn in response):
+        return response
+    before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
+    after = response if isinstance(response, list) else [{"role": "assistant", "content": response}]
+    return [*before, *after]
+
+
+def text_of(value) -> str:
+    """A cell as text: strings as they are, numbers as written, missing ones as "". Raises Unusable for the rest."""
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
+        return "".join(part["text"] for part in value)
+    raise Unusable("not_text")
+
+
+def is_missing(value) -> bool:
+    return value is None or (isinstance(value, float) and value != value)  # NaN is how some tools write none
+
+
+def join_paragraphs(*parts: str) -> str:
+    """The parts that hold anything, with a blank line between."""
+    filled = [part for part in parts if part.strip()]
+    return filled[0] if len(filled) == 1 else "\n\n".join(part.strip("\n") for part in filled)
+
+
+def strip_end_markers(response: str) -> str:
+    """The response without the end-marker literals at its end; else as it is, white space included."""
+    bare = response.rstrip()
+    return without_suffixes(bare, END_MARKERS) if bare.endswith(END_MARKERS) else response
+
+
+def without_suffixes(text: str, suffixes: tuple[str, ...]) -> str:
+    """A text without any of the suffixes at its end, however many there are, and the white space before each."""
+    while suffix := next((suffix for suffix in suffixes if text.endswith(suffix)), None):
+        text = text.removesuffix(suffix).rstrip()
+    return text
