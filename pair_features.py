@@ -11,7 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from text_checks import blocks_indented, brackets_match, keeps_form, sums_hold
+from text_checks import (
+    blocks_indented,
+    brackets_match,
+    completeness,
+    concludes_early,
+    echoed_fraction,
+    keeps_form,
+    layout,
+    looped_or_repeated,
+    numbers_rise,
+    said_twice,
+    sums_hold,
+)
 from text_features import (
     COMMA,
     MATTR_WINDOW,
@@ -180,7 +192,7 @@ def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What is read from the plain text of one answer
+# Phrases of an answer
 
 REFUSALS = (  # "I cannot", not regret: "I'm sorry to hear that" may be just what was asked for
     "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable", "sorry, but", "apologize, but",
@@ -191,7 +203,6 @@ BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
     "happy to help", "hesitate to", "if you have any", "<nooutput>", "lorem ipsum",
 )  # fmt: skip
-CONCLUSIONS = ("in conclusion", "in summary", "overall,")
 # Each phrase of a kind has one of these words, so that a table of a batch's words tells where it is worth a search.
 HINTS = [TURN_WORDS, AROUND_WORDS, "conclusion summary overall"]
 TURN_HINT, AROUND_HINT, CONCLUSION_HINT = (1 << bit for bit in range(len(HINTS)))
@@ -208,108 +219,6 @@ def edges(text: str) -> str:
     """The lower-cased two ends of a text, where refusals and boilerplate stand."""
     text = text if len(text) < 500 else f"{text[:200]}\n{text[-300:]}"
     return text.lower().replace("’", "'")
-
-
-def looped_fraction(text: str) -> float:
-    """Share of the text that is one piece said three times or more in a row, up to the text's end; in [0, 1].
-
-    Degenerate generation loops until it is cut off, so the last characters give the period away."""
-    end, tail = len(text), text[-LOOP_TAIL:]
-    before = text.rfind(tail, 0, end - 1)
-    period = end - len(tail) - before
-    if before < 0 or period == 0 or period == 1 and not tail[0].isalnum():
-        return 0.0  # a rule of dashes or dots is not a loop
-    repeats = 1
-    while text.endswith(text[-period:], 0, end - repeats * period):
-        repeats += 1
-    return repeats * period / end if repeats > 2 or repeats > 1 and period > 40 else 0.0
-
-
-LOOP_TAIL = 8  # characters; shorter tails recur by chance
-LOOP_CHARACTERS = 2_500
-SHORT_CHARACTERS = 200  # a longer text said twice repeats its sentences, or a tail of some length
-
-
-def echoed_fraction(ask: str, text: str) -> float:
-    """Share of an answer that is its whole ask, repeated at its start: at least LEAST_ECHO, or 0 without one."""
-    ask = ask.strip()
-    echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask) and not ask.startswith(CODE_BEGINS)
-    return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
-
-
-ECHO_CHARACTERS, LEAST_ECHO = 20, 0.25
-CODE_BEGINS = ("def ", "class ", "import ", "from ", "function ", "public ", "#", "<")  # begun code is carried on
-
-
-def said_twice(text: str) -> bool:
-    """Whether a text is one thing said twice, with blanks between."""
-    text = text.strip()
-    first = text[: len(text) // 2].rstrip()
-    return text.endswith(first) and text[len(first) : len(text) - len(first)].isspace()
-
-
-def looped_or_repeated(text: str) -> float:
-    """The share of repeated sentences or lines, or of a loop at the end, whichever is larger."""
-    if len(text) < SHORT_CHARACTERS and said_twice(text):
-        return 0.5
-    share = looped_fraction(text[-LOOP_CHARACTERS:].strip())
-    pieces = [piece for piece in text.replace(". ", "\n").split("\n") if len(piece) > 12]
-    return max(share, 1.0 - len(set(pieces)) / len(pieces)) if len(pieces) > 1 else share
-
-
-def numbers_rise(text: str) -> bool:
-    """Whether the items "1. ", "2. ", ... stand in the order of their numbers."""
-    last, number = text.find("1. "), 2
-    while last >= 0 and number < 30:
-        place = text.find(f"{number}. ")
-        if 0 <= place < last:
-            return False
-        last, number = place, number + 1
-    return True
-
-
-def concludes_early(text: str) -> bool:
-    """Whether a conclusion stands in the first half."""
-    first_half = text[: len(text) // 2].lower()
-    return any([phrase in first_half for phrase in CONCLUSIONS])
-
-
-NO_ITEM_MARKS = dict.fromkeys(map(ord, "-*•+123456789"))
-
-
-def layout(text: str) -> float:
-    """Lists, headings, paragraphs, tables and code blocks, counted; a paragraph ends in one blank line."""
-    lines = text.split("\n")
-    starts = "".join([line.lstrip()[:1] for line in lines])
-    items = len(starts) - len(starts.translate(NO_ITEM_MARKS))
-    blocks = starts.count("|") + (text.count("```") if "`" in text else 0)
-    bold = text.count("**") / 2 if "*" in text else 0.0
-    blank = min(lines.count(""), len(lines) // 2)
-    return items + 2 * starts.count("#") + bold + 1.5 * blank + blocks
-
-
-FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
-
-
-def completeness(text: str, words: float, ends_open: bool, sentence: bool, expected: float, english: float) -> float:
-    """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`), or
-    where a `sentence`, brackets or quotes are begun and not ended."""
-    text = text.rstrip()
-    if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
-        return 0.4
-    last = text[-1]
-    left_open = text.count("(") > text.count(")") or text.count('"') % 2 > 0
-    if last in FINAL_MARKS or last.isdigit() and words > 3:
-        return 0.7 if left_open else 1.0
-    if last in ",:;-–(" or ends_open:
-        return 0.35
-    if words < 15 and words <= max(8.0, 3.0 * expected):
-        return 0.7 if left_open or sentence else 0.95
-    last_line = text[text.rfind("\n") + 1 :].lstrip()
-    is_list = 4 * text.count(",") > words
-    if is_list or last_line[:1] in "-*•+|#" or last_line[:1].isdigit() or len(last_line) < 40:
-        return 0.8  # a list item or a label needs no full stop
-    return abstain(0.4, english, 0.8)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,96 @@
-"""Checks of one text: sums by hand and what is none, brackets and blocks of code."""
+"""Checks of one text by hand: repetition, order, layout, endings, sums, brackets, blocks of code, forms."""
 
 import pytest
 
-from text_checks import CHECKED_CHARACTERS, blocks_indented, brackets_match, holds, keeps_form, sums_hold, value_of
+from pair_features import FACT
+from text_checks import (
+    CHECKED_CHARACTERS,
+    LEAST_ECHO,
+    blocks_indented,
+    brackets_match,
+    completeness,
+    concludes_early,
+    echoed_fraction,
+    holds,
+    keeps_form,
+    layout,
+    looped_fraction,
+    looped_or_repeated,
+    numbers_rise,
+    said_twice,
+    sums_hold,
+    value_of,
+)
+
+
+@pytest.mark.parametrize(
+    "text, twice",
+    [
+        ("Yes. Yes.", True), (" One two.\n\nOne two.\n", True), ("a    a", True), ("", False), ("  ", False),
+        ("a", False), ("aa", False), ("Yes.Yes.", False), ("Yes. No.", False), ("a a a", False),
+        ("One two. One two. One", False),
+    ],
+)  # fmt: skip
+def test_a_text_said_twice(text, twice):
+    assert said_twice(text) is twice
+
+
+def test_share_of_a_loop_at_the_end():
+    assert looped_fraction("a word " * 30) == pytest.approx(1.0)
+    assert looped_fraction("0123456789" * 3) == 1.0 and looped_fraction("0123456789" * 2) == 0.0
+    assert looped_fraction("x" * 70 + "0123456789" * 3) == 0.3
+    long = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF"  # longer than 40 characters: twice is a loop
+    assert looped_fraction(long * 2) == 1.0 and looped_fraction(long) == 0.0
+    assert looped_fraction("a" * 50) == 1.0 and looped_fraction("-" * 50) == looped_fraction("") == 0.0
+
+
+def test_sentences_said_before_count_as_loops():
+    assert looped_or_repeated("One two. One two.") == 0.5
+    rivers = "The Loire is long. The Seine is short. The Rhone is wide. "
+    assert looped_or_repeated(rivers + "The Loire is long. The Tarn is deep") == pytest.approx(1 / 5)
+    assert looped_or_repeated(rivers) == looped_or_repeated("") == 0.0
+
+
+def test_an_ask_said_again_before_its_answer_is_an_echo_of_its_share():
+    ask = "Name the longest river."  # 23 characters
+    assert echoed_fraction(ask, f"{ask} It is the Nile, I think.") == pytest.approx(23 / 48)
+    assert echoed_fraction(ask, ask) == 1.0 and echoed_fraction(ask, f"{ask} {'x' * 500}") == LEAST_ECHO
+    assert echoed_fraction(f" {ask}\n", f"\n{ask}{'x' * 22}") == pytest.approx(0.5)
+    assert echoed_fraction(ask, "It is the Nile.") == echoed_fraction("Name a river.", "Name a river.") == 0.0
+    assert echoed_fraction("def add(first, second):", "def add(first, second):\n    return first") == 0.0
+
+
+def test_order_of_items_and_conclusions():
+    assert numbers_rise("1. a\n2. b\n3. c") and numbers_rise("no items") and numbers_rise("1. a\n3. c")
+    assert not numbers_rise("2. b\n1. a") and not numbers_rise("1. a\n3. c\n2. b")
+    assert concludes_early("In conclusion, yes. It rained all day long.") and not concludes_early(
+        "It rained. Overall, bad."
+    )
+
+
+def test_layout_counts_items_headings_paragraphs_tables_and_blocks():
+    assert layout("- a\n  * b\n1. c") == 3.0 and layout("# head") == 2.0 and layout("a\n\nb") == 1.5
+    assert layout("| a |\n| b |") == 2.0 and layout("```\nx\n```") == 2.0 and layout("so **bold** a") == 1.0
+    assert layout("\n" * 9) == 1.5 * 5 and layout("plain text") == layout("") == 0.0
+
+
+@pytest.mark.parametrize(
+    "text, words, found",
+    [
+        ("It is done.", 3, 1.0), ("It is (done.", 3, 0.7), ('He said "so.', 3, 0.7), ("It has 12 in 30", 5, 1.0),
+        ("```\nx = 1", 3, 0.4), ("f() {", 1, 0.4), ("First, then,", 2, 0.35), ("Paris", 1, 0.95),
+        ("Paris (old", 2, 0.7), ("words " * 30, 30, 0.4), ("- one\n- " + "more words " * 9, 20, 0.8),
+        ("the words\n" * 30, 60, 0.8),
+    ],
+)  # fmt: skip
+def test_how_an_answer_ends(text, words, found):
+    assert completeness(text, words, False, False, FACT, 1.0) == pytest.approx(found)
+
+
+def test_an_end_that_leads_on_and_a_sentence_without_its_stop():
+    assert completeness("It is the", 3, True, False, FACT, 1.0) == 0.35
+    assert completeness("Paris is old", 3, False, True, FACT, 1.0) == 0.7
+    assert completeness("mots " * 30, 30, False, False, FACT, 0.0) == 0.8
 
 
 @pytest.mark.parametrize(
