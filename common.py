@@ -1,4 +1,4 @@
-"""Mechanics that every stage shares: errors, atomic files, hashes, provenance, the rule of what counts as done.
+"""What every stage shares: errors, atomic files, hashes, provenance, and the rule of when a stage is done.
 
 A stage writes its rows as Arrow and its facts as JSON. The JSON is the completion marker of what stands beside it:
 removed before a rewrite, written last. So a stage killed at any instant leaves nothing that looks finished.
@@ -30,7 +30,7 @@ from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
 HUB_TIMEOUT_SECONDS = 5
-DISK_ERRORS = [  # that explain themselves wherever they arise: full, read-only, forbidden, broken, no folder
+DISK_ERRORS = [  # that need no traceback: disk full, read-only, forbidden, broken, no such folder
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR,
     errno.EEXIST, errno.ENAMETOOLONG,
 ]  # fmt: skip
@@ -70,7 +70,7 @@ def run_main(main) -> None:
 
 
 def one_line(text: str) -> str:
-    """Text from data as it can stand on one line of a terminal: no line breaks, no control or hidden characters."""
+    """Text from data on one line of a terminal: line breaks, control and hidden characters become spaces."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
@@ -108,14 +108,14 @@ def _typed(text: str):
 
 
 def whole(text: str, least: int = 0) -> int:
-    """The integer, of at least `least`, that an option gives."""
+    """An option's value as an integer of at least `least`."""
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    """The integer of at least 1 that an option gives."""
+    """An option's value as an integer of at least 1."""
     return whole(text, least=1)
 
 
@@ -129,7 +129,7 @@ def add_results_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def require_writable(folder) -> Path:
-    """Make `folder` if need be. Raises UserError where nothing can be written."""
+    """Create `folder` where it is missing. Raises UserError where nothing can be written to it."""
     folder = Path(folder)
     probe = folder / f".write_probe_{os.getpid()}"
     try:
@@ -153,7 +153,7 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
 
 @contextmanager
 def locked(folder):
-    """Within it, no other process that asks for the lock works in `folder`. Raises UserError, naming who does already.
+    """Hold the lock of `folder` meanwhile. Raises UserError that names the holder where another process has it.
 
     The system frees the lock when its holder ends, however it ends, so a killed run blocks nobody.
     """
@@ -230,7 +230,7 @@ class Facts(dict):
 def read_json(path) -> dict:
     """Read one of our JSON files, as `Facts`. Raises UserError where it is missing or damaged.
 
-    A value of a kind other than `json_kinds.KINDS` has for its key is damage too.
+    A value of another kind than `json_kinds.KINDS` gives for its key is damage too.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -318,7 +318,7 @@ def file_lock(path, wait: bool = False):
 
 @contextmanager
 def sole_use(run):
-    """Within it, no other command works on this run. Raises UserError where one does already."""
+    """Keep other commands off this run meanwhile. Raises UserError where one is at work on it."""
     run = Path(run)
     if not run.is_dir():  # the stage says what is wrong with that
         yield
@@ -331,7 +331,7 @@ def sole_use(run):
 
 @contextmanager
 def quiet_progress_bars():
-    """Within it, the progress bars of the datasets library are off: a stage shows bars of its own."""
+    """Turn the progress bars of the datasets library off meanwhile: a stage shows its own."""
     import datasets
 
     were_on = datasets.is_progress_bar_enabled()
@@ -344,9 +344,9 @@ def quiet_progress_bars():
 
 
 def probe_hub(kind: str, name: str) -> None:
-    """Without a network, have the Hugging Face libraries, which are not imported yet, look in their cache alone.
+    """Where the hub does not answer, make the Hugging Face libraries, not imported yet, use their cache alone.
 
-    Otherwise they retry for most of a minute first. kind: "datasets" or "models"; name: the hub id.
+    They would otherwise retry for most of a minute. kind: "datasets" or "models"; name: the hub id.
     """
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     try:
@@ -435,9 +435,9 @@ def _hardware() -> dict:
 
 
 def is_done(marker, config: dict, inputs: dict[str, str], force: bool = False) -> bool:
-    """True where `marker` was written by a finished stage with this very config and these very inputs.
+    """True where a finished stage wrote `marker` with exactly this config and these inputs.
 
-    False where it is absent, or with `force`. Raises UserError, naming the differences, where it differs.
+    False where it is missing, or with `force`. Raises UserError that names the differences where there are any.
     """
     if force or not Path(marker).exists():
         return False
@@ -472,9 +472,9 @@ def _short(value) -> str:
 
 
 def clear(marker, *folders) -> None:
-    """Make ready to write anew: the marker goes first, so that a kill in between leaves nothing half-trusted.
+    """Before a rewrite, remove a marker and then what it marks: a kill in between leaves nothing that looks finished.
 
-    What a killed run left of the temporary files and folders of `write_text` and `write_arrow` goes too.
+    Temporary files and folders of `write_text` and `write_arrow` that a killed run left go too.
     """
     Path(marker).unlink(missing_ok=True)
     for path in map(Path, [marker, *folders]):

@@ -47,7 +47,7 @@ RAY_RETRIES = 10  # of a task whose process or node was lost
 
 @contextlib.contextmanager
 def disk_errors(path):
-    """Within it, a disk that cannot be written to is a UserError that says what to do."""
+    """Turn the error of a disk that cannot be written to into a UserError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -60,9 +60,9 @@ def disk_errors(path):
 
 @contextlib.contextmanager
 def whole_file(path):
-    """A path to write to, whose file becomes that of `path` if all goes well. Raises UserError where it cannot."""
+    """A temporary path to write to, renamed to `path` if all goes well. Raises UserError where the disk fails."""
     path = Path(path)
-    # Two nodes may write the same file at once, where one was lost but for its processes: each under its own name.
+    # Two nodes may write the same file at once, where one counts as lost while its processes live on: two names.
     temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
     try:
         with disk_errors(path):
@@ -217,7 +217,7 @@ def folder_files(folder, rows: np.ndarray) -> list[tuple[np.ndarray, str]]:
 
 
 def describe_folder(folder, files: list[str]) -> None:
-    """Write what `datasets.load_from_disk` wants beside the rows' files."""
+    """Write the JSON files that `datasets.load_from_disk` needs beside the rows."""
     state = dict.fromkeys(["_format_columns", "_format_type", "_split"])
     state |= {"_data_files": [{"filename": Path(file).name} for file in files], "_fingerprint": "0" * 16}
     state |= {"_format_kwargs": {}, "_output_all_columns": False}
@@ -279,7 +279,7 @@ _worker = {}
 
 
 def _start_worker(function: Callable, context) -> None:
-    """Keep what a process works with, and end the process once its parent is gone, however that happened."""
+    """Keep a worker's function and context, and end the worker once its parent is gone, for whatever reason."""
 
     def watch(parent: int = os.getppid()) -> None:
         while os.getppid() == parent:
@@ -301,7 +301,7 @@ def _run(task):
 
 @contextlib.contextmanager
 def ray_cluster():
-    """Within it, this process belongs to the Ray cluster of RAY_ADDRESS, or of this machine. Raises UserError."""
+    """Join the Ray cluster of RAY_ADDRESS, or one on this machine, meanwhile. Raises UserError."""
     try:
         import ray
     except ImportError as error:
@@ -424,7 +424,7 @@ class Job:
 
     @contextlib.contextmanager
     def timed(self, name: str):
-        """Within it, time goes to the step of this name."""
+        """Count the time spent meanwhile towards the step of this name."""
         entry = self.steps.setdefault(name, {"seconds": 0.0, "cpu_seconds": 0.0, "tasks": 0})
         release_memory()  # else the processes of the step start with what was freed since the last
         started, used = time.perf_counter(), _cpu_seconds()

@@ -34,13 +34,13 @@ MIN_WORDS = 13  # found at least, or all where an item has fewer
 MAX_ITEMS = 10  # of a benchmark, as GPT-3 drops the n-grams found in more than 10 documents
 BLOCK_CHARACTERS = 1_000_000  # what is hashed at once
 
-# Letters in lower case; what is no letter or digit is a space, and 0 stays what stands between two texts.
+# ASCII letters in lower case, all other ASCII but digits as spaces; 0, which stands between two texts, stays.
 FOLD = bytes(
     byte if byte == 0 or byte > 127 or chr(byte).islower() or chr(byte).isdigit() else ord(chr(byte).lower())
     if chr(byte).isupper() else 32
     for byte in range(256)
 )  # fmt: skip
-WORD_BYTES = 32  # of a longer word the first so many and its length count
+WORD_BYTES = 32  # a longer word counts by its first bytes and its length
 MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)  # of the first bytes of a little-endian number
 
 
@@ -95,7 +95,7 @@ def hash_words(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _plain(text: str) -> str:
-    """The text with nothing in it but what FOLD knows of: other scripts in small letters, their marks as spaces."""
+    """The text made ready for FOLD: all scripts in lower case, typographic marks in their plain forms, no 0."""
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     return spaced(text.lower()).replace("\0", " ")
@@ -178,7 +178,7 @@ def _sorted_index(ngrams, text, place, text_item, item_benchmark, benchmarks, wh
 def _content_ngrams(hashes: Hashes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The n-grams of a benchmark's texts that at most MAX_ITEMS of them share: hashes, texts, places.
 
-    Of an n-gram that a text repeats the first place counts, so that a loop is no longer than its period.
+    An n-gram that a text repeats counts at its first place, so that a loop is no longer than its period.
     """
     order = np.lexsort((hashes.place, hashes.text, hashes.ngrams))
     ngrams, text, place = (values[order] for values in hashes[:3])
@@ -271,7 +271,7 @@ def find_hits(batches: Iterable[tuple[list[str], list[str]]], index: Index) -> H
 
 
 def without_standing_texts(hits: Hits) -> Hits:
-    """The hits without those of items that more than MAX_ITEMS rows hold: what so many rows say is no leak.
+    """The hits without those of items that more than MAX_ITEMS rows hold: what that many rows say is no leak.
 
     For items that are rows of the same pool. A benchmark's item stays one however often it leaked.
     """

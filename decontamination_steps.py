@@ -3,8 +3,8 @@
     decontaminate      rows -> items of suites and benchmarks that they hold   one task for each shard
     held-out texts     rows -> held-out responses that they hold               one for each shard
 
-The index is made by the parent and reaches the processes with the fork. The hits of all shards come together before
-anything is decided: a text that very many rows hold is no leak, and that shows only over all of them.
+The parent makes the index, and the processes inherit it by fork. Nothing is decided before the hits of all shards are
+there: a text that very many rows hold is no leak, and that shows only over all of them.
 
 Reads  the evaluation suites, the benchmarks of --decontaminate, the rows of a `filter_steps.Corpus`
 Writes hits in the job's folder

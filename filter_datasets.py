@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def filter_and_cut(results: Path, arguments) -> None:
-    """Make what is not done yet of scores, subsets, their figure and the scorecard, and show it."""
+    """Make what is not done yet of scores, subsets, their figure and the scorecard, and print the report."""
     config = stage_config(arguments)
     inputs = {entry: hash_input(entry) for entry in [*arguments.dataset, *arguments.decontaminate]}
     heldout = results / "subsets" / "heldout.json"
@@ -133,7 +133,7 @@ def filter_and_cut(results: Path, arguments) -> None:
 
 
 def make_page(context, page: str) -> None:
-    """Draw one of the two things to look at."""
+    """Draw the figure of the subsets, or make the scorecard."""
     if page == "figure":
         draw_subsets(*context)
     else:
@@ -193,7 +193,7 @@ def parse_arguments():
 
 
 def stage_config(arguments) -> dict:
-    """What the scores depend on, beside the input itself. The number of processes is not among it."""
+    """What the scores depend on, besides the input itself. The number of processes does not change them."""
     config = {
         "dataset": arguments.dataset,
         "split": arguments.split,
@@ -301,7 +301,7 @@ def add_difficulty(job: Job, corpus: Corpus, rows: np.ndarray, model: str | None
 
 
 def work_folder(results: Path, config: dict, inputs: dict) -> Path:
-    """Where this very job keeps its unfinished work. What another job, or other code, left there is removed."""
+    """The folder of this job's unfinished work. What another job, or other code, left there is removed."""
     code = {path.name: hash_path(path) for path in Path(__file__).parent.glob("*.py")}  # many of them matter
     folder = results / WORK_FOLDER / hash_json([config, inputs, code, SHARD_ROWS])[:16]
     for other in folder.parent.glob("*"):

@@ -49,7 +49,7 @@ BATCH_ROWS = 2_000
 IFD_ROWS = 4_096  # measured together: what a kill costs at most
 RANGES = 16  # parts into which what is merged over all shards is cut
 COUNTED = ["template_counts", "document_counts"]  # what the scorer counts over a corpus
-REASONS = ["empty_instruction", "empty_response", "response_too_short", "too_long"]  # a row goes under the first
+REASONS = ["empty_instruction", "empty_response", "response_too_short", "too_long"]  # a row counts under the first
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class Corpus:
 
 
 def _loaded(path: Path) -> dict[str, np.ndarray]:
-    """What `write_arrays` wrote, the file closed: a large input has more shards than a process may open files."""
+    """The arrays of a `write_arrays` file, which is closed: there may be more shards than a process may open files."""
     with np.load(path) as saved:
         return dict(saved)
 
@@ -174,7 +174,7 @@ def cleaning_reasons(table, cleaning: dict) -> np.ndarray:
 
 
 def distinct_rows(corpus: Corpus, drop_exact_duplicates: bool) -> np.ndarray:
-    """The rows that are clean, and the first of their kind."""
+    """The rows that are clean; of exact duplicates, the first."""
     masks = {reason: corpus.reasons == place for place, reason in enumerate(REASONS, start=1)}
     rows = corpus.ledger.drop("clean", np.arange(corpus.texts.rows), masks)
     if not drop_exact_duplicates:
@@ -249,10 +249,10 @@ def counts_table(counter: QualityScorer):
 
 
 def merge_counts_task(context, number: int) -> None:
-    """One range of the keys' hashes: the counts of all shards together, less those of 1.
+    """One range of the keys' hashes: the counts of all shards added up, without those of 1.
 
-    Keys counted once are most keys and most of the memory. Whatever the corpus holds was counted at least once, so one
-    that is not listed has a count of 1: the scores of these rows are those of the full counts, whatever the shards.
+    Keys counted once are most keys and most of the memory. Every key of the corpus was counted at least once, so that
+    one which is not listed has a count of 1: scores are those of the full counts, however the rows were sharded.
     """
     job, shards = context
     limits = np.array([number, number + 1], np.float64) / RANGES * 2.0**64
@@ -281,7 +281,7 @@ def near_duplicate_clusters(job: Job, corpus: Corpus, rows: np.ndarray, threshol
     tasks = ((job.path("distinct", number), 1, number) for number in range(RANGES))
     job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES, "ranges")
     codes = np.concatenate([np.load(job.path("distinct", number)) for number in range(RANGES)])
-    codes = near_duplicates.hanging_together(codes, len(rows))
+    codes = near_duplicates.grouped_by_cluster(codes, len(rows))
     blocks = enumerate(near_duplicates.candidate_blocks(codes, len(rows)))
     tasks = ((job.path("links", number), len(block), (number, block)) for number, block in blocks)
     context = (job, corpus.texts, rows, sketch, threshold)

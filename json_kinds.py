@@ -5,7 +5,7 @@ Pure data and one look-up; imports nothing local. A kind is
     int     a count, a seed, a step: a whole number from 0 on
     float   any finite number
     str, bool, dict, list, None
-    {key: kind}     an object; whoever reads a key notices that it is missing; keys not named here may hold anything
+    {key: kind}     an object; a missing key is noticed by whoever reads it; keys not named here may hold anything
     {ANY: kind}     an object whose other keys are data, with values of one kind; {SOME: kind}: not an empty one
     [kind]          a list of one kind; [kind, SOME]: not an empty one
     (kind, kind)    either

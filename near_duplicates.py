@@ -36,8 +36,8 @@ SIGNATURE_SEED = 42
 # with fewer equal ones than three standard errors below what the threshold gives are not looked at: 1 in 700 of those
 # that lie right on the threshold.
 SKETCH_WORDS, SKETCH_STANDARD_ERRORS = 4, 3
-# In a band, a row is compared with at most so many rows after it. That bounds the pairs of a bucket of n rows, which
-# templated data fills, by 50 n in place of n^2 / 2; a bucket's rows are ordered so that similar ones are close.
+# In a band, a row is compared with at most this many rows after it. In a bucket of n rows, such as templated data
+# fills, that makes 50 n pairs at most instead of n^2 / 2; its rows are ordered so that similar ones are close.
 BUCKET_WINDOW = 50
 BATCH_ROWS = 200  # texts hashed together: intermediate arrays stay in the processor's cache
 PAIRS_PER_BLOCK = 20_000  # whose texts are in memory at once
@@ -89,7 +89,7 @@ def powers(base: np.uint64, length: int) -> np.ndarray:
 
 
 def _folded(text: str) -> bytes:
-    """The text as `normalise` has it, but for ASCII letters, which FOLD makes small, and white space."""
+    """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, and white space."""
     if text.isascii():
         return text.encode()
     if not unicodedata.is_normalized("NFKC", text):
@@ -311,7 +311,7 @@ def verified_links(pairs: np.ndarray, pairs_of: Callable, sketch_of: Callable, t
     whole_words = ShingleSets([joined_words(*pair) for pair in zip(asks, answers, strict=True)], SHINGLE_WORDS)
     cluster, linked, tried = np.arange(len(rows)), [np.empty((0, 2), np.int64)], 1
     while len(first):
-        # The likeliest pairs of every cluster, in each round twice as many of one: most rows are linked by few.
+        # The likeliest pairs of every cluster, each round twice as many as before: few pairs link most rows.
         by_cluster = np.argsort(cluster[first], kind="stable")
         begins = np.flatnonzero(is_new(cluster[first][by_cluster]))
         rank = np.arange(len(first)) - np.repeat(begins, np.diff(np.append(begins, len(first))))
@@ -371,7 +371,7 @@ def near_duplicates(rows: int, pairs_of: Callable, threshold: float) -> np.ndarr
         table = signatures([f"{ask}\n{answer}" for ask, answer in zip(*pairs_of(batch), strict=True)])
         keys[:, batch], sketch[batch] = band_keys(table), sketches(table)
     codes = [band_pairs(keys[band], keys[(band + 1) % BANDS], sketch, threshold) for band in range(BANDS)]
-    blocks = candidate_blocks(hanging_together(distinct_codes(codes), rows), rows)
+    blocks = candidate_blocks(grouped_by_cluster(distinct_codes(codes), rows), rows)
     links = [verified_links(block, pairs_of, lambda some: sketch[some], threshold) for block in blocks]
     return cluster_numbers(rows, np.concatenate([np.empty((0, 2), np.int64), *links]))
 
@@ -382,8 +382,8 @@ def distinct_codes(parts: list[np.ndarray]) -> np.ndarray:
     return codes[is_new(codes)]
 
 
-def hanging_together(codes: np.ndarray, rows: int) -> np.ndarray:
-    """Distinct codes in an order that keeps pairs of one connected cluster together."""
+def grouped_by_cluster(codes: np.ndarray, rows: int) -> np.ndarray:
+    """Distinct codes, sorted so that the pairs of one connected cluster stand together."""
     clusters = np.arange(rows)
     for start in range(0, len(codes), PAIRS_AT_ONCE):
         clusters = cluster_numbers(rows, pairs_of_codes(codes[start : start + PAIRS_AT_ONCE], rows), clusters)

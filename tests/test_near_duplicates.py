@@ -93,7 +93,7 @@ def test_pairs_that_hang_together_come_in_a_row_however_many_are_held_at_once(mo
     rows = 60
     pairs = np.sort(np.random.default_rng(1).integers(0, rows, (32, 2)), axis=1)
     codes = np.unique(pairs[:, 0] * rows + pairs[:, 1])
-    blocks = list(module.candidate_blocks(module.hanging_together(codes, rows), rows))
+    blocks = list(module.candidate_blocks(module.grouped_by_cluster(codes, rows), rows))
     assert [len(block) for block in blocks[:-1]] == [5] * (len(codes) // 5)
     found = np.concatenate(blocks)
     assert sorted(found[:, 0] * rows + found[:, 1]) == codes.tolist()
