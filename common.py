@@ -385,6 +385,11 @@ def hash_path(path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(names: list[str]) -> dict[str, str]:
+    """The hash of each name that is a local file or folder, for provenance; others, such as hub ids, are left out."""
+    return {name: hash_path(name) for name in names if Path(name).exists()}
+
+
 def provenance(started: float, inputs: dict[str, str]) -> dict:
     """How a result came to be. `started`: time.time() at the start; `inputs`: the hash of each input by its name."""
     seconds = time.time() - started

@@ -39,6 +39,7 @@ from common import (
     UserError,
     add_results_dir,
     argument_parser,
+    hash_files,
     hash_path,
     one_line,
     positive,
@@ -389,8 +390,8 @@ def report_evidence(arguments) -> None:
     if not entries:
         raise UserError(f"{arguments.file}: no source has two rows of several tokens that could be mismatched")
     folder = require_writable(Path(arguments.results_dir) / "scorer")
-    inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
-    facts = {"config": config, "provenance": provenance(started, inputs), "measured": facts, "sources": entries}
+    made = provenance(started, hash_files([arguments.file]))
+    facts = {"config": config, "provenance": made, "measured": facts, "sources": entries}
     write_json(folder / "ifd_evidence.json", facts)
     print("\n".join([facts_line(facts["measured"]), *evidence_lines(entries)]))
 

@@ -31,7 +31,7 @@ from common import (
     UserError,
     add_results_dir,
     argument_parser,
-    hash_path,
+    hash_files,
     positive,
     provenance,
     read_json,
@@ -96,7 +96,7 @@ class QualityScorer:
         self.rows = 0
         self.template_counts: Counter = Counter()
         self.document_counts: Counter = Counter()
-        self.unlisted = 0  # the count of what is in neither: 1 where those of one row were left out to save memory
+        self.unlisted = 0  # the count of a key in neither: 1 where keys of a single row were left out to save memory
 
     def fit(self, batches) -> "QualityScorer":
         """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
@@ -287,7 +287,7 @@ def templates(instruction: str) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Command line. What the command alone needs is imported where it is used: whoever imports the scorer loads no page.
+# Command line. What only the command needs is imported where it is used, so that importing the scorer stays cheap.
 
 
 BATCH_ROWS = 2_000
@@ -361,7 +361,7 @@ def report_file(arguments) -> None:
 
 
 def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
-    """A scorer fitted on the table, or on what --fit holds, and where from; a new --fit file is written."""
+    """A scorer fitted on the table or by the counts in --fit, and a phrase that says which; writes a new --fit file."""
     path = Path(arguments.fit) if arguments.fit else None
     if path and path.exists():
         try:
@@ -387,8 +387,8 @@ def write_page(page: Path, arguments, table) -> list[str]:
 
     config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
     config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
-    inputs = {arguments.file: hash_path(arguments.file)} if Path(arguments.file).exists() else {}
-    card = write_scorecard(page, table, read_evidence(arguments.results_dir), config, inputs)
+    evidence = read_evidence(arguments.results_dir)
+    card = write_scorecard(page, table, evidence, config, hash_files([arguments.file]))
     return [f"scorecard: {page}", "", *weight_lines(card)]
 
 
@@ -455,8 +455,7 @@ def write_evidence(arguments, name: str, data: str, started: float, result: dict
     weights = check_weights(arguments.weights)
     config = {"data": data, "scorer_version": SCORER_VERSION, "weights": weights, "seed": arguments.seed}
     config["max_samples"] = arguments.max_samples
-    inputs = {data: hash_path(data)} if Path(data).exists() else {}
-    write_json(path, {"config": config, "provenance": provenance(started, inputs)} | result)
+    write_json(path, {"config": config, "provenance": provenance(started, hash_files([data]))} | result)
 
 
 def report_pair(arguments) -> None:

@@ -19,7 +19,7 @@ from common import (
     UserError,
     add_results_dir,
     argument_parser,
-    hash_path,
+    hash_files,
     positive,
     provenance,
     require_writable,
@@ -29,11 +29,10 @@ from common import (
 )
 from cost_statistics import ranks
 from dataset_readers import read_rows
-from quality_scorer import SCORER_VERSION, QualityScorer
+from quality_scorer import CHUNK_ROWS, SCORER_VERSION, QualityScorer
 from scorecard import correlation
 from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
 
-CHUNK_ROWS = 1_000
 MOVED = 0.01
 
 
@@ -130,9 +129,8 @@ def report(arguments) -> None:
     names = [name for name in measured["original"].parts if name not in scorer.score("", "")]
     held = {name: evidence(measured, name) for name in names}
     config = {"scorer_version": SCORER_VERSION, "max_samples": arguments.max_samples, "seed": arguments.seed}
-    inputs = {file: hash_path(file) for file in (arguments.pairs, arguments.file) if Path(file).exists()}
-    facts = {"config": config, "provenance": provenance(started, inputs), "full": full, "held": held}
-    write_json(folder / "ablation.json", facts)
+    made = provenance(started, hash_files([arguments.pairs, arguments.file]))
+    write_json(folder / "ablation.json", {"config": config, "provenance": made, "full": full, "held": held})
     print("\n".join(table_lines(full, held)))
 
 

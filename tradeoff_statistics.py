@@ -218,8 +218,8 @@ def n80(rows, losses, tiers, tier: str, target: float | None, confidence: float 
 
 
 def finite_power(base: float, exponent: float) -> float | None:
-    value = np.exp(exponent * np.log(base)) if abs(exponent * np.log(base)) < 60 else None
-    return None if value is None else float(value)
+    power = exponent * np.log(base)
+    return float(np.exp(power)) if abs(power) < 60 else None
 
 
 def n80_profile(rows, losses, tiers, tier: str, target: float, grid: np.ndarray) -> np.ndarray:
