@@ -15,8 +15,8 @@ def bytes_per_token(model) -> int:
 
 
 def roomy_cache(model, tokens: int):
-    """The cache that `generate` would make for `model`, with room for so many tokens a row; None, which lets it make
-    its own, where the architecture is not under test."""
+    """The cache that `generate` would make for `model`, with room for `tokens` a row; None, so that it makes its own,
+    for an architecture that the tests do not cover."""
     from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 

@@ -1,11 +1,11 @@
-"""What a model has to do right before any of it is trained: look only back, heed padding; and whether it keeps apart
-rows that are packed side by side.
+"""Checks of a model before it is trained: does it look only back, does it heed padding, and does it keep apart rows
+that are packed side by side?
 
 transformers holds well over a hundred causal models, and not all of them can. State-space layers and convolutions carry
 their state from one row of a packed block into the next; attention with a mask of its own (OPT, Falcon, BLOOM, MPT) or
 with one made without positions (GPT-OSS) looks across. Nothing would fail: loss and answers would be wrong. So each
-model is tried on a few tokens rather than believed; the errors are of another order than those of rounding. One that
-does not keep rows apart is trained with a row to a sequence.
+model is tried on a few tokens rather than trusted; such errors are far larger than those of rounding. A model that does
+not keep rows apart is trained with one row to a sequence.
 """
 
 from common import UserError
@@ -14,7 +14,7 @@ from language_model import Example, encode_examples, end_token_id
 from packing import collate_blocks
 from text_generation import left_padded
 
-# Code of others, which fails in every way on what it was not made for: no text alone, no cache, no positions.
+# Others' code may fail in any of these ways on what it was not made for: text alone, a cache, positions.
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
 # Of the largest logit. Over 170 small random models, what was wrong was off by 0.007 and more, what was right by 1e-5.
 TOLERANCE = 1e-3

@@ -49,7 +49,7 @@ def new_packed_loss(model, precision: str):
         def summed_loss(self, head, states, targets):
             """Summed cross-entropy of head(states) against the targets; states: (targets, width).
 
-            In chunks whose logits are made anew in the backward pass, where all at once would take too much memory.
+            Where the logits would take too much memory, in chunks that are computed again in the backward pass.
             """
             from torch.utils.checkpoint import checkpoint
 

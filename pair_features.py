@@ -241,9 +241,8 @@ def no_padding(answers: Texts, edge_texts: list[str], lines: np.ndarray) -> np.n
 def no_remains(
     wanted: list[str], answers: Texts, edge_texts: list[str], code_asked: np.ndarray, hints: np.ndarray
 ) -> np.ndarray:
-    """1 for an answer and nothing else, in any language: halved by another's turn behind it, and less for what a web
-    page leaves around a text or within it, for fields that nobody filled in, and for characters that were lost.
-    `wanted`: of `asked_text`."""
+    """1 for an answer and nothing else, in any language: halved by another speaker's turn after it, less for remains of
+    a web page around or within it, for fields left unfilled and for lost characters. `wanted`: of `asked_text`."""
     turns = np.array([has_template_marks(*texts) for texts in zip(wanted, answers.texts, strict=True)])
     for row in np.flatnonzero(hints & TURN_HINT).tolist():
         turns[row] |= goes_on(wanted[row], answers.texts[row])
@@ -325,9 +324,9 @@ def relevance(
 
 
 def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
-    """How an answer of a few words fits its ask: 1 where it stands in the ask, as an option or an extract does (less
-    where it is a piece of a phrase, or its words stand there apart), or where it says yes or no to a question that can
-    be answered so; -1 where it says so to another, or says the ask again; 0 otherwise."""
+    """How an answer of a few words fits its ask: 1 where the ask contains it, as an option or an extract (less for a
+    piece of a phrase, or for words that stand apart there), or where it says yes or no to a yes-or-no question; -1
+    where it says yes or no to another question, or repeats the ask; 0 otherwise."""
     rows = len(answers.texts)
     few = (answers.words > 0) & (answers.words <= FEW_WORDS)
     chosen = np.flatnonzero(few[answers.token_row] & (answers.token_class != CLASSES.index("e")))
@@ -342,8 +341,8 @@ def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
 
 
 def quoted(ask: str, answer: str) -> float:
-    """How an answer whose words stand in the ask stands there: 1 between marks, as an option does, 0.9 as a piece of a
-    phrase, 0.5 not in one piece."""
+    """How an answer made of the ask's words occurs in it: 1 between punctuation marks, as an option does; 0.9 within a
+    phrase; 0.5 not in one piece."""
     ask, answer = ask.lower(), answer.lower().strip(" .\n")
     found, place = 0.5, ask.find(answer)
     while place >= 0:
@@ -390,7 +389,7 @@ def content_mark(specific: np.ndarray, plain: np.ndarray, expected: np.ndarray) 
 
 
 def seen_from_ask(asks: Texts, bits: np.ndarray, answers: Texts) -> Texts:
-    """The answers, as their asks show them: unknown words that the ask has are known, and an answer of a few words to
+    """The answers in the light of their asks: unknown words that the ask has are known, and an answer of a few words to
     an English ask is taken for English, unless the ask is about other languages or made-up words."""
     unknown = np.flatnonzero(IS_UNKNOWN[answers.token_class])
     keys = answers.token_row[unknown] << 32 | answers.fact("stem")[unknown]

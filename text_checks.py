@@ -214,7 +214,7 @@ def blocks_indented(text: str) -> float:
 # ---------------------------------------------------------------------------------------------------------------------
 # The form that was asked for
 
-# What an ask says, in lower case, or what an answer in that form has: loose, so that plain failures alone count.
+# What an ask says, in lower case, or what an answer in that form has; loose, so that only plain failures count.
 JSON_ASKED = re.compile(r"\b(?:in|as|into|to|valid|using) (?:an? )?(?:valid )?json\b")
 LIST_ASKED = re.compile(
     r"(?<!these )(?<!following )(?<!the )(?<!of )\b(?:bullet(?:ed)?[ -]?(?:point|list)|numbered list)"

@@ -15,7 +15,7 @@ import pyarrow
 from word_facts import CLASSES, NO_WORD, UNSPACED, WORDS, class_flags, reading_ease
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Small shapes, of arrays or of numbers
+# Small functions of arrays or numbers
 
 
 def clamp(value):

@@ -25,7 +25,7 @@ GENERATION_BATCH = {"cuda": 2_048, "cpu": 64}  # prompts
 # Tokens of a batch, prompts padded and answers at full length. A GPU, where a step takes about as long for few answers
 # as for many, gets as many as this share of its memory holds.
 GENERATION_TOKENS, GENERATION_MEMORY_FRACTION = 65_536, 0.4
-SMALL_BATCH = 16  # prompts; a batch this small is not gathered anew but runs to its end
+SMALL_BATCH = 16  # prompts; a smaller batch is not regrouped but runs to its end
 
 
 class RunModel:
@@ -134,7 +134,7 @@ def _lengthen(batch: list[int], model, tokenizer, prompts, answers, max_new_toke
     ids, mask = left_padded([prompts[index] + answers[index] for index in batch], end)
     ids, mask, already = ids.to(how["device"]), mask.to(how["device"]), torch.tensor(done, device=how["device"])
     draw = sampling and [_drawing(sampling["temperature"], sampling["uniforms"][batch], ids.shape[1], already)]
-    # Weights that are in low precision as they are need no autocast, whose bookkeeping costs at every step.
+    # Weights already in low precision need no autocast, whose bookkeeping costs at every step.
     precision = how["precision"] if model.dtype == torch.float32 else "fp32"
     with torch.inference_mode(), autocast(how["device"], precision):
         out = model.generate(
@@ -151,7 +151,7 @@ def _lengthen(batch: list[int], model, tokenizer, prompts, answers, max_new_toke
 
 
 def _few_left(end: int, prompt_width: int, room):
-    """What `generate` asks after each step, whether each answer is done: all are, once few are left of many.
+    """The stopping rule that `generate` asks after each step: all answers count as done once few of many are left.
 
     room (rows,): how many tokens each answer may still get.
     """

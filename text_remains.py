@@ -1,8 +1,8 @@
-"""What an answer holds that is no part of it: turns of a chat that goes on, marks of a chat template, an unfinished
-thought, what stands around a text on a web page, fields to be filled in, entities, characters that were lost.
+"""Remains in an answer that are no part of it: further turns of a chat, marks of a chat template, an unfinished
+thought, what surrounds a text on a web page, fields to be filled in, entities, lost characters.
 
-All of it is found by plain marks, which most answers have none of: what is slow is looked for behind what is quick. An
-ask is given in lower case, and as the part of it that says what is wanted. What it asks for is no remains.
+All are found by plain marks, which most answers lack, so that a quick test comes before each slow search. `ask` is the
+part of an instruction that says what is wanted, in lower case; what it asks for does not count as remains.
 """
 
 import re
@@ -19,7 +19,7 @@ def says(ask: str, words: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 # Another's turn
 
-# A line within an answer that gives the word back to whoever asks, "User: And in winter?", or that asks anew.
+# A line within an answer that hands the turn back to the user, "User: And in winter?", or asks a new question.
 SPEAKER = re.compile(
     r"\n[>*_]*(?:\d{1,3}\. ?|#+ ?)?(?:(?:instruction|user|human)[ \t*_]{0,4}:|(?<=[# ])instruction[ \t]*\n)", re.I
 )
@@ -49,7 +49,7 @@ def has_template_marks(ask: str, text: str) -> bool:
 
 
 def goes_on(ask: str, text: str) -> bool:
-    """Whether an answer goes on with a turn of whoever asks. It has one of TURN_WORDS, then."""
+    """Whether an answer goes on with a turn of the user. Only one with any of TURN_WORDS can."""
     if "`" in text:
         text = CODE_SPAN.sub("", text)
     return bool(SPEAKER.search(text)) and not says(ask, SPEAKER_ASKS) or asks_anew(ask, text)
@@ -84,8 +84,8 @@ LINK_ASKS = ("http", "www.", "link", "url", "site", "source", "resource", "onlin
 
 
 def around_text(ask: str, edges: str) -> int:
-    """How many phrases of a page or of advertising stand at an answer's ends (`edges`, in lower case). It has one of
-    AROUND_WORDS, then."""
+    """How many phrases of a page or of advertising stand at an answer's ends (`edges`, in lower case). Only an answer
+    with any of AROUND_WORDS has some."""
     promotions = sum([phrase in edges for phrase in PROMOTIONS])
     promotions *= promotions > 0 and not says(ask, PROMOTION_ASKS)
     return promotions + sum([phrase in edges for phrase in PAGE_PHRASES])
@@ -112,7 +112,7 @@ FIELD = re.compile(
     r"(?: [^\]\[<>\n]{0,40})?[\]>]",
     re.I,
 )
-# The words of asks for what is sent or said in the name of somebody whom nobody told.
+# Words of asks for what is sent or said in the name of somebody whom the ask does not name.
 FIELD_ASKS = (
     "letter letters mail email emails template resume cv form message text invitation contract script note "
     "speech proposal memo bio announcement ad advertisement report invoice agreement statement review "
@@ -121,8 +121,8 @@ FIELD_ASKS = (
 
 
 def litter(ask: str, text: str, code_asked: bool, is_code: bool) -> int:
-    """How often an answer has a character that was lost, a run of marks and, where it is not code, a tag or an entity
-    of a web page, an escape, or a field that nobody filled in. A page that nobody asked for looks like code as well."""
+    """How many lost characters, runs of marks and, where code was not asked for, tags an answer has; where it does not
+    look like code either, as a web page does, also entities, escapes and fields left unfilled."""
     found = 0
     if not text.isascii():
         found += text.count("\ufffd")

@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, leave)
     if not is_main_process():
-        sys.stdout = open(os.devnull, "w")  # one process speaks; errors are every one's own
+        sys.stdout = open(os.devnull, "w")  # only the main process prints; all report errors
     names = experiments_of(arguments.experiment, arguments.seeds)
     configs = [experiment_config(name, overrides_from(arguments)) for name in names]
     results_dir = require_writable(arguments.results_dir)
@@ -285,7 +285,7 @@ def write_experiment_config(plan: dict, config: dict) -> None:
 
 
 def write_summary(results_dir: Path) -> None:
-    """experiment_summary.json, made anew from all experiments' files, so that runs side by side lose no entry."""
+    """Rewrite experiment_summary.json from all experiments' files, so that runs side by side lose no entry."""
     facts = {"config": {}, "provenance": provenance(time.time(), {})}
     with file_lock(results_dir / ".experiment_summary.lock", wait=True):
         folders = sorted(path.parent for path in results_dir.glob("*/experiment_config.json"))
@@ -433,7 +433,7 @@ def encode_subset(table, tokenizer, config: dict) -> tuple[list, dict]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Before it: which learning rate, and what it would take
+# Before training: learning rates compared, cost estimated
 
 
 def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict) -> None:

@@ -75,7 +75,7 @@ def end_processes() -> None:
 
 @contextmanager
 def weights_must_fit():
-    """Out of memory, but not for activations, which `train_step` handles: the run fails; others may be smaller."""
+    """Fail the run, not the group, where its weights do not fit into memory; `train_step` handles activations."""
     import torch
 
     try:
@@ -90,7 +90,7 @@ def weights_must_fit():
 
 @weights_must_fit()
 def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float, **how):
-    """Fine-tune all weights of `model` in place, from the last checkpoint if there is one of this very run.
+    """Fine-tune all weights of `model` in place, from its last checkpoint if there is one.
 
     Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
     hash of the model it starts from, tells a checkpoint of this run from others. With `packed` false there, for models

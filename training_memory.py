@@ -19,8 +19,8 @@ def model_shape(config) -> dict:
     """layers, width, mlp width, key and value width and vocabulary of a transformers config.
 
     GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's. Gemma 3n gives one
-    for each layer; Gemma 4 has wider heads in some, and raises on asking for their width, unless read as it is. Mamba
-    has no heads.
+    for each layer; Gemma 4 has wider heads in some layers, and its config raises where `head_dim` is asked for as an
+    attribute. Mamba has no heads.
     """
     heads = getattr(config, "num_attention_heads", 1)
     key_value = getattr(config, "num_key_value_heads", None) or heads

@@ -73,7 +73,7 @@ def _unseen_task(family: str, difficulty: int, rng: random.Random, seen: set[str
 def check(task: dict, answer: str) -> bool:
     """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread.
 
-    The prompt said again solves nothing, whatever its words happen to meet.
+    Repeating the prompt solves nothing, even where its words would pass the checker.
     """
     if len(answer) > MAX_ANSWER_CHARACTERS or _is_echo(answer, task.get("prompt", "")):
         return False
