@@ -132,7 +132,7 @@ def make_card(results: Path, folder: Path, license_id: str) -> str:
 
 
 def size_category(rows: int) -> str:
-    """The hub's word for so many rows."""
+    """The hub's size category of this many rows."""
     return next(name for name, below in SIZE_CATEGORIES.items() if rows < below)
 
 

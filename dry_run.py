@@ -1,4 +1,4 @@
-"""What training would take, before any of it: rows, tokens, steps, hours, memory and disk of each experiment.
+"""What training would take, estimated beforehand: rows, tokens, steps, hours, memory, disk of each experiment.
 
 Reads what training would read; trains nothing and writes nothing but a tokenizer that has to be learnt first. Called by
 `python train_quality_comparison.py all --dry_run`.

@@ -83,14 +83,14 @@ def require_comparable(first: dict, second: dict) -> None:
 
 
 def reading(record: dict) -> str:
-    """What a contrast lets one say. Absence of a finding is never said to be absence of a difference."""
+    """What a contrast allows to be said. That nothing was found is never said to mean that there is no difference."""
     if record["p"] is None or record["p"] >= SIGNIFICANCE:
         return "no difference seen"
     return "first is better" if record["difference"] > 0 else "second is better"
 
 
 def readings_words(contrasts: list[dict], phrases: dict[str, str]) -> list[str]:
-    """A phrase for each reading that some contrast has, with the metrics it is had in."""
+    """A phrase for each reading among the contrasts, with the metrics that have it."""
     by_reading = {}
     for record in contrasts:
         by_reading.setdefault(record["reading"], []).append(METRIC_NAMES[record["metric"]])

@@ -1,4 +1,4 @@
-"""Finished runs as they lie in a results folder, and which of them may be compared with which.
+"""The finished runs of a results folder, and which of them may be compared.
 
 Reads  <results>/*/train_results.json and what stands beside it, <results>/subsets/; `study_analysis.py` calls it.
 

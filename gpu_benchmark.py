@@ -57,7 +57,7 @@ def benchmark_gpu(specs: dict[str, dict], config: dict, steps: int, write) -> di
 
 
 def random_rows(vocabulary: int, tokens: int, max_tokens: int) -> list[Example]:
-    """Rows of random ids with about so many tokens in all."""
+    """Rows of random ids, about `tokens` tokens in all."""
     rng = np.random.default_rng(0)
     lengths = rng.lognormal(np.log(TOKENS_PER_ROW) - 0.32, 0.8, tokens // TOKENS_PER_ROW).round()
     return [

@@ -377,7 +377,7 @@ def _token_losses(to_logits, hidden, targets, vocabulary: int):
 
 
 def split_head(model):
-    """(body, head) such that head(body(...).last_hidden_state) are the model's logits; (None, None) where none are.
+    """(body, head) such that head(body(...).last_hidden_state) gives the model's logits; (None, None) where none do.
 
     Tried on a few tokens rather than assumed: some models scale or cap their logits after the head.
     """

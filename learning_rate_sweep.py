@@ -3,7 +3,7 @@
 Called by `python train_quality_comparison.py random_10k_500M --sweep_learning_rate 2e-5 5e-5 1e-4`. It changes no
 result: the study's recipe is one for every arm, and `--set learning_rate=...` changes it for all.
 
-Reads  the rows of the experiment's subset; never the held-out ones, which would then be no test any more.
+Reads  the rows of the experiment's subset; never the held-out ones, which would then no longer be a test.
 Writes <results>/learning_rate_sweep/<experiment>/<rate>.json, one for each rate.
 """
 

@@ -128,16 +128,12 @@ def mix(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def shingles(texts: list[str], size: int = SHINGLE_WORDS) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes of the word `size`-grams of each text, one after the other, and the offsets (texts + 1) of each.
-
-    A text of fewer words has one shingle, of all it has; a text of none has none.
-    """
-    return windows(*word_hashes(texts), size)
-
-
 def windows(words: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same from the words of some texts and their offsets."""
+    """Hashes of the word `size`-grams of each text, one after the other, and the offsets (texts + 1) of each text's
+    first; from the words and offsets of `word_hashes`.
+
+    A text of fewer words has one, of all it has; a text of none has none.
+    """
     if size == 1:
         return words, offsets
     counts = np.diff(offsets)
@@ -158,7 +154,7 @@ def signatures(texts: list[str]) -> np.ndarray:
     """MinHash signatures, uint32 of shape (texts, SLOTS)."""
     table = np.empty((len(texts), SLOTS), np.uint32)
     for start in range(0, len(texts), BATCH_ROWS):
-        hashes, offsets = shingles(texts[start : start + BATCH_ROWS])
+        hashes, offsets = windows(*word_hashes(texts[start : start + BATCH_ROWS]), SHINGLE_WORDS)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), SLOTS, SIGNATURE_SEED)
         packed = b"".join([array("I", row).tobytes() for row in matrix.to_rows()])  # faster than numpy reads lists
         table[start : start + BATCH_ROWS] = np.frombuffer(packed, np.uint32).reshape(-1, SLOTS)

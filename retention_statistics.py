@@ -20,7 +20,7 @@ import numpy as np
 from reference_distributions import f_tail, t_quantile
 
 MIN_UNITS = 10  # effective families or sources: with fewer, their resampling is no measure of how they differ
-MIN_EXAMPLES = 30  # below this a percentile bootstrap promises more than it holds, and no verdict is given
+MIN_EXAMPLES = 30  # with fewer, a percentile bootstrap claims too much, and no verdict is given
 POWER = 0.8  # of the minimum detectable effect
 CHUNK_VALUES = 500_000  # resampled indices held at once: 4 MB, which stays near the cache
 
@@ -97,7 +97,7 @@ def effective_units(labels: np.ndarray) -> float:
 def choose_unit(candidates: dict[str, np.ndarray]) -> tuple[str, float]:
     """The first of `candidates` (name -> labels, coarsest first, "example" last) with MIN_UNITS effective units.
 
-    Returns its name and its effective units. Under MIN_UNITS of everything, examples it is.
+    Returns its name and its effective units; "example" where all others have fewer.
     """
     for name, labels in candidates.items():
         units = effective_units(labels)
@@ -120,11 +120,11 @@ NO_SPREAD = {"degrees": 0, "sd": None, "sd_of_examples": None}
 
 
 def seed_spread(points: np.ndarray, groups: list[list[int]], draws: np.ndarray) -> dict:
-    """How far runs that differ in their seed alone lie apart, pooled over arms: {"degrees", "sd", "sd_of_examples"}.
+    """The spread between runs that differ only in their seed, pooled over arms: {"degrees", "sd", "sd_of_examples"}.
 
-    `points` (runs,), `draws` (draws, runs); `groups`: the columns of each arm. Part of the spread is only which
-    examples each seed happens to get right: `sd_of_examples`, from the bootstrap, which holds it as well. degrees 0 and
-    null where no arm has two seeds.
+    `points` (runs,), `draws` (draws, runs); `groups`: the columns of each arm. Part of it is only which examples
+    each seed happens to get right, which the bootstrap holds already: `sd_of_examples`. degrees 0 and null where no arm
+    has two seeds.
     """
     degrees = sum(len(group) - 1 for group in groups)
     if not degrees:

@@ -246,7 +246,7 @@ def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
 def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float | None) -> dict:
     """{"cost": one record per arm, "cost_frontier": {metric: the best arm from each budget on}}.
 
-    An arm stands for all its seeds, with means: the luckiest seed would else be the best run for its cost.
+    An arm is the mean of its seeds: otherwise the luckiest seed would be the best run for its cost.
     """
     by_arm = {}
     for run in runs:

@@ -214,7 +214,7 @@ def is_choice(answer, value, options, opposites=()):
 
 
 def is_text(answer, value, match_case=False):
-    """`value` and nothing else, but for a lead-in, quotes and end punctuation; spacing is free."""
+    """`value` and nothing else, except for a lead-in, quotes and end punctuation; spacing is free."""
 
     def plain(text):
         text = " ".join(text.strip(WRAPPING).split())

@@ -217,7 +217,7 @@ DEMO_CONFIGS = {
     **_arms_at("demo", ["medium_1M"], **DEMO_SETTINGS, epochs=1),
 }
 
-# The study that two CPU cores can carry: real data, a small model from random weights, the same arms. Rows are to fit
+# The study that two CPU cores can carry: real data, a small model from random weights, the same arms. Rows should fit
 # the model's 384 tokens (filter_datasets.py --set max_characters=1000): a tier of cut responses never learns to end.
 SMALL_SETTINGS = {
     "family": "scratch",

@@ -171,7 +171,7 @@ BACKWARD = frozenset(
     "it this these they those such however additionally also overall finally therefore then and but so moreover "
     "furthermore he she thus hence consequently another similarly next instead lastly".split()
 )
-# What does so anywhere among the first words of a text: "The company also ...", "On this page ...".
+# What leans back anywhere among the first words of a text: "The company also ...", "On this page ...".
 LEANING = frozenset(
     "this these those such its their his her also however therefore furthermore moreover similarly additionally "
     "finally lastly consequently thus hence nevertheless likewise another too instead later afterwards".split()
@@ -399,7 +399,7 @@ MAX_WORD_CHARACTERS = 100
 
 
 def shortened(word: str) -> str:
-    """What is not a word, such as an encoded picture, by its two ends."""
+    """The two ends of a token too long for a word, such as an encoded picture."""
     half = MAX_WORD_CHARACTERS // 2
     return word[:half] + word[-half:]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import near_duplicates as module
-from near_duplicates import ShingleSets, best_of_each, first_of_each, near_duplicates, normalise, shingles, text_digest
+from near_duplicates import ShingleSets, best_of_each, first_of_each, near_duplicates, normalise, text_digest
 
 
 def plain_shingles(text, size):
@@ -15,6 +15,10 @@ def plain_shingles(text, size):
 def plain_jaccard(first, second, size):
     first, second = plain_shingles(first, size), plain_shingles(second, size)
     return len(first & second) / max(1, len(first | second))
+
+
+def shingles(texts, size=5):
+    return module.windows(*module.word_hashes(texts), size)
 
 
 def random_text(rng, words):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from quality_scorer import SCORER_VERSION, QualityScorer, score_rows
 from score_output import explanation
+from scorer_validation import CORRUPTIONS, shuffled_sentences
 from text_features import mattr, read_texts, sample_readability, split_tokens
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS, count_syllables, hyphenated_syllables, reading_ease, textstat_word
@@ -60,40 +61,17 @@ def mean_quality(pairs) -> float:
     return float(QualityScorer().score_batch(*zip(*pairs, strict=True))["quality"].mean())
 
 
-def corrupted(change) -> list[tuple[str, str]]:
-    return [(instruction, change(response)) for instruction, response in PAIRS]
+DAMAGE = [corrupt for corrupt in CORRUPTIONS if corrupt is not shuffled_sentences]  # any order reads well here
 
 
-def shuffled_words(text: str) -> str:
-    words = text.split()
-    random.Random(0).shuffle(words)
-    return " ".join(words)
+def lower_case(text: str, rng: random.Random, others: list[str]) -> str:
+    return text.lower()
 
 
-def noisy(text: str) -> str:
-    rng = random.Random(0)
-    letters = [
-        rng.choice("abcdefghijklmnopqrstuvwxyz") if char.isalpha() and rng.random() < 0.08 else char for char in text
-    ]
-    return "".join(letters)
-
-
-FILLER = " It is important to note that this is a thing that many people think about. So it is what it is for us all."
-CORRUPTIONS = {
-    "truncated": lambda text: text[: int(0.6 * len(text))],
-    "shuffled": shuffled_words,
-    "looped": lambda text: text + (" " + text.split(". ")[-1]) * 6,
-    "noisy": noisy,
-    "empty": lambda text: "",
-    "refused": lambda text: "I'm sorry, but I can't help with that.",
-    "padded": lambda text: text + 3 * FILLER,
-    "lower_case": str.lower,
-}
-
-
-@pytest.mark.parametrize("name", CORRUPTIONS)
-def test_corruption_lowers_the_mean_score(name):
-    assert mean_quality(corrupted(CORRUPTIONS[name])) < mean_quality(PAIRS)
+@pytest.mark.parametrize("corrupt", [*DAMAGE, lower_case], ids=lambda corrupt: corrupt.__name__)
+def test_corruption_lowers_the_mean_score(corrupt):
+    rng, answers = random.Random(0), [answer for _, answer in PAIRS]
+    assert mean_quality([(ask, corrupt(answer, rng, answers)) for ask, answer in PAIRS]) < mean_quality(PAIRS)
 
 
 def test_answers_to_other_questions_score_lower():

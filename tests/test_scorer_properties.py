@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_quality_scorer import PAIRS
+from test_quality_scorer import DAMAGE, PAIRS
 
 from quality_scorer import QualityScorer
-from scorer_validation import CORRUPTIONS
 from text_features import exp_minus, log_of
 from training_configs import SCORE_KEYS
 
@@ -33,7 +32,6 @@ FRAGMENTS = [
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3), max_size=30).flatmap(
     lambda parts: st.sampled_from(["", " ", "\n"]).map(lambda gap: gap.join(parts))
 )
-DAMAGE = [corrupt for corrupt in CORRUPTIONS if corrupt.__name__ != "shuffled_sentences"]  # any order reads well here
 ROWS = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5)
 
 
