@@ -95,15 +95,13 @@ def effective_units(labels: np.ndarray) -> float:
 
 
 def choose_unit(candidates: dict[str, np.ndarray]) -> tuple[str, float]:
-    """The first of `candidates` (name -> labels, coarsest first, "example" last) with MIN_UNITS effective units.
+    """The first of `candidates` (name -> labels, coarsest first) with MIN_UNITS effective units, else the last.
 
-    Returns its name and its effective units; "example" where all others have fewer.
+    Returns its name and its effective units.
     """
-    for name, labels in candidates.items():
-        units = effective_units(labels)
-        if units >= MIN_UNITS or name == "example":
-            return name, units
-    raise ValueError('candidates lack "example"')
+    units = {name: effective_units(labels) for name, labels in candidates.items()}
+    name = next((name for name in units if units[name] >= MIN_UNITS), [*units][-1])
+    return name, units[name]
 
 
 def unit_sums(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

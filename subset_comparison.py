@@ -8,6 +8,7 @@ Reads  two folders of Arrow rows: of <results>/subsets/, or any folder that `dat
 Writes <output>/compare_<A>_vs_<B>.html, .md and .json, the JSON last.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,7 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
     if not table.num_rows:
         raise UserError(f"--compare {name}: {folder} has no rows")
     words = {text: np.array([len(row.split()) for row in table[text].to_pylist()]) for text in TEXTS}
-    sources = table["source"].to_pylist() if "source" in table.column_names else []
-    mix = {source: sources.count(source) for source in sorted(set(sources))}
+    mix = Counter(table["source"].to_pylist() if "source" in table.column_names else [])
     prompts = set(table["instruction"].to_pylist())
     ids = set(table["id"].to_pylist()) if "id" in table.column_names else set()
     facts = {

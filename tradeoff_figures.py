@@ -247,7 +247,7 @@ def as_written(metric: str, loss):
     return (1 - loss) * 100 if metric == "task_completion" else loss
 
 
-def kappa_words(kappa: dict | None) -> str:
-    if not kappa or not kappa["identified"]:
-        return f"exchange rate not identified{': ' + kappa['why'] if kappa and kappa.get('why') else ''}"
+def kappa_words(kappa: dict) -> str:
+    if not kappa["identified"]:
+        return f"exchange rate not identified: {kappa['why']}"
     return f"one ultra row is worth {kappa['value']:.3g} random ones"

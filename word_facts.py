@@ -248,9 +248,7 @@ def textstat_word(token: str) -> str:
 
 
 def count_syllables(word: str) -> int:
-    """Syllables of one textstat_word; 0 for an empty one."""
-    if not word:
-        return 0
+    """Syllables of one textstat_word that is not empty."""
     known = dictionary_syllables().get(word)
     return hyphenated_syllables(word) if known is None else known
 
