@@ -33,7 +33,7 @@ MAX_ROW_BYTES = 32 * 2**20  # of JSON text or of a CSV cell; anything longer is 
 TEXT_SUFFIXES = [".json", ".jsonl", ".ndjson", ".csv", ".tsv"]
 DATA_SUFFIXES = [*TEXT_SUFFIXES, ".parquet", ".arrow"]
 COMPRESSED_SUFFIXES = [".gz", ".bz2", ".xz", ".zst"]  # of TEXT_SUFFIXES
-DELIMITERS = ",;\t|"  # of CSV, whatever its name: the one that parts most names that are known
+DELIMITERS = ",;\t|"  # of CSV, whatever its suffix: the one that finds most known names in the header
 SPACES = re.compile(r"[ \t\r\n]*")
 ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
 NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
@@ -87,7 +87,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
-    """The bytes of a text file, decompressed; UTF-16, which its first two bytes tell, comes as UTF-8."""
+    """The bytes of a text file, decompressed; UTF-16, told by its first two bytes, comes as UTF-8."""
     if path.suffix.lower() == ".zst":
         file = io.BufferedReader(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
     else:
@@ -227,7 +227,7 @@ def _list_chunk(rows: list, first: int) -> Chunk:
 
 
 class Problem(str):
-    """Why what stands in a file is no row."""
+    """Why something in a file is not a row."""
 
 
 def _not_utf8(text: str) -> Problem | None:
@@ -263,14 +263,14 @@ def _require_names_once(path: Path, names: list[str], columns: set[str]) -> None
 
 
 def _delimiter(header: str, columns: set[str]) -> str:
-    """What parts the names of a header: of DELIMITERS that which finds most of `columns`, else the comma."""
+    """The one of DELIMITERS that finds most of `columns` in a header; the comma where none finds any."""
     names = ({name.strip(' "').lower() for name in header.strip().split(delimiter)} for delimiter in DELIMITERS)
     known = [len(found & columns) for found in names]
     return DELIMITERS[known.index(max(known))]
 
 
 def _csv_row(row: dict) -> dict | Problem:
-    """The row; where it has more cells than the header, its texts are cut at commas, and nobody knows which."""
+    """The row; a Problem where it has more cells than the header, since some text was then cut at its commas."""
     more = row.get(None)
     if more and any(more):  # a delimiter at the end of every line is common, and harmless
         return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a delimiter not in quotes?")

@@ -17,7 +17,7 @@ CHECKED_ARCHITECTURES = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "ge
 
 
 def pick_attention(model, device: str, precision: str) -> str:
-    """Switch `model` to the best attention for packed rows that is at hand, and give its name.
+    """Switch `model` to the best available attention for packed rows, and give its name.
 
     The package flash-attn where it is installed, else PyTorch's own kernels (from 2.10 on) where attention `is_plain`;
     otherwise the model keeps what it has, which is SDPA.

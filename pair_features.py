@@ -372,7 +372,7 @@ def is_polar(asks: Texts) -> np.ndarray:
 
 
 def says_again(ask: str, answer: str) -> bool:
-    """Whether an answer is next to nothing but its ask."""
+    """Whether an answer is hardly more than its ask repeated."""
     return bool(answer) and 0.9 * len(ask) <= len(answer) <= len(ask) + 2 and answer.strip() in ask
 
 
@@ -474,7 +474,7 @@ TYPICAL_VOCABULARY = 0.82  # what stands in for the vocabulary of an answer too 
 
 
 def vocabulary(answers: Texts) -> np.ndarray:
-    """MATTR, 0.4 (poor) to 0.9 (rich), as a mark, drawn to the typical one where few words are there to judge."""
+    """MATTR from 0.4 (poor) to 0.9 (rich) as a mark, drawn to the typical one where there are few words to judge."""
     evidence = np.minimum(1.0, answers.lengths / MATTR_WINDOW) * answers.english
     return abstain(ramp(mattr(answers), 0.4, 0.9), evidence, TYPICAL_VOCABULARY)
 
@@ -500,7 +500,7 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
 
 
 def distinct_terms(asks: Texts, content: Content) -> np.ndarray:
-    """Distinct content words of each ask, in English those alone that are words: said again they tell nothing new."""
+    """Distinct content words of each ask, unknown ones not counted in English; a repeated word says nothing new."""
     kinds = np.bincount(content.row, minlength=len(asks.texts))
     return np.maximum(0.0, kinds - asks.english * asks.unknown_words)
 

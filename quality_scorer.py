@@ -236,7 +236,7 @@ def fluency(parts: dict[str, float]) -> float:
 
 
 def finished(parts: dict[str, float]) -> float:
-    """Completeness, where it is a lesser matter."""
+    """Completeness, where it matters less."""
     return 0.8 + 0.2 * parts["completeness"]
 
 

@@ -79,7 +79,7 @@ def write_pages(analysis: dict, tables: list[dict], figures: list[dict], output:
 
 
 def report_html(analysis: dict, tables: list[dict], figures: list[dict], samples: str | None = None) -> str:
-    """One page that needs nothing beside it but `samples`, which it links to."""
+    """One self-contained page, which links to `samples` where it is given."""
     embedded = [{**figure, "source": svg_source(figure["svg"])} for figure in figures]
     return render_page(
         BODY,

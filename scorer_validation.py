@@ -151,7 +151,7 @@ def partial_effect(score_difference: np.ndarray, log_length_difference: np.ndarr
 
 
 def validation_lines(result: dict) -> list[str]:
-    """The tables."""
+    """The tables of what `validate` found, for a terminal."""
     lines = []
     for subset, rows in result["accuracy"].items():
         lines += [f"{subset} ({rows['quality']['pairs']:,} pairs)"]

@@ -122,7 +122,7 @@ def model_name(config: dict) -> str | None:
 
 
 def run_record(run: dict) -> dict:
-    """What verdict.json and the tables say of one run, its metrics still to come. A repeat's arm ends in its seed."""
+    """What verdict.json and the tables say of one run; its metrics are added later. A repeat's arm ends in its seed."""
     train = run["train"]
     copied = ["tokens", "steps", "train_seconds", "tokens_per_second", "mfu", "peak_memory_gib"]
     perplexity = run["metrics"].get("bits_per_byte", {}).get("summary", {}).get("perplexity")

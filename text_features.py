@@ -24,7 +24,7 @@ def clamp(value):
 
 
 def saturating(amount: np.ndarray, scale) -> np.ndarray:
-    """0 at 0, 0.63 at `scale`, towards 1: more helps, ever less."""
+    """0 at 0, 0.63 at `scale`, then towards 1: each further one adds less."""
     return 1.0 - exp_minus(amount / scale)
 
 
@@ -388,7 +388,7 @@ NAMES_SOMETHING = class_flags("wN#xj")
 
 
 def vacuous_words(texts: Texts) -> np.ndarray:
-    """Tokens of each row in sentences of six and more that name next to nothing specific."""
+    """Tokens of each row in sentences of six or more words that name next to nothing specific."""
     is_end = texts.tokens.end == STOP
     is_end[(texts.starts + texts.lengths - 1)[texts.lengths > 0]] = True
     ends = np.flatnonzero(is_end)

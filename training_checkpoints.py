@@ -26,7 +26,7 @@ class TrainingStopped(Exception):
 
 @contextmanager
 def noted_signals():
-    """Within it, SIGTERM and Ctrl-C only add their number to the list that it yields; a second one acts as before."""
+    """Meanwhile SIGTERM and Ctrl-C only add their number to the list that it yields; a second one acts as before."""
     noted: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -98,7 +98,7 @@ def read_checkpoint(path: Path) -> dict:
 
 
 def load_checkpoint(path: Path, run) -> dict | None:
-    """Put the checkpoint's state into `run` and return its log; None where there is none of this very run."""
+    """Put the checkpoint's state into `run` and return its log; None where this run has none."""
     import torch
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
