@@ -21,7 +21,9 @@ from text_checks import (
     layout,
     looped_or_repeated,
     numbers_rise,
+    quoted,
     said_twice,
+    says_again,
     sums_hold,
 )
 from text_features import (
@@ -340,23 +342,6 @@ def fits_closed(asks: Texts, answers: Texts) -> np.ndarray:
     return np.where(echoes, -1.0, fit)
 
 
-def quoted(ask: str, answer: str) -> float:
-    """How an answer made of the ask's words occurs in it: 1 between punctuation marks, as an option does; 0.9 within a
-    phrase; 0.5 not in one piece."""
-    ask, answer = ask.lower(), answer.lower().strip(" .\n")
-    found, place = 0.5, ask.find(answer)
-    while place >= 0:
-        end = place + len(answer)
-        before, after = ask[max(0, place - 4) : place].rstrip(" "), ask[end : end + 4].lstrip(" ")
-        if before[-1:] in PHRASE_ENDS and after[:1] in PHRASE_ENDS:
-            return 1.0
-        found, place = 0.9, ask.find(answer, place + 1)
-    return found
-
-
-PHRASE_ENDS = "\n\t.,;:!?()[]<>{}|*-\"'“”‘’"  # and the text's own ends
-
-
 def says_yes_or_no(answers: Texts) -> np.ndarray:
     """bool[rows]: begins with yes, no, true or false."""
     return (answers.first(answers.fact("asked")) & POLAR_BIT > 0) & (answers.lengths > 0)
@@ -369,11 +354,6 @@ def is_polar(asks: Texts) -> np.ndarray:
     begins = np.append(True, (asks.tokens.end[:-1] == STOP) | (asks.token_row[1:] != asks.token_row[:-1]))
     polite = (says & POLITE_BIT > 0) & np.append(says[1:] & YOU_BIT > 0, False)
     return asks.sum((begins & AUXILIARY[asks.token_class] & ~polite) | (says & POLAR_BIT > 0)) > 0
-
-
-def says_again(ask: str, answer: str) -> bool:
-    """Whether an answer is hardly more than its ask repeated."""
-    return bool(answer) and 0.9 * len(ask) <= len(answer) <= len(ask) + 2 and answer.strip() in ask
 
 
 AUXILIARY = class_flags("b")

@@ -1,5 +1,5 @@
-"""What can be checked in the plain text of one answer: repetition, order, layout, how it ends, whether sums hold and
-brackets close, and whether it has the form that was asked for.
+"""What can be checked in the plain text of one answer, beside its ask: repetition, order, layout, how it ends, whether
+sums hold and brackets close, and whether it has the form that was asked for.
 
 Functions of strings that show what no count of words does. `pair_features.py` makes sub-scores of them.
 """
@@ -7,7 +7,7 @@ Functions of strings that show what no count of words does. `pair_features.py` m
 import re
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What is said again
+# What is said again, of the ask or of the answer itself
 
 
 def looped_fraction(text: str) -> float:
@@ -39,6 +39,28 @@ def echoed_fraction(ask: str, text: str) -> float:
 
 ECHO_CHARACTERS, LEAST_ECHO = 20, 0.25
 CODE_BEGINS = ("def ", "class ", "import ", "from ", "function ", "public ", "#", "<")  # begun code is carried on
+
+
+def says_again(ask: str, answer: str) -> bool:
+    """Whether an answer is hardly more than its ask repeated."""
+    return bool(answer) and 0.9 * len(ask) <= len(answer) <= len(ask) + 2 and answer.strip() in ask
+
+
+def quoted(ask: str, answer: str) -> float:
+    """How an answer made of the ask's words occurs in it: 1 between punctuation marks, as an option does; 0.9 within a
+    phrase; 0.5 not in one piece."""
+    ask, answer = ask.lower(), answer.lower().strip(" .\n")
+    found, place = 0.5, ask.find(answer)
+    while place >= 0:
+        end = place + len(answer)
+        before, after = ask[max(0, place - 4) : place].rstrip(" "), ask[end : end + 4].lstrip(" ")
+        if before[-1:] in PHRASE_ENDS and after[:1] in PHRASE_ENDS:
+            return 1.0
+        found, place = 0.9, ask.find(answer, place + 1)
+    return found
+
+
+PHRASE_ENDS = "\n\t.,;:!?()[]<>{}|*-\"'“”‘’"  # and the text's own ends
 
 
 def said_twice(text: str) -> bool:

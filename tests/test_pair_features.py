@@ -1,4 +1,4 @@
-"""Sub-scores by hand: what an ask expects, how an answer stands to it, lines and code out of order."""
+"""Sub-scores by hand: what an ask expects, lines and code out of order."""
 
 import numpy as np
 import pytest
@@ -12,29 +12,9 @@ from pair_features import (
     broken_lines,
     code_order,
     expected_content,
-    quoted,
-    says_again,
 )
 from text_features import read_texts
 from word_facts import CHOICE_BIT, CODE_ASK_BIT, FACT_BIT, LONG_BIT, MAKING_BIT, OPEN_BIT
-
-
-def test_an_answer_that_is_next_to_nothing_but_its_ask():
-    ask = "Name the longest river."
-    assert says_again(ask, ask) and says_again(ask, f" {ask} ") and says_again(ask, ask[:-2])
-    assert not says_again(ask, ask[:-3]) and not says_again(ask, "Name the largest river.") and not says_again("", "")
-
-
-@pytest.mark.parametrize(
-    "ask, answer, how",
-    [
-        ("Which: red, blue, or green?", "blue", 1.0), ("Pick.\nA) red\nB) blue", "Red.", 1.0), ("red", "red", 1.0),
-        ("The old mill stands there.", "old mill", 0.9), ("The old mill stands.", "mill old", 0.5),
-        ("A redder shade: red?", "red", 1.0), ("Is infrared seen?", "red", 0.9),
-    ],
-)  # fmt: skip
-def test_how_an_answer_stands_in_its_ask(ask, answer, how):
-    assert quoted(ask, answer) == how
 
 
 def test_prose_in_lines_of_a_word_is_broken_and_a_list_of_words_is_not():

@@ -17,7 +17,9 @@ from text_checks import (
     looped_fraction,
     looped_or_repeated,
     numbers_rise,
+    quoted,
     said_twice,
+    says_again,
     sums_hold,
     value_of,
 )
@@ -58,6 +60,24 @@ def test_an_ask_said_again_before_its_answer_is_an_echo_of_its_share():
     assert echoed_fraction(f" {ask}\n", f"\n{ask}{'x' * 22}") == pytest.approx(0.5)
     assert echoed_fraction(ask, "It is the Nile.") == echoed_fraction("Name a river.", "Name a river.") == 0.0
     assert echoed_fraction("def add(first, second):", "def add(first, second):\n    return first") == 0.0
+
+
+def test_an_answer_that_is_next_to_nothing_but_its_ask():
+    ask = "Name the longest river."
+    assert says_again(ask, ask) and says_again(ask, f" {ask} ") and says_again(ask, ask[:-2])
+    assert not says_again(ask, ask[:-3]) and not says_again(ask, "Name the largest river.") and not says_again("", "")
+
+
+@pytest.mark.parametrize(
+    "ask, answer, how",
+    [
+        ("Which: red, blue, or green?", "blue", 1.0), ("Pick.\nA) red\nB) blue", "Red.", 1.0), ("red", "red", 1.0),
+        ("The old mill stands there.", "old mill", 0.9), ("The old mill stands.", "mill old", 0.5),
+        ("A redder shade: red?", "red", 1.0), ("Is infrared seen?", "red", 0.9),
+    ],
+)  # fmt: skip
+def test_how_an_answer_stands_in_its_ask(ask, answer, how):
+    assert quoted(ask, answer) == how
 
 
 def test_order_of_items_and_conclusions():
