@@ -398,6 +398,10 @@ class Job:
         """The file that a step writes for one of its shards, or for all."""
         return self.folder / (f"{name}-{number:05d}.{suffix}" if number is not None else f"{name}.{suffix}")
 
+    def tasks_of(self, name: str, parts: Iterable, suffix: str = "npy") -> Iterable:
+        """A task for `run_step` for each part: its file of this name, its rows, (its number, the part itself)."""
+        return ((self.path(name, number, suffix), len(part), (number, part)) for number, part in enumerate(parts))
+
     def run_step(self, name: str, function: Callable, context, tasks: Iterable, total=None, unit: str = "rows") -> None:
         """`function(context, task)`, which writes `path`, for every (path, units, task) whose file is not there yet."""
         from tqdm import tqdm

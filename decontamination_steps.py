@@ -79,7 +79,7 @@ def corpus_hits(job: Job, step: str, corpus: Corpus, rows: np.ndarray, index: In
     """The items of the index that the rows hold; rows by their place in `rows`, which ascend."""
     parts = corpus.local_rows(rows)
     name = step.replace(" ", "-")
-    tasks = ((job.path(name, number, "npz"), len(part), (number, part)) for number, part in enumerate(parts))
+    tasks = job.tasks_of(name, parts, "npz")
     job.run_step(step, hits_task, (job, name, corpus.texts.paths, index), tasks, len(rows))
     found = []
     for number, before in enumerate(np.cumsum([0, *map(len, parts)])[:-1]):

@@ -189,8 +189,7 @@ def distinct_rows(corpus: Corpus, drop_exact_duplicates: bool) -> np.ndarray:
 def count_rows(job: Job, corpus: Corpus, rows: np.ndarray) -> QualityScorer:
     """Signatures of the rows, on disk, and a scorer fitted on them."""
     parts = corpus.local_rows(rows)
-    tasks = ((job.path("fit", number, "arrow"), len(part), (number, part)) for number, part in enumerate(parts))
-    job.run_step("count", count_task, (job, corpus.texts.paths), tasks, len(rows))
+    job.run_step("count", count_task, (job, corpus.texts.paths), job.tasks_of("fit", parts, "arrow"), len(rows))
     tasks = ((job.path("counts", number, "arrow"), 1, number) for number in range(RANGES))
     job.run_step("merge counts", merge_counts_task, (job, len(parts)), tasks, RANGES, "ranges")
     scorer = QualityScorer()
@@ -282,8 +281,7 @@ def near_duplicate_clusters(job: Job, corpus: Corpus, rows: np.ndarray, threshol
     job.run_step("merge candidates", merge_candidates_task, (job, len(rows)), tasks, RANGES, "ranges")
     codes = np.concatenate([np.load(job.path("distinct", number)) for number in range(RANGES)])
     codes = near_duplicates.grouped_by_cluster(codes, len(rows))
-    blocks = enumerate(near_duplicates.candidate_blocks(codes, len(rows)))
-    tasks = ((job.path("links", number), len(block), (number, block)) for number, block in blocks)
+    tasks = job.tasks_of("links", near_duplicates.candidate_blocks(codes, len(rows)))
     context = (job, corpus.texts, rows, sketch, threshold)
     job.run_step("verify", verify_task, context, tasks, len(codes), "pairs")
     links = [np.load(path) for path in sorted(job.folder.glob("links-*.npy"))]
@@ -331,8 +329,7 @@ def verify_task(context, task) -> None:
 def score_rows(job: Job, corpus: Corpus, rows: np.ndarray, scorer: QualityScorer) -> np.ndarray:
     """The scores of the rows, float64 of shape (SCORE_KEYS, rows)."""
     parts = corpus.local_rows(rows)
-    tasks = ((job.path("scores", number), len(part), (number, part)) for number, part in enumerate(parts))
-    job.run_step("score", score_task, (job, corpus.texts.paths, scorer), tasks, len(rows))
+    job.run_step("score", score_task, (job, corpus.texts.paths, scorer), job.tasks_of("scores", parts), len(rows))
     scores = np.concatenate([np.load(job.path("scores", number)) for number in range(len(parts))], axis=1)
     assert np.isfinite(scores).all(), "the scorer gave a score that is no number"
     return scores
