@@ -64,9 +64,10 @@ def is_tested(summary: dict, analysis: dict) -> bool:
 
 
 def rows_of(analysis: dict, arm: str, sizes) -> str:
-    """The rows that an arm really trained on, at one of `sizes`."""
-    counts = [run["rows"] for run in analysis["runs"] if run["base_arm"] == arm and run["size"] in sizes]
-    return f"{counts[0]:,}" if counts else "(unknown)"
+    """The rows that an arm really trained on at `sizes`: one number, or that of each size where they differ."""
+    counts = {run["size"]: run["rows"] for run in analysis["runs"] if run["base_arm"] == arm and run["size"] in sizes}
+    different = dict.fromkeys(f"{count:,}" for count in counts.values())
+    return " or ".join(different) or "(unknown)"
 
 
 def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
@@ -81,7 +82,7 @@ def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
 
 def retained_phrase(result: dict, metric: str) -> str:
     if result["verdict"] == "not tested":
-        return f"an unknown share in {metric} (missing: {', '.join(result['missing'])})"
+        return f"an unknown share in {metric} (missing or not comparable: {', '.join(result['missing'])})"
     if result["R"] is None:
         side = {"supported": "enough by T, but ", "refuted": "too little by T, and "}.get(result["verdict"], "")
         return f"{side}no share that can be stated in {metric} ({result['R_missing_because']})"
@@ -95,17 +96,23 @@ def missing_words(sizes: dict, claim: dict) -> str:
 
 
 def missing_sentences(analysis: dict) -> list[str]:
-    """One sentence for each size of the claim that could not be tested, with the command that starts on it."""
+    """One sentence for each size of the claim that could not be tested, with the command that starts on it, or, of runs
+    that are there but cannot be used, where their reasons stand."""
     anchor, sentences = analysis["config"]["claim"]["anchor"], []
+    present = {run["experiment"] for run in analysis["runs"]} | {item["experiment"] for item in analysis["left_out"]}
     for size, summary in analysis["sizes"].items():
         if is_tested(summary, analysis):
             continue
         missing = {name for anchors in summary["retention"].values() for name in anchors[anchor].get("missing", [])}
         names = [name for name in ALL_EXPERIMENTS if name in missing] or sorted(missing)
-        sentences.append(
-            f"{size}: not tested. Missing: {', '.join(names)}. Train each by its name: "
-            f"python train_quality_comparison.py {names[0]}"
-        )
+        absent, unusable = ([name for name in names if (name in present) == there] for there in (False, True))
+        sentence = f"{size}: not tested."
+        if absent:
+            sentence += f" Missing: {', '.join(absent)}. Train each by its name: "
+            sentence += f"python train_quality_comparison.py {absent[0]}"
+        if unusable:
+            sentence += f" There, but not comparable: {', '.join(unusable)}; why, stands under what was left out."
+        sentences.append(sentence)
     return sentences
 
 
@@ -120,7 +127,10 @@ CONTROL_WORDS = {"random": "random rows", "longest": "the longest rows", "source
 def control_sentence(sizes: dict, claim: dict) -> str:
     parts = [words for size, summary in sizes.items() if (words := controls_words(size, summary, len(sizes) > 1))]
     if not parts:
-        return "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
+        return (
+            f"No run on as many rows picked otherwise can be compared with {claim['ultra']}, so that quality cannot be "
+            "told from luck or length."
+        )
     return f"Against as many rows picked otherwise, {claim['ultra']} is {'; '.join(parts)}{taken_words(sizes)}."
 
 
@@ -207,12 +217,9 @@ def glossary(analysis: dict) -> list[tuple[str, str]]:
         ),
     ]
     terms = [term for term in terms if term[0] != base or facts[base]]
-    label = analysis["scale_label"].split(", ")[-1]
-    if "1:" in label:
-        terms.append(
-            (label, "the pool is too small for a million rows: a subset has this share of the rows in its name")
-        )
-    return terms
+    labels = [label for label in analysis["scale_label"].split(", ") if "1:" in label]
+    meaning = "the pool is too small for a million rows: a subset has this share of the rows in its name"
+    return [*terms, *[(label, meaning) for label in labels]]
 
 
 def arm_facts(analysis: dict, arm: str) -> str:
