@@ -231,14 +231,15 @@ def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float, units: f
     """Ultra's metric as a share of medium's, no anchor: m_u / m_M, or m_M / m_u for a negated one (lower is better).
 
     `points` (2,), `draws` (draws, 2): ultra and medium. Null where the divisor's interval reaches zero or a draw is
-    zero. With the spread of seeds in it, a draw of a small share may lie below, of which there is no share.
+    zero. The spread of seeds may draw a small share below zero: none is left then of ultra's, and of medium's no ratio.
     """
     top, bottom = (1, 0) if points[0] < 0 or points[1] < 0 else (0, 1)
     ends = percentile_interval(draws[:, bottom], confidence, units)
     if ends[0] <= 0 <= ends[1] or not draws[:, bottom].all():
         return {"value": None, "low": None, "high": None}
     sound = draws[:, bottom] * points[bottom] > 0
-    low, high = percentile_interval(draws[sound, top] / draws[sound, bottom], confidence, units)
+    ratios = np.maximum(draws[sound, top] / draws[sound, bottom], 0)
+    low, high = percentile_interval(ratios, confidence, units)
     return {"value": float(points[top] / points[bottom]), "low": low, "high": high}
 
 

@@ -256,7 +256,9 @@ def test_raw_ratio_points_the_same_way_for_both_kinds_of_metric():
     assert statistics.raw_ratio(passes, np.array([[0.4, 0.5], [0.4, 0.0]]), 0.95)["value"] is None
     draws = np.column_stack([np.full(100, 0.4), np.linspace(-0.1, 1.1, 100)])  # seeds: a share may be drawn below none
     assert statistics.raw_ratio(passes, draws, 0.95) == {"value": None, "low": None, "high": None}
-    draws[:, 1] = [-0.1, *[0.5] * 99]
+    draws[:, 1], draws[:10, 0] = 0.5, -0.1
+    assert statistics.raw_ratio(passes, draws, 0.95) == pytest.approx({"value": 0.8, "low": 0.0, "high": 0.8})
+    draws[:, 0], draws[0, 1] = 0.4, -0.1
     assert statistics.raw_ratio(passes, draws, 0.95) == pytest.approx({"value": 0.8, "low": 0.8, "high": 0.8})
 
 
