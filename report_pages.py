@@ -197,9 +197,10 @@ details { margin: .6rem 0; } summary { cursor: pointer; }
 .hash { font-family: ui-monospace, monospace; font-size: .78rem; }
 @media print {
   :root { --ink: #000; --soft: #333; --page: #fff; --card: #f2f2f2; --line: #999; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { font-size: 9.5pt; } body { max-width: none; padding: 0; } p, li, dl, .note { max-width: none; }
+  h2 { margin-top: 1.4rem; } h3 { margin-top: 1rem; }
   .scroll { overflow: visible; border: 0; } .figures { grid-template-columns: 1fr 1fr; }
-  table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .3rem; }
+  table { font-size: 7pt; } th, td { white-space: normal; padding: .15rem .3rem; } td.words { min-width: 0; }
   figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """
