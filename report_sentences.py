@@ -76,8 +76,14 @@ def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
     words = join_words([retained_phrase(result, METRIC_NAMES[metric]) for metric, result in results.items()])
     if not alone:
         return f"at {size} {words}"
-    stands_in = "" if size in SIZES else f", a stand-in for {join_words(SIZES)}"
-    return words if summary["demo"] else f"{words}, at size {size} ({model_words(summary)}{stands_in})"
+    stands_in = None if size in SIZES else f"a stand-in for {join_words(SIZES)}"
+    return words if summary["demo"] else f"{words}, at size {size}{in_brackets(model_words(summary), stands_in)}"
+
+
+def in_brackets(*parts: str | None) -> str:
+    """What is known of the parts, such as " (scratch, 1.4M parameters)"; empty where nothing is."""
+    known = ", ".join(part for part in parts if part)
+    return f" ({known})" if known else ""
 
 
 def retained_phrase(result: dict, metric: str) -> str:
@@ -111,7 +117,7 @@ def missing_sentences(analysis: dict) -> list[str]:
             sentence += f" Missing: {', '.join(absent)}. Train each by its name: "
             sentence += f"python train_quality_comparison.py {absent[0]}"
         if unusable:
-            sentence += f" There, but not comparable: {', '.join(unusable)}; why, stands under what was left out."
+            sentence += f" There, but not comparable: {', '.join(unusable)}; what was left out has the reasons."
         sentences.append(sentence)
     return sentences
 
@@ -300,7 +306,7 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
     runs = {run["base_arm"]: run for run in analysis["runs"] if run["size"] == size}
     if size not in SIZES:
         points.append(
-            f"Size {size} ({model_words(summary)}) stands in for the sizes that the question is about, "
+            f"Size {size}{in_brackets(model_words(summary))} stands in for the sizes that the question is about, "
             f"{join_words(SIZES)}, of which there is no run here."
         )
     if summary["model"] == "scratch":

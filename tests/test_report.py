@@ -271,6 +271,7 @@ def test_runs_that_are_there_but_cannot_be_used_are_not_called_missing(tmp_path)
     analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
     (sentence,) = [text for text in report_sentences.missing_sentences(analysis) if text.startswith("500M")]
     assert "not comparable: medium_1M_500M;" in sentence and "train_quality_comparison" not in sentence
+    assert report_sentences.in_brackets(None) == "" and report_sentences.in_brackets(None, "a") == " (a)"
     assert "can be compared with ultra_10k" in report_sentences.lead_sentences(analysis)[1]
 
 
