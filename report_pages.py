@@ -9,7 +9,16 @@ from pathlib import Path
 
 from common import write_text
 from report_sentences import glossary, lead_sentences, left_out_sentences, limits, missing_sentences, not_run_sentences
-from report_tables import DEMO_NOTE, capital, markdown_table, markdown_text, model_words, summary_table, text_table
+from report_tables import (
+    DEMO_NOTE,
+    capital,
+    markdown_table,
+    markdown_text,
+    model_words,
+    summary_table,
+    text_table,
+    wordy_columns,
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Terminal and Markdown
@@ -108,12 +117,6 @@ def render_page(body: str, **values) -> str:
     strict = {"autoescape": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, **strict)
     return environment.from_string(HEAD + STYLE_SHEET + body).render(**values)
-
-
-def wordy_columns(table: dict) -> list[int]:
-    """The columns, after the first, whose cells are sentences: they wrap and stand to the left."""
-    columns = range(1, len(table["headings"]))
-    return [column for column in columns if any(len(row[column]) > 44 for row in table["cells"])]
 
 
 # Each section with the names that its figures and tables start with.

@@ -314,6 +314,13 @@ def test_csv_text_is_no_formula(text):
 
 def test_latex_holds_no_bare_mark():
     assert report_tables.latex_text("a_b\n50% 漢") == r"a\_b 50\% ?"
+    assert report_tables.latex_text("-0.5 [-1, +2] 1-2 a-3") == "$-$0.5 [$-$1, +2] 1-2 a-3"
+
+
+def test_a_latex_table_wraps_its_sentences_and_is_never_blown_up():
+    words = {"name": "n", "title": "T", "note": "n", "headings": ["", "a", "b"], "cells": [["x", "1", "word " * 12]]}
+    text = report_tables.latex_table(words)
+    assert r"\begin{tabular}{lrp{6cm}}" in text and r"\ifdim\width>\linewidth\linewidth\else\width\fi" in text
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX here")
