@@ -434,7 +434,7 @@ LATEX_MARKS = {
 
 
 def latex_text(text: str) -> str:
-    """Plain text for pdflatex: marks escaped, a number's hyphen a minus, what its fonts lack (not accented Latin) a "?"."""
+    """Plain text for pdflatex: marks escaped, a number's hyphen a minus; beyond accented Latin, a "?"."""
     text = re.sub(r"(?<![\w)])-(?=\d)", "−", text)
     return "".join(LATEX_MARKS.get(mark, mark if mark < "\u0180" else "?") for mark in text.replace("\n", " "))
 
