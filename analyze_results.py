@@ -61,6 +61,7 @@ from common import (
     add_results_dir,
     argument_parser,
     hash_path,
+    locked,
     provenance,
     read_json,
     require_writable,
@@ -91,9 +92,10 @@ def main() -> None:
     if arguments.compare:
         compare(runs, left_out, arguments.compare, output)
         return
-    analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
-    analysis["provenance"] = lasting_provenance(runs)
-    write_outputs(output, results, round_numbers(analysis), runs)
+    with locked(output):  # of two at once, one would remove the figures that the other is about to embed
+        analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
+        analysis["provenance"] = lasting_provenance(runs)
+        write_outputs(output, results, round_numbers(analysis), runs)
 
 
 def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Path) -> None:

@@ -165,7 +165,7 @@ def locked(folder):
         except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "another run"
-            raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another --results_dir") from error
+            raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another folder") from error
         if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             break
         file.close()  # its last holder removed it between our opening and our locking

@@ -237,8 +237,8 @@ def metric_arrays(folder: Path, metric: str) -> tuple[list[str], np.ndarray, np.
 
 def require_sound(folder: Path, table, ids: list) -> None:
     """Raises UserError where rows do not stand for one example each, or a column is not of its kind."""
-    if not ids:
-        raise UserError(f"{folder.name} has no rows")
+    if len(ids) < 2:
+        raise UserError(f"{folder.name} has {len(ids) or 'no'} row{'s' * (not ids)}: too few for any interval")
     repeated = len(ids) - len(set(ids))
     if repeated or None in ids:  # counted twice, examples would make every interval too short
         what = f"{repeated} of {len(ids)} rows repeat an id" if repeated else "a row has no id"
@@ -253,15 +253,18 @@ def require_sound(folder: Path, table, ids: list) -> None:
 # What may be compared
 
 
-def split_comparable(runs: list[dict], key_of, what: str, metric: str | None = None) -> tuple[list, list]:
+def split_comparable(
+    runs: list[dict], key_of, what: str, metric: str | None = None, rest: str = "the rest of its size"
+) -> tuple[list, list]:
     """The runs that agree with most others on `key_of(run)` (a dict), and the rest as omissions that name differences.
 
-    Where two keys are as frequent, the one that ultra's run has is the reference: the claim is about that run.
+    Where two keys are as frequent, the one that ultra's run has is the reference: the claim is about that run. Else
+    that of the first run, which among seeds is the one without a number.
     """
     keys = [repr(sorted(key_of(run).items())) for run in runs]
     counts = Counter(keys)
     claimed = [key for key, run in zip(keys, runs, strict=True) if run["arm"] == CLAIM["ultra"]]
-    reference = max(counts, key=lambda key: (counts[key], key in claimed, key)) if runs else None
+    reference = max(counts, key=lambda key: (counts[key], key in claimed, -keys.index(key))) if runs else None
     expected = key_of(runs[keys.index(reference)]) if runs else {}
     kept, left_out = [], []
     for key, run in zip(keys, runs, strict=True):
@@ -269,7 +272,7 @@ def split_comparable(runs: list[dict], key_of, what: str, metric: str | None = N
             kept.append(run)
             continue
         phrases = name_differences(key_of(run), expected)
-        left_out.append(omission(run["experiment"], metric, f"other {what} than the rest of its size: {phrases}"))
+        left_out.append(omission(run["experiment"], metric, f"other {what} than {rest}: {phrases}"))
     return kept, left_out
 
 
@@ -292,12 +295,26 @@ def start_of(run: dict) -> dict:
 
 
 def comparable_runs(runs: list[dict]) -> tuple[list[dict], list[dict]]:
-    """Within one size: the runs of one starting model and one scale. An untrained model has no scale of its own."""
+    """Within one size: the runs of one starting model and one scale, and of an arm only those that repeat one training.
+
+    An untrained model has no scale of its own.
+    """
     same_model, other_model = split_comparable(runs, start_of, "model")
     trained = [run for run in same_model if run["subset"]]
     same_scale, other_scale = split_comparable(trained, lambda run: {"scale": run["train"].get("scale")}, "scale")
-    kept = [run for run in same_model if run in same_scale or not run["subset"]]
-    return kept, other_model + other_scale
+    repeats, other_training = [], []
+    for arm in dict.fromkeys(run["arm"] for run in same_scale):
+        group = [run for run in same_scale if run["arm"] == arm]
+        alike, others = split_comparable(group, training_of, "rows or passes", rest="the other seeds of its arm")
+        repeats, other_training = repeats + alike, other_training + others
+    kept = [run for run in same_model if run in repeats or not run["subset"]]
+    return kept, other_model + other_scale + other_training
+
+
+def training_of(run: dict) -> dict:
+    """What the runs of one arm must share to count as seeds of one training, whose mean and spread speak of it."""
+    subset = run["train"].get("provenance", {}).get("inputs", {}).get("subset")
+    return {"subset": subset, "rows": run["rows"], "epochs": run["train"]["config"].get("epochs")}
 
 
 def recipe_differences(runs: list[dict]) -> list[str]:

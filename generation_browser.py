@@ -176,9 +176,13 @@ function card(answer) {
   const head = element("h3", "", data.models[answer.model] + (answer.sample ? ", sample " + answer.sample : "") + " ");
   if (state) head.append(element("b", "", state));
   const words = answer.words + (answer.words === 1 ? " word" : " words");
-  box.append(head, element("p", "flags", [words, ...answer.flags].join(" · ")),
-    element("div", "text", answer.text));
+  box.append(head, element("p", "flags", [words, ...answer.flags].join(" · ")));
+  if (answer.words) box.append(element("div", "text", shorten(answer.text)));
   return box;
+}
+function shorten(text) {  // what loops in empty lines would push all else out of sight
+  const note = lines => "\\n[" + (lines.split("\\n").length - 2) + " empty lines]\\n";
+  return text.replace(/\\n(?:[^\\S\\n]*\\n){3,}/g, note).trim();
 }
 function show() {
   const want = Object.fromEntries(names.map(n => [n, get(n).value])), found = wanted(want);

@@ -444,7 +444,7 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
     edges = np.linspace(0, 1, 101)
     quality = scores["quality"].to_numpy()
     left.hist(quality, bins=edges, color="#9ecae1")
-    left.set_xlim(max(0, quality.min() - 0.05), min(1, quality.max() + 0.05))
+    left.set_xlim(0, 1)
     left.set_xlabel("quality score")
     left.set_ylabel("rows of the pool")
     label_cutoffs(left, cuts)
@@ -454,7 +454,8 @@ def draw_score_distributions(results: Path, note: str, folder: Path) -> dict | N
         right.plot((edges[:-1] + edges[1:]) / 2, smooth, color=color, linestyle=line, label=name.replace("_", " "))
     right.set_xlabel("score of one dimension")
     right.set_ylabel("% of rows per 0.01 of score")
-    right.legend(frameon=False)
+    right.set_xlim(0, 1)
+    legend_below(figure, [right])
     note = f"{len(scores):,} rows · {note}"
     put_note(figure, note)
     alt = "; ".join(f"{name} takes {rows:,} rows of score {cut:.3f} and above" for name, cut, rows in cuts)
@@ -476,6 +477,9 @@ def tier_cutoffs(results: Path) -> list[tuple[str, float, int]]:
     return sorted(cuts, key=lambda cut: cut[1])
 
 
+NAME_WIDTH = 0.35  # of a cut-off's name, in scores
+
+
 def label_cutoffs(axis, cuts: list[tuple[str, float, int]]) -> None:
     """A line for each cut-off, its name at its own height: higher cuts are taller, so that no line meets a name."""
     top = axis.get_ylim()[1]
@@ -483,9 +487,8 @@ def label_cutoffs(axis, cuts: list[tuple[str, float, int]]) -> None:
     for place, (name, cut, _) in enumerate(cuts):
         height = top * (1.05 + 0.12 * place)
         axis.plot([cut, cut], [0, height], color="#333333", linewidth=0.9, linestyle=DIMENSION_LINES[place])
-        left, right = axis.get_xlim()  # names stand towards the shorter lines, where there is room
-        side = "right" if cut > left + 0.4 * (right - left) else "left"
+        side = "right" if cut > NAME_WIDTH else "left"  # names stand towards the shorter lines, where there is room
         text = f"{name} ≥ {cut:.2f}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         shown = f"{text} " if side == "right" else f" {text}"
-        axis.text(cut, height, shown, ha=side, va="center", fontsize=7.5, bbox=box)
+        axis.text(cut, height, shown, ha=side, va="center", fontsize=6.5, bbox=box)

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from common import write_text
 from report_sentences import glossary, lead_sentences, left_out_sentences, limits, missing_sentences, not_run_sentences
-from report_tables import DEMO_NOTE, capital, markdown_table, markdown_text, model_words, summary_table, text_table
+from report_tables import (
+    DEMO_NOTE,
+    capital,
+    markdown_table,
+    markdown_text,
+    model_words,
+    summary_table,
+    text_table,
+    wordy_columns,
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Terminal and Markdown
@@ -110,12 +119,6 @@ def render_page(body: str, **values) -> str:
     return environment.from_string(HEAD + STYLE_SHEET + body).render(**values)
 
 
-def wordy_columns(table: dict) -> list[int]:
-    """The columns, after the first, whose cells are sentences: they wrap and stand to the left."""
-    columns = range(1, len(table["headings"]))
-    return [column for column in columns if any(len(row[column]) > 44 for row in table["cells"])]
-
-
 # Each section with the names that its figures and tables start with.
 SECTIONS = {
     "How much of the gain is kept": ["retention", "performance"],
@@ -197,9 +200,10 @@ details { margin: .6rem 0; } summary { cursor: pointer; }
 .hash { font-family: ui-monospace, monospace; font-size: .78rem; }
 @media print {
   :root { --ink: #000; --soft: #333; --page: #fff; --card: #f2f2f2; --line: #999; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { font-size: 9.5pt; } body { max-width: none; padding: 0; } p, li, dl, .note { max-width: none; }
+  h2 { margin-top: 1.4rem; } h3 { margin-top: 1rem; }
   .scroll { overflow: visible; border: 0; } .figures { grid-template-columns: 1fr 1fr; }
-  table { font-size: 7.5pt; } th, td { white-space: normal; padding: .15rem .3rem; }
+  table { font-size: 7pt; } th, td { white-space: normal; padding: .15rem .3rem; } td.words { min-width: 0; }
   figure, tr, .verdicts li { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """

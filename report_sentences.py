@@ -64,9 +64,10 @@ def is_tested(summary: dict, analysis: dict) -> bool:
 
 
 def rows_of(analysis: dict, arm: str, sizes) -> str:
-    """The rows that an arm really trained on, at one of `sizes`."""
-    counts = [run["rows"] for run in analysis["runs"] if run["base_arm"] == arm and run["size"] in sizes]
-    return f"{counts[0]:,}" if counts else "(unknown)"
+    """The rows that an arm really trained on at `sizes`: one number, or that of each size where they differ."""
+    counts = {run["size"]: run["rows"] for run in analysis["runs"] if run["base_arm"] == arm and run["size"] in sizes}
+    different = dict.fromkeys(f"{count:,}" for count in counts.values())
+    return " or ".join(different) or "(unknown)"
 
 
 def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
@@ -75,13 +76,19 @@ def kept_at(size: str, summary: dict, claim: dict, alone: bool) -> str:
     words = join_words([retained_phrase(result, METRIC_NAMES[metric]) for metric, result in results.items()])
     if not alone:
         return f"at {size} {words}"
-    stands_in = "" if size in SIZES else f", a stand-in for {join_words(SIZES)}"
-    return words if summary["demo"] else f"{words}, at size {size} ({model_words(summary)}{stands_in})"
+    stands_in = None if size in SIZES else f"a stand-in for {join_words(SIZES)}"
+    return words if summary["demo"] else f"{words}, at size {size}{in_brackets(model_words(summary), stands_in)}"
+
+
+def in_brackets(*parts: str | None) -> str:
+    """What is known of the parts, such as " (scratch, 1.4M parameters)"; empty where nothing is."""
+    known = ", ".join(part for part in parts if part)
+    return f" ({known})" if known else ""
 
 
 def retained_phrase(result: dict, metric: str) -> str:
     if result["verdict"] == "not tested":
-        return f"an unknown share in {metric} (missing: {', '.join(result['missing'])})"
+        return f"an unknown share in {metric} (missing or not comparable: {', '.join(result['missing'])})"
     if result["R"] is None:
         side = {"supported": "enough by T, but ", "refuted": "too little by T, and "}.get(result["verdict"], "")
         return f"{side}no share that can be stated in {metric} ({result['R_missing_because']})"
@@ -95,17 +102,23 @@ def missing_words(sizes: dict, claim: dict) -> str:
 
 
 def missing_sentences(analysis: dict) -> list[str]:
-    """One sentence for each size of the claim that could not be tested, with the command that starts on it."""
+    """One sentence for each size of the claim that could not be tested, with the command that starts on it, or, of runs
+    that are there but cannot be used, where their reasons stand."""
     anchor, sentences = analysis["config"]["claim"]["anchor"], []
+    present = {run["experiment"] for run in analysis["runs"]} | {item["experiment"] for item in analysis["left_out"]}
     for size, summary in analysis["sizes"].items():
         if is_tested(summary, analysis):
             continue
         missing = {name for anchors in summary["retention"].values() for name in anchors[anchor].get("missing", [])}
         names = [name for name in ALL_EXPERIMENTS if name in missing] or sorted(missing)
-        sentences.append(
-            f"{size}: not tested. Missing: {', '.join(names)}. Train each by its name: "
-            f"python train_quality_comparison.py {names[0]}"
-        )
+        absent, unusable = ([name for name in names if (name in present) == there] for there in (False, True))
+        sentence = f"{size}: not tested."
+        if absent:
+            sentence += f" Missing: {', '.join(absent)}. Train each by its name: "
+            sentence += f"python train_quality_comparison.py {absent[0]}"
+        if unusable:
+            sentence += f" There, but not comparable: {', '.join(unusable)}; what was left out has the reasons."
+        sentences.append(sentence)
     return sentences
 
 
@@ -120,7 +133,10 @@ CONTROL_WORDS = {"random": "random rows", "longest": "the longest rows", "source
 def control_sentence(sizes: dict, claim: dict) -> str:
     parts = [words for size, summary in sizes.items() if (words := controls_words(size, summary, len(sizes) > 1))]
     if not parts:
-        return "No other rows of the same number were trained on, so that quality cannot be told from luck or length."
+        return (
+            f"No run on as many rows picked otherwise can be compared with {claim['ultra']}, so that quality cannot be "
+            "told from luck or length."
+        )
     return f"Against as many rows picked otherwise, {claim['ultra']} is {'; '.join(parts)}{taken_words(sizes)}."
 
 
@@ -207,12 +223,9 @@ def glossary(analysis: dict) -> list[tuple[str, str]]:
         ),
     ]
     terms = [term for term in terms if term[0] != base or facts[base]]
-    label = analysis["scale_label"].split(", ")[-1]
-    if "1:" in label:
-        terms.append(
-            (label, "the pool is too small for a million rows: a subset has this share of the rows in its name")
-        )
-    return terms
+    labels = [label for label in analysis["scale_label"].split(", ") if "1:" in label]
+    meaning = "the pool is too small for a million rows: a subset has this share of the rows in its name"
+    return [*terms, *[(label, meaning) for label in labels]]
 
 
 def arm_facts(analysis: dict, arm: str) -> str:
@@ -293,7 +306,7 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
     runs = {run["base_arm"]: run for run in analysis["runs"] if run["size"] == size}
     if size not in SIZES:
         points.append(
-            f"Size {size} ({model_words(summary)}) stands in for the sizes that the question is about, "
+            f"Size {size}{in_brackets(model_words(summary))} stands in for the sizes that the question is about, "
             f"{join_words(SIZES)}, of which there is no run here."
         )
     if summary["model"] == "scratch":

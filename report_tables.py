@@ -418,6 +418,12 @@ def markdown_text(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
+def wordy_columns(table: dict) -> list[int]:
+    """The columns, after the first, whose cells are sentences: they wrap and stand to the left."""
+    columns = range(1, len(table["headings"]))
+    return [column for column in columns if any(len(row[column]) > 44 for row in table["cells"])]
+
+
 LATEX_MARKS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -428,18 +434,23 @@ LATEX_MARKS = {
 
 
 def latex_text(text: str) -> str:
-    """Plain text for pdflatex: marks escaped; what its fonts do not have (beyond accented Latin) becomes a "?"."""
+    """Plain text for pdflatex: marks escaped, a number's hyphen a minus; beyond accented Latin, a "?"."""
+    text = re.sub(r"(?<![\w)])-(?=\d)", "−", text)
     return "".join(LATEX_MARKS.get(mark, mark if mark < "\u0180" else "?") for mark in text.replace("\n", " "))
 
 
+LATEX_WIDTH = r"\par\smallskip\small\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
+
 def latex_table(table: dict) -> str:
-    """A booktabs table; needs \\usepackage{booktabs} and graphicx."""
+    """A booktabs table, made smaller where it is wider than the page; needs \\usepackage{booktabs} and graphicx."""
     lines = [" & ".join(latex_text(cell) for cell in row) + r" \\" for row in [table["headings"], *table["cells"]]]
-    columns = "l" + "r" * (len(table["headings"]) - 1)
+    wordy = wordy_columns(table)
+    columns = "l" + "".join("p{6cm}" if column in wordy else "r" for column in range(1, len(table["headings"])))
     return "\n".join(
         [
             r"\begin{table}", r"\centering", rf"\caption{{{latex_text(table['title'] + '. ' + table['note'])}}}",
-            rf"\label{{tab:{table['name']}}}", r"\resizebox{\linewidth}{!}{%", rf"\begin{{tabular}}{{{columns}}}",
+            rf"\label{{tab:{table['name']}}}", LATEX_WIDTH, rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}}", r"\end{table}", "",
         ]
     )  # fmt: skip

@@ -161,8 +161,8 @@ def retention(
 
     `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
-    only where the interval of the gain m_M - m_a lies above zero. `T_lower` and `T_upper` are one-sided bounds.
-    `units`: how many units the draws resampled, where they are few.
+    only where the interval of the gain m_M - m_a lies above zero, over MIN_EXAMPLES or more. `T_lower` and `T_upper`
+    are one-sided bounds. `units`: how many units the draws resampled, where they are few.
     """
     weights = np.array([1.0, -share, -(1.0 - share)])
     contrast = draws @ weights
@@ -170,7 +170,7 @@ def retention(
     lower, upper = (float(value) for value in np.quantile(contrast, [tail, 1 - tail]))
     gain = float(points[1] - points[2])
     gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence, units)
-    why_no_ratio = _why_no_ratio(gain_low, gain_high)
+    why_no_ratio = _why_no_ratio(gain_low, gain_high, examples)
     verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_low, gain_high, examples)
     return {
         "T": float(points @ weights),
@@ -208,7 +208,9 @@ def _verdict_with_note(verdict: str, gain_low: float, gain_high: float, examples
     return verdict, None
 
 
-def _why_no_ratio(gain_low: float, gain_high: float) -> str | None:
+def _why_no_ratio(gain_low: float, gain_high: float, examples: int) -> str | None:
+    if examples < MIN_EXAMPLES:
+        return f"{examples} examples are too few for one"
     if gain_low > 0:
         return None
     if gain_high < 0:
@@ -226,12 +228,16 @@ def _ratio_interval(draws: np.ndarray, confidence: float, units: float | None) -
 def raw_ratio(points: np.ndarray, draws: np.ndarray, confidence: float, units: float | None = None) -> dict:
     """Ultra's metric as a share of medium's, no anchor: m_u / m_M, or m_M / m_u for a negated one (lower is better).
 
-    `points` (2,), `draws` (draws, 2): ultra and medium. Null where the divisor is zero, in itself or in a draw.
+    `points` (2,), `draws` (draws, 2): ultra and medium. Null where the divisor's interval reaches zero or a draw is
+    zero. The spread of seeds may draw a small share below zero: none is left then of ultra's, and of medium's no ratio.
     """
     top, bottom = (1, 0) if points[0] < 0 or points[1] < 0 else (0, 1)
-    if points[bottom] == 0 or not draws[:, bottom].all():
+    ends = percentile_interval(draws[:, bottom], confidence, units)
+    if ends[0] <= 0 <= ends[1] or not draws[:, bottom].all():
         return {"value": None, "low": None, "high": None}
-    low, high = percentile_interval(draws[:, top] / draws[:, bottom], confidence, units)
+    sound = draws[:, bottom] * points[bottom] > 0
+    ratios = np.maximum(draws[sound, top] / draws[sound, bottom], 0)
+    low, high = percentile_interval(ratios, confidence, units)
     return {"value": float(points[top] / points[bottom]), "low": low, "high": high}
 
 

@@ -198,7 +198,7 @@ td[style] { background: color-mix(in srgb, var(--tone) var(--heat), var(--page))
 .missing { border: 1px dashed var(--line); border-radius: .4rem; padding: .6rem .9rem; }
 @media print {
   .panels { grid-template-columns: repeat(2, 1fr); } .rows { grid-template-columns: repeat(2, 1fr); }
-  .facts { grid-template-columns: repeat(5, 1fr); } .facts li { padding: .4rem .5rem; }
+  .facts { grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); } .facts li { padding: .4rem .5rem; }
   .row, .panels figure, .facts li, .scroll { break-inside: avoid; } .text { max-height: none; overflow: visible; }
   .facts li, td[style], .meters li, .dimensions li::before { print-color-adjust: exact; }
 }

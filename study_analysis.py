@@ -325,8 +325,6 @@ def retention_by_source(scores: dict, claim: dict) -> list[dict]:
     for source, (n, points, draws) in parts.items():
         kept = statistics.retention(points, draws, n, claim["retention"], claim["confidence"])
         values = dict(zip(("ultra", "medium", "anchor"), map(float, sign * points), strict=True))
-        if n < statistics.MIN_EXAMPLES:
-            kept |= {"R": None, "R_interval": None}
         shown = ("gain", "gain_interval", "R", "R_interval")
         records.append({"source": source, "n": n, **values, **{key: kept[key] for key in shown}})
     return records
@@ -383,7 +381,8 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
 
 
 def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
-    """Add to the larger size, where both took the same test, the contrast of each arm between the sizes."""
+    """Add to the larger size, where both took the same test, the contrast of each arm between the sizes, if it read as
+    many rows as often in both."""
     present = [size for size in SIZES if size in scored]
     for small, large in zip(present, present[1:], strict=False):
         for metric in METRICS:
@@ -391,7 +390,7 @@ def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
             tests = [scores["runs"][0]["metrics"][metric]["test"] for scores in pairs if scores["runs"]]
             if len(tests) < 2 or tests[0] != tests[1]:
                 continue
-            shared = [arm for arm in pairs[0]["arms"] if arm in pairs[1]["arms"]]
+            shared = [arm for arm in pairs[0]["arms"] if arm in pairs[1]["arms"] and same_rows(arm, *pairs)]
             both = join_scores(pairs[::-1], [large, small], shared)
             plans = [planning.pair("sizes", f"{arm}_{large}", f"{arm}_{small}") for arm in shared]
             records = [
@@ -402,6 +401,12 @@ def compare_sizes(sizes: dict, scored: dict, claim: dict) -> None:
             weights = np.array([planning.contrast_weights(plan, both["arms"]) for plan in plans])
             results = test_contrasts(both, records, weights, claim) if plans else []
             sizes[large]["contrasts"] += [{**record, **result} for record, result in zip(records, results, strict=True)]
+
+
+def same_rows(arm: str, first: dict, second: dict) -> bool:
+    """Whether an arm is as many rows, read as often, in the scores of two sizes: at another scale it is not."""
+    facts = [scores["facts"][arm] for scores in (first, second)]
+    return all(facts[0][key] == facts[1][key] for key in ("rows", "epochs"))
 
 
 def join_scores(pairs: list[dict], names: list[str], arms: list[str]) -> dict:

@@ -181,8 +181,10 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     axis.step([item["total_hours"] for item in best], [item[metric] * factor for item in best], where="post",
               color="#333333", linewidth=0.8, linestyle="--", zorder=0)  # fmt: skip
     down = metric == "bits_per_byte"
-    for number, item in enumerate(best, start=1):  # on the side that no better arm can be on; two of like cost apart
-        beside = number > 1 and item["total_hours"] < 1.2 * best[number - 2]["total_hours"]
+    beside = False
+    for number, item in enumerate(best, start=1):  # on the side that no better arm can be on; arms of like cost apart
+        near = 1.8 if beside else 1.2
+        beside = number > 1 and item["total_hours"] < near * best[number - 2]["total_hours"]
         axis.annotate(f"{number}", (item["total_hours"], item[metric] * factor), fontsize=7, fontweight="bold",
                       xytext=(5 if beside else -4, -6 if down else 6), textcoords="offset points", va="center",
                       ha="left" if beside else "right")  # fmt: skip

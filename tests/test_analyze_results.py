@@ -136,6 +136,20 @@ def test_runs_stand_by_size_then_rows(study):
     assert runs == [f"{arm}_{size}" for size in ("500M", "demo") for arm in arms]
 
 
+def test_two_analyses_at_once_are_refused(tmp_path, monkeypatch):
+    write_study(tmp_path, sizes=["500M"], arms=["ultra_10k"], prompts=40, heldout_rows=40)
+    (tmp_path / "analysis").mkdir()
+    code = "import sys; from common import locked\nwith locked(sys.argv[1]): print('held', flush=True); input()"
+    command = [sys.executable, "-c", code, str(tmp_path / "analysis")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        monkeypatch.setattr(sys, "argv", ["analyze_results.py", str(tmp_path)])
+        with pytest.raises(UserError, match="is in use by process"):
+            analyze_results.main()
+        assert not (tmp_path / "analysis" / "report.md").exists()
+        other.communicate("\n")
+
+
 def test_only_what_an_earlier_analysis_wrote_is_removed(tmp_path):
     mine = ["tables/notes.md", "figures/diagram.svg", "figures/runs.pdf", "retention.csv"]
     old = ["tables/contrasts_bands.csv", "tables/runs.tex", "figures/performance_1B.png"]
@@ -272,6 +286,7 @@ def change_rows(run: Path, metric: str, change) -> None:
         ("task_completion", lambda rows: [values.extend(values) for values in rows.values()], "repeat an id"),
         ("heldout_loss", lambda rows: rows["id"].__setitem__(0, rows["id"][1]), "1 of 60 rows repeat an id"),
         ("heldout_loss", lambda rows: rows["id"].__setitem__(0, None), "a row has no id"),
+        ("heldout_loss", lambda rows: [values.__delitem__(slice(1, None)) for values in rows.values()], "has 1 row:"),
         ("heldout_loss", lambda rows: rows["bytes"].__setitem__(0, -5), "1 of 60 examples have no finite value"),
         ("task_completion", lambda rows: rows.update(passed=["False"] * len(rows["id"])), "holds string, not bool"),
     ],

@@ -264,6 +264,17 @@ def test_a_size_without_the_claims_runs_names_the_first_to_train(tmp_path):
     assert "Missing: medium_1M_500M." in sentence and sentence.endswith("train_quality_comparison.py medium_1M_500M")
 
 
+def test_runs_that_are_there_but_cannot_be_used_are_not_called_missing(tmp_path):
+    write_study(tmp_path, sizes=["500M"], arms=["random_1k", "ultra_10k", "medium_1M"], prompts=60, heldout_rows=60)
+    for marker in tmp_path.glob("medium_1M_500M/evaluation/*.json"):
+        marker.unlink()
+    analysis = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)
+    (sentence,) = [text for text in report_sentences.missing_sentences(analysis) if text.startswith("500M")]
+    assert "not comparable: medium_1M_500M;" in sentence and "train_quality_comparison" not in sentence
+    assert report_sentences.in_brackets(None) == "" and report_sentences.in_brackets(None, "a") == " (a)"
+    assert "can be compared with ultra_10k" in report_sentences.lead_sentences(analysis)[1]
+
+
 def test_a_finding_that_only_the_correction_takes_away_is_told():
     contrast = {"family": "controls", "second": "longest_10k", "b": ["longest_10k"], "metric": "bits_per_byte",
                 "p": 0.008, "p_holm": 0.114, "difference": -0.2}  # fmt: skip
@@ -303,6 +314,13 @@ def test_csv_text_is_no_formula(text):
 
 def test_latex_holds_no_bare_mark():
     assert report_tables.latex_text("a_b\n50% 漢") == r"a\_b 50\% ?"
+    assert report_tables.latex_text("-0.5 [-1, +2] 1-2 a-3") == "$-$0.5 [$-$1, +2] 1-2 a-3"
+
+
+def test_a_latex_table_wraps_its_sentences_and_is_never_blown_up():
+    words = {"name": "n", "title": "T", "note": "n", "headings": ["", "a", "b"], "cells": [["x", "1", "word " * 12]]}
+    text = report_tables.latex_table(words)
+    assert r"\begin{tabular}{lrp{6cm}}" in text and r"\ifdim\width>\linewidth\linewidth\else\width\fi" in text
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX here")

@@ -242,6 +242,7 @@ def test_few_examples_give_no_verdict():
     points = np.array([0.9, 0.5, 0.1])
     result = statistics.retention(points, points + np.zeros((50, 3)), 29, SHARE, CONFIDENCE)
     assert result["verdict"] == "inconclusive" and "29 examples" in result["verdict_note"]
+    assert result["R"] is None and "29 examples" in result["R_missing_because"]
     assert statistics.retention(points, points + np.zeros((50, 3)), 30, SHARE, CONFIDENCE)["verdict"] == "supported"
 
 
@@ -253,6 +254,12 @@ def test_raw_ratio_points_the_same_way_for_both_kinds_of_metric():
     zero = np.array([0.4, 0.0])
     assert statistics.raw_ratio(zero, np.tile(zero, (10, 1)), 0.95)["value"] is None
     assert statistics.raw_ratio(passes, np.array([[0.4, 0.5], [0.4, 0.0]]), 0.95)["value"] is None
+    draws = np.column_stack([np.full(100, 0.4), np.linspace(-0.1, 1.1, 100)])  # seeds: a share may be drawn below none
+    assert statistics.raw_ratio(passes, draws, 0.95) == {"value": None, "low": None, "high": None}
+    draws[:, 1], draws[:10, 0] = 0.5, -0.1
+    assert statistics.raw_ratio(passes, draws, 0.95) == pytest.approx({"value": 0.8, "low": 0.0, "high": 0.8})
+    draws[:, 0], draws[0, 1] = 0.4, -0.1
+    assert statistics.raw_ratio(passes, draws, 0.95) == pytest.approx({"value": 0.8, "low": 0.8, "high": 0.8})
 
 
 def test_intervals_of_task_completion_cover_a_planted_truth():

@@ -10,6 +10,7 @@ import contrast_statistics as planning
 import cost_statistics as cost
 import experiment_comparison
 import reference_distributions as reference
+import report_sentences
 import report_tables
 import retention_statistics as statistics
 import study_analysis
@@ -18,7 +19,8 @@ import tradeoff_statistics as curves
 import tradeoff_tables
 from analysis_benchmark import retention_study, run_analysis_benchmark
 from common import read_json
-from study_analysis import compare_groups, retention_by_source
+from finished_runs import load_runs
+from study_analysis import analyse, compare_groups, retention_by_source
 from training_configs import CLAIM
 
 QUICK = {**CLAIM, "bootstrap_draws": 300}
@@ -313,6 +315,29 @@ def test_sizes_that_took_other_tests_are_not_compared(tmp_path):
     fake.write_run("ultra_10k", "1B", suite_hash="other")
     contrasts = analyze_results.analyse(*analyze_results.load_runs(tmp_path), QUICK)["sizes"]["1B"]["contrasts"]
     assert [item["metric"] for item in contrasts if item["family"] == "sizes"] == ["bits_per_byte"]
+
+
+def test_arms_of_other_rows_are_not_compared_between_sizes(tmp_path):
+    study = FakeStudy(tmp_path, prompts=60, heldout_rows=60)
+    for size, scale in (("500M", 0.02), ("1B", 0.04)):
+        study.scale = scale
+        for arm in ("base", "random_1k", "ultra_10k", "medium_1M"):
+            study.write_run(arm, size)
+    analysis = analyse(*load_runs(tmp_path), QUICK)
+    compared = [item["name"] for item in analysis["sizes"]["1B"]["contrasts"] if item["family"] == "sizes"]
+    assert set(compared) == {"base_1B - base_500M"}  # whose rows are none at either scale
+    lead = " ".join(report_sentences.lead_sentences(analysis))
+    assert "20,000 or 40,000 rows (medium_1M)" in lead and "200 or 400 best-scored rows" in lead
+
+
+def test_a_seed_on_other_rows_or_for_more_passes_is_no_repeat(curve_study):
+    runs, left_out = load_runs(curve_study)
+    repeat = next(run for run in runs if run["experiment"].endswith("_s1"))
+    repeat["train"]["config"]["epochs"] += 1
+    analysis = analyse(runs, left_out, QUICK)
+    reasons = {item["experiment"]: item["reason"] for item in analysis["left_out"]}
+    assert "other rows or passes than the other seeds of its arm: epochs" in reasons[repeat["experiment"]]
+    assert repeat["experiment"] not in [run["experiment"] for run in analysis["runs"]]
 
 
 def test_many_families_are_resampled_whole_and_rows_of_one_instruction_too(tmp_path, monkeypatch):
