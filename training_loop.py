@@ -116,7 +116,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
     run.compiled = compile_layers(run, checkpointing)
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
-    blocks = "packed blocks" if run.packed else "rows, each by itself: this model does not keep packed ones apart"
+    blocks = "packed blocks" if run.packed else "rows, each by itself"
     print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} {blocks}")
     if len(run.steps) < FEW_STEPS:
         print(f"warning: {len(run.steps)} optimiser steps are few; below {FEW_STEPS} a model may barely move")
