@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+import time
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from pathlib import Path
 from common import UserError
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
+
+# Slurm tells every process of a job and torchrun tells its own ones once more; `timeout` tells a command twice.
+ONE_REQUEST_SECONDS = 3
 
 STATE = {"model", "optimizer", "scaler", "random", "log", "identity"}
 
@@ -26,13 +30,21 @@ class TrainingStopped(Exception):
 
 @contextmanager
 def noted_signals():
-    """Within it, SIGTERM and Ctrl-C only add their number to the list that it yields; a second one acts as before."""
+    """Within it, SIGTERM and Ctrl-C only add their number to the list that it yields.
+
+    One that comes more than ONE_REQUEST_SECONDS after the first acts as before.
+    """
     noted: list[int] = []
+    first = float("inf")
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def note(number, _frame):
+        nonlocal first
+        first = min(first, time.monotonic())
         noted.append(number)
-        signal.signal(number, before[number])
+        if time.monotonic() - first > ONE_REQUEST_SECONDS:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
 
     for number in before:
         signal.signal(number, note)
