@@ -41,7 +41,7 @@ def within_budget(examples: list[Example], config: dict) -> list[Example]:
 def run_sweep(plan: dict, train: list[Example], dev: list[Example], start, rates: list[float], folder: Path, how: dict):
     """One entry for each rate, in their order: what it was trained on and its loss on `dev`, in nats a token.
 
-    plan: the experiment's config and inputs; start: gives (model, tokenizer, unpacked_reason), the same for every rate; how:
+    plan: the experiment's config and inputs; start: gives (model, tokenizer, unpacked_reason), always the same; how:
     what `fit` takes besides. A rate that is done is not run again; one whose loss is not finite has a reason instead.
     """
     folder.mkdir(parents=True, exist_ok=True)

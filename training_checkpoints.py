@@ -14,7 +14,7 @@ from common import UserError
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
 
-# Slurm tells every process of a job and torchrun tells its own ones once more; `timeout` tells a command twice.
+# Slurm tells every process of a job, and torchrun its own ones once more.
 ONE_REQUEST_SECONDS = 3
 
 STATE = {"model", "optimizer", "scaler", "random", "log", "identity"}
