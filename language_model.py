@@ -136,7 +136,9 @@ def pick_precision(asked: str) -> str:
 
     if asked != "auto":
         return asked
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    # Older GPUs, such as T4 and V100, only emulate it, slower than fp32.
+    has_it = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "fp32"
 
 
 def autocast(device: str, precision: str):

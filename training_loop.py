@@ -78,6 +78,7 @@ def weights_must_fit():
     """Out of memory, but not for activations, which `train_step` handles: the run fails; others may be smaller."""
     import torch
 
+    gc.collect()  # weights and moments of the run before refer to each other, and would stay in the GPU's memory
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -101,7 +102,6 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     """
     import torch
 
-    gc.collect()  # weights and moments of the run before refer to each other, and would stay in the GPU's memory
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
     torch.manual_seed(config["seed"] + accelerator.process_index)  # dropout, where a model has it
     require_data_parallel(accelerator)
@@ -201,7 +201,8 @@ class PackedRun:
         self.blocks, self.blocks_per_step = blocks_and_step(self.lengths, config)
         self.steps = plan_steps(len(self.blocks), self.blocks_per_step, config["epochs"], config["seed"])
         self.widest = config["block_tokens"] if self.packed else self.longest_row
-        self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest)
+        own_blocks = -(-self.blocks_per_step // accelerator.num_processes)
+        self.micro_batch = min(max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest), own_blocks)
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
@@ -345,7 +346,7 @@ def halve_micro_batch(run: PackedRun) -> None:
 
     if run.accelerator.num_processes > 1:  # the others wait for this one's gradients: it cannot start the step anew
         raise UserError(f"out of memory with {run.micro_batch} blocks at a time on one of several processes; "
-                        f"give --micro_batch_tokens {run.micro_batch // 2 * run.widest}")  # fmt: skip
+                        f"give --micro_batch_tokens {max(1, run.micro_batch // 2) * run.widest}")  # fmt: skip
     if run.micro_batch == 1:
         raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
                              "max_tokens=... or gradient_checkpointing=on")  # fmt: skip
@@ -386,7 +387,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
 
     blocks = [run.blocks[number] for number in numbers] or [[]]
     if run.compiled:  # always one shape, which the last step would not fill
-        blocks += [[]] * (min(run.micro_batch, run.blocks_per_step) - len(blocks))
+        blocks += [[]] * (run.micro_batch - len(blocks))
     arrays = collate_blocks(run.examples, blocks, run.width(blocks), run.pad_id)
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if run.device == "cuda":  # from pinned memory, so that the next micro-batch is prepared while this one runs

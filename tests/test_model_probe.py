@@ -22,6 +22,7 @@ HYBRID = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_n_g
 LINEAR = {f"linear_num_{part}_heads": 2 for part in ("key", "value")}
 LINEAR |= {f"linear_{part}_head_dim": 16 for part in ("key", "value")}
 SETTINGS = {"max_tokens": 512, "block_tokens": 512, "suite_max_new_tokens": 128, "generation_max_new_tokens": 256}
+SETTINGS |= {"tokens_per_step": 4_096}
 RIGHT = {
     "Qwen3Config": GROUPED | {"head_dim": 16},
     "MistralConfig": GROUPED | {"sliding_window": 8},
