@@ -116,6 +116,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
     run.compiled = compile_layers(run, checkpointing)
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
+    log.setdefault("skipped_steps", 0)  # which a checkpoint of an earlier version lacks
     blocks = "packed blocks" if run.packed else "rows, each by itself"
     print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} {blocks}")
     if len(run.steps) < FEW_STEPS:
@@ -124,6 +125,8 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
         accelerator.init_trackers(checkpoint.parent.name, plain)
     run_steps(run, log, checkpoint, checkpoint_seconds)
+    if log["skipped_steps"]:
+        print(f"warning: {log['skipped_steps']} of {len(run.steps)} steps changed nothing: fp16 gradients overflowed")
     for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
         tracker.finish()
     facts = {"packed": run.packed, "precision": precision, "attention": model.config._attn_implementation,
@@ -274,7 +277,9 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate_at(step, len(run.steps), run.config)
             tokens, response_tokens = run.block_tokens(run.steps[step])
+            scale = run.scaler.get_scale()
             loss = train_step(run, run.steps[step], response_tokens)
+            log["skipped_steps"] += int(run.scaler.get_scale() < scale)  # fp16 gradients that were not finite
             loss, late, stop = over_processes(run, loss, time.monotonic() - saved > checkpoint_seconds, signals)
             if not np.isfinite(loss):
                 raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
@@ -424,6 +429,7 @@ def summarise_log(log: dict, run: PackedRun, config: dict) -> dict:
         "tokens": log["tokens"],
         "response_tokens": log["response_tokens"],
         "steps": steps,
+        "skipped_steps": log["skipped_steps"],
         "blocks": len(run.blocks),
         "packing_efficiency": sum(run.lengths) / room if room else None,
         "loss_curve": curve,

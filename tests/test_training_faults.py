@@ -166,6 +166,26 @@ def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer,
     assert facts["steps"] == expected["steps"] and facts["tokens"] == expected["tokens"]
 
 
+def test_what_a_step_had_summed_before_memory_ended_is_dropped(model, examples, tokenizer, tmp_path, monkeypatch):
+    import torch
+
+    config = CONFIG | {"epochs": 1, "max_grad_norm": 1e9, "tokens_per_step": 64_000}
+    plain, halved, backward, calls = copy.deepcopy(model), copy.deepcopy(model), training_loop.backward, []
+    for number, trained in enumerate((plain, halved)):
+        checkpoint = tmp_path / f"{number}.pt"
+        training_loop.fit(trained, examples, config, tokenizer.pad_token_id, checkpoint, 1e9, micro_batch_tokens=256)
+        monkeypatch.setattr(training_loop, "backward", lambda *rest: calls.append(1) or fails_second(*rest))
+
+        def fails_second(*arguments):
+            if len(calls) == 2:
+                raise torch.OutOfMemoryError("no memory")
+            return backward(*arguments)
+
+    assert len(calls) > 2
+    for name, weight in weights(halved).items():
+        torch.testing.assert_close(weight, weights(plain)[name], rtol=1e-4, atol=1e-5)
+
+
 def test_a_model_that_does_not_fit_fails_its_run_alone(model, examples, tokenizer, tmp_path, monkeypatch):
     import torch
 
