@@ -245,7 +245,7 @@ def test_a_repository_that_wants_to_run_code_or_has_no_safetensors_is_refused(
     tiny_models["scratch"].save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save(tiny_models["scratch"].state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="no file named model.safetensors"):
+    with pytest.raises(UserError, match="has no safetensors, and nothing else is loaded"):
         load_model(str(tmp_path))
     config = json.loads((tmp_path / "config.json").read_text())
     own = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModelForCausalLM": "mine.Model"}}
