@@ -88,7 +88,7 @@ def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
 
 
 def _start_ids(tokenizer) -> list[int]:
-    """What this tokenizer puts before every text, if anything, by any name: <bos>, [CLS] (Ettin), [gMASK]<sop> (GLM)."""
+    """What this tokenizer puts before every text: <bos>, [CLS] (Ettin), [gMASK]<sop> (GLM)."""
     plain, whole = (tokenizer("a", add_special_tokens=added).input_ids for added in (False, True))
     before = (number for number in range(len(whole)) if whole[number : number + len(plain)] == plain)
     return whole[: next(before, 0)]
