@@ -330,12 +330,14 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
     """
     started = time.time()
     training, folder = plan["config"], plan["folder"]
+    checkpoint = folder / "checkpoint.pt"
     quiet_transformers()
     model, tokenizer, unpacked_reason = starting_model(config, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if is_main_process():
         # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
-        require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
+        there = checkpoint.stat().st_size if checkpoint.exists() else 0
+        require_disk(results_dir, 7 * 4 * parameters - there, f"the model and checkpoints of {folder.name}")
         folder.mkdir(exist_ok=True)
         clear(plan["marker"], folder / "model", folder / "failure.json")
         write_experiment_config(plan, config)
@@ -348,7 +350,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
         # With other data, a checkpoint is of another run.
         decided = {**training, "packed": unpacked_reason is None, "inputs": plan["inputs"]}
-        facts |= fit(model, examples, decided, end_token_id(tokenizer), folder / "checkpoint.pt", **how)
+        facts |= fit(model, examples, decided, end_token_id(tokenizer), checkpoint, **how)
         facts |= {"unpacked_reason": unpacked_reason}
     weights = whole_weights(model)
     if is_main_process():
@@ -356,7 +358,7 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         save_model(model, weights, tokenizer, folder / "model")
         facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
         write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
 
 
 def require_finite(weights: dict) -> None:

@@ -125,6 +125,21 @@ def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_pat
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["experiment_config.json"]
 
 
+def test_a_run_that_goes_on_needs_no_room_for_the_checkpoint_it_has(model, tokenizer, tmp_path, monkeypatch):
+    import train_quality_comparison
+
+    asked = []
+    monkeypatch.setattr(train_quality_comparison, "require_disk", lambda _folder, needed, _what: asked.append(needed))
+    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (copy.deepcopy(model), tokenizer, None))
+    folder = tmp_path / "run"
+    plan = {"config": {}, "inputs": {}, "subset": None, "folder": folder, "marker": folder / "m.json"}
+    for checkpoint in (None, b"12345"):
+        if checkpoint:
+            (folder / "checkpoint.pt").write_bytes(checkpoint)
+        train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
+    assert asked[1] == asked[0] - 5
+
+
 def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):
     import torch
 
