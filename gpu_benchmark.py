@@ -78,7 +78,6 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
     if cuda:
         torch.cuda.empty_cache()
     model, tokenizer = new_random_model(spec)
-    model.to(pick_device())
     warm = examples[: max(1, len(examples) * WARM_STEPS // STEPS)]
     try:
         with TemporaryDirectory() as folder:

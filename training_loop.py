@@ -37,8 +37,8 @@ FEW_STEPS = 50
 # While the main process evaluates or writes, the others wait for it this long before they give up.
 PROCESS_TIMEOUT = timedelta(hours=6)
 # Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets; by words of the device's name.
-PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "L40S": 362e12,
-              "4090": 165e12}  # fmt: skip
+PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H200": 989e12, "H200 NVL": 835e12,
+              "A100": 312e12, "L4": 121e12, "L40S": 362e12, "4090": 165e12}  # fmt: skip
 
 
 class TrainingFailed(Exception):

@@ -222,13 +222,14 @@ def test_peaks_are_found_by_whole_words():
     names = [
         "NVIDIA H100 80GB HBM3",
         "NVIDIA H100 PCIe",
+        "NVIDIA H100 NVL",
         "NVIDIA L40S",
         "NVIDIA L4",
         "NVIDIA L40",
         "NVIDIA A100-SXM4-80GB",
     ]
     peaks = [training_loop.peak_flops(name) for name in names]
-    assert peaks == [989e12, 756e12, 362e12, 121e12, None, 312e12]
+    assert peaks == [989e12, 756e12, 835e12, 362e12, 121e12, None, 312e12]
 
 
 def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, monkeypatch):
