@@ -125,9 +125,10 @@ def load_checkpoint(path: Path, run) -> dict | None:
     parts = {"model_state_dict": state["model"], "optim_state_dict": state["optimizer"]}
     set_state_dict(run.model, run.optimizer, **parts, options=StateDictOptions(full_state_dict=True))
     run.scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(state["random"].cpu())
-    if "cuda_random" in state and run.device == "cuda":
-        torch.cuda.set_rng_state(state["cuda_random"].cpu())
+    if run.accelerator.is_main_process:  # whose state it is: with the same, all processes would draw the same dropout
+        torch.set_rng_state(state["random"].cpu())
+        if "cuda_random" in state and run.device == "cuda":
+            torch.cuda.set_rng_state(state["cuda_random"].cpu())
     print(f"resuming at step {len(state['log']['losses']) + 1} of {len(run.steps)}")
     return state["log"]
 
