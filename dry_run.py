@@ -9,7 +9,15 @@ import time
 import numpy as np
 
 from packed_attention import pick_attention
-from training_loop import PEAK_FLOPS, PackedRun, blocks_and_step, new_accelerator, train_step, turn_on_checkpointing
+from training_loop import (
+    PEAK_FLOPS,
+    PackedRun,
+    blocks_and_step,
+    new_accelerator,
+    train_step,
+    turn_on_checkpointing,
+    weights_must_fit,
+)
 from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, footprint_bytes, wants_checkpointing
 
 GPU_HOUR_BUDGET = 3.5
@@ -39,6 +47,7 @@ def packed_size(lengths: list[int], config: dict, weight: float) -> dict:
     }
 
 
+@weights_must_fit()
 def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str) -> float:
     """Tokens per second of a few real steps on this device, without compiled layers; the first does not count."""
     accelerator = new_accelerator()

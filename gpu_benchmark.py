@@ -19,7 +19,7 @@ import numpy as np
 from language_model import Example, learn_bpe, new_model_config, pick_device, quiet_transformers
 from train_benchmark import sft_trainer, trainer_arguments
 from training_configs import EXPERIMENTS, SUBSETS, TRAINING
-from training_loop import fit, flops_utilisation
+from training_loop import TrainingFailed, fit, flops_utilisation
 
 SIZES = ["500M", "1B"]
 TOKENS_PER_ROW, WARM_STEPS, STEPS = 300, 3, 12
@@ -78,7 +78,6 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
     if cuda:
         torch.cuda.empty_cache()
     model, tokenizer = new_random_model(spec)
-    model.to(pick_device())
     warm = examples[: max(1, len(examples) * WARM_STEPS // STEPS)]
     try:
         with TemporaryDirectory() as folder:
@@ -88,7 +87,7 @@ def measure(train, spec: dict, examples: list[Example], config: dict) -> dict:
             if cuda:
                 torch.cuda.reset_peak_memory_stats()
             seconds = train(model, tokenizer, examples, config, Path(folder))
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, TrainingFailed) as error:  # trl's; ours, where no smaller micro-batch helped
         return {"failed": str(error).partition(".")[0]}
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
     rate = sum(len(example.ids) for example in examples) / seconds

@@ -88,9 +88,10 @@ def _ids(tokenizer, texts: list[str]) -> list[list[int]]:
 
 
 def _start_ids(tokenizer) -> list[int]:
-    """The token that this tokenizer puts before every text, if any, whatever its name: <bos>, or [CLS] for Ettin."""
-    first = tokenizer("a").input_ids[:1]
-    return first if set(first) <= set(tokenizer.all_special_ids) else []
+    """What this tokenizer puts before every text: <bos>, [CLS] (Ettin), [gMASK]<sop> (GLM)."""
+    plain, whole = (tokenizer("a", add_special_tokens=added).input_ids for added in (False, True))
+    before = (number for number in range(len(whole)) if whole[number : number + len(plain)] == plain)
+    return whole[: next(before, 0)]
 
 
 def response_start_ids(tokenizer) -> list[int]:
@@ -136,7 +137,9 @@ def pick_precision(asked: str) -> str:
 
     if asked != "auto":
         return asked
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    # Older GPUs, such as T4 and V100, only emulate it, slower than fp32.
+    has_it = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "fp32"
 
 
 def autocast(device: str, precision: str):
@@ -158,6 +161,10 @@ def load_model(name_or_path: str):
     quiet_transformers()
     tokenizer = load_tokenizer(name_or_path)
     load_config(name_or_path)
+    folder = Path(name_or_path)
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        raise UserError(f"the model folder {name_or_path} has no safetensors, and nothing else is loaded; load it with "
+                        "transformers where you trust it, and save it anew by its save_pretrained")  # fmt: skip
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
             name_or_path, dtype="float32", output_loading_info=True, **SAFELY

@@ -41,7 +41,7 @@ def within_budget(examples: list[Example], config: dict) -> list[Example]:
 def run_sweep(plan: dict, train: list[Example], dev: list[Example], start, rates: list[float], folder: Path, how: dict):
     """One entry for each rate, in their order: what it was trained on and its loss on `dev`, in nats a token.
 
-    plan: the experiment's config and inputs; start: gives (model, tokenizer, packed), the same for every rate; how:
+    plan: the experiment's config and inputs; start: gives (model, tokenizer, unpacked_reason), always the same; how:
     what `fit` takes besides. A rate that is done is not run again; one whose loss is not finite has a reason instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,11 +65,11 @@ def train_and_measure(
     rows: list[Example], dev: list[Example], start, config: dict, checkpoint: Path, how: dict
 ) -> dict:
     """One run of the sweep."""
-    model, tokenizer, packed = start()
+    model, tokenizer, unpacked_reason = start()
     pad_id = end_token_id(tokenizer)
     plain = {key: value for key, value in how.items() if key != "force"}
     try:
-        facts = fit(model, rows, {**config, "packed": packed}, pad_id, checkpoint, **plain)
+        facts = fit(model, rows, {**config, "packed": unpacked_reason is None}, pad_id, checkpoint, **plain)
     except TrainingFailed as failure:
         return {"dev_loss": None, "reason": str(failure), "tokens": None, "steps": None, "final_loss": None}
     nll, tokens = response_losses(model, dev, pad_id, pick_device(), pick_precision(config["precision"]))

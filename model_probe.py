@@ -16,6 +16,7 @@ from text_generation import left_padded
 
 # Others' code may fail in any of these ways on what it was not made for: text alone, a cache, positions.
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
+NO_MEMORY = "DefaultCPUAllocator"  # what torch names where a CPU's memory ends; its error is of no kind of its own
 # Of the largest logit. Over 170 small random models, what was wrong was off by 0.007 and more, what was right by 1e-5.
 TOLERANCE = 1e-3
 LONG = "Name three rivers of Europe, and say of each where it springs and into which sea it flows."
@@ -40,24 +41,34 @@ def require_positions(model_config, config: dict) -> None:
         )
 
 
-def require_trainable(model, tokenizer, name: str, config: dict) -> bool:
-    """Try a model, in fp32 and wherever it is: whether it keeps apart rows that are packed side by side.
+def require_trainable(model, tokenizer, name: str, config: dict) -> str | None:
+    """Try a model, in fp32 and wherever it is: why its rows must not be packed side by side; None where they may be.
 
-    config: an experiment's. Raises UserError with what the model cannot do.
+    config: an experiment's; the rows are tried whole, however short its own are. Raises UserError with what the model
+    cannot do.
     """
-    rows = encode_examples(tokenizer, [LONG, SHORT], ["Blue.", "Blue."], config["max_tokens"])
-    pad_id, was_training, packs = end_token_id(tokenizer), model.training, False
+    rows = encode_examples(tokenizer, [LONG, SHORT], ["Blue.", "Blue."], max_tokens=1_000)
+    block_tokens = max(config["block_tokens"], sum(len(row.ids) for row in rows))
+    pad_id, was_training, unpacked_reason = end_token_id(tokenizer), model.training, None
     model.eval()
     try:
         wrong = first_wrong(model, rows, pad_id)
-        packs = not wrong and keeps_rows_apart(model, rows, pad_id, config["block_tokens"])
+        unpacked_reason = wrong or first_wrong_packed(model, rows, pad_id, block_tokens)
     except FAILURES as error:
-        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        wrong = f"it does not run on rows of text ({reason})"
+        wrong = f"it does not run on rows of text ({in_words(error)})"
     model.train(was_training)
     if wrong:
         raise UserError(f"the model {name} ({model.config.model_type}) cannot be used here: {wrong}; choose another")
-    return packs
+    return unpacked_reason
+
+
+def in_words(error: Exception) -> str:
+    """What a trial failed of, in one line. Raises UserError on a lack of memory, which says nothing of the model."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):
+        raise UserError("out of memory while the model was tried on two rows; free some, or take a smaller model")
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def logits_of(model, ids: list[list[int]], **how):
@@ -85,8 +96,8 @@ def first_wrong(model, rows: list[Example], pad_id: int) -> str | None:
     return None
 
 
-def keeps_rows_apart(model, rows: list[Example], pad_id: int, block_tokens: int) -> bool:
-    """Whether the second of two rows in a block has the logits that it has alone."""
+def first_wrong_packed(model, rows: list[Example], pad_id: int, block_tokens: int) -> str | None:
+    """What goes wrong with two rows in a block, in words; None where the second has the logits that it has alone."""
     import torch
 
     first, second = (len(row.ids) for row in rows)
@@ -95,9 +106,11 @@ def keeps_rows_apart(model, rows: list[Example], pad_id: int, block_tokens: int)
         packed = logits_of(
             model, block["input_ids"], position_ids=torch.from_numpy(block["position_ids"]).to(model.device)
         )
-    except FAILURES:  # it takes no positions, or has too few for a block
-        return False
-    return not differ(packed[0, first : first + second], logits_of(model, [list(rows[1].ids)])[0])
+    except FAILURES as error:  # it takes no positions, or has too few for a block
+        return f"it does not run on a packed block ({in_words(error)})"
+    if differ(packed[0, first : first + second], logits_of(model, [list(rows[1].ids)])[0]):
+        return "a packed row's loss changes with the row before it"
+    return None
 
 
 def differ(logits, expected) -> bool:

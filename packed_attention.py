@@ -11,6 +11,7 @@ from importlib.util import find_spec
 PACKED_ROWS = "packed_rows"
 ROW_WISE = (PACKED_ROWS, "flash_attention_2")
 MAX_HEAD_WIDTH = 256  # of FlashAttention's kernels
+AMPERE = (8, 0)  # compute capability: the first that they run on
 # Architectures whose packed rows are tested, on a GPU too. Others may give attention more than `attend` knows of, such
 # as sinks or a bias, which it would silently leave out.
 CHECKED_ARCHITECTURES = {"llama", "gpt_neox", "qwen2", "modernbert-decoder", "gemma3_text", "olmo2"}
@@ -20,11 +21,13 @@ def pick_attention(model, device: str, precision: str) -> str:
     """Switch `model` to the best available attention for packed rows, and give its name.
 
     The package flash-attn where it is installed, else PyTorch's own kernels (from 2.10 on) where attention `is_plain`;
-    otherwise the model keeps what it has, which is SDPA.
+    otherwise the model keeps what it has, which is SDPA. Neither runs on GPUs before Ampere.
     """
+    import torch
     from transformers.utils import is_flash_attn_2_available
 
-    if device == "cuda" and precision in ("bf16", "fp16") and getattr(model, "_supports_flash_attn", False):
+    able = device == "cuda" and precision in ("bf16", "fp16") and torch.cuda.get_device_capability() >= AMPERE
+    if able and getattr(model, "_supports_flash_attn", False):
         if is_flash_attn_2_available():
             model.set_attn_implementation("flash_attention_2")
         elif find_spec("torch.nn.attention.varlen") and is_plain(model.config):

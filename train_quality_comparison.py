@@ -330,12 +330,14 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
     """
     started = time.time()
     training, folder = plan["config"], plan["folder"]
+    checkpoint = folder / "checkpoint.pt"
     quiet_transformers()
-    model, tokenizer, packed = starting_model(config, results_dir)
+    model, tokenizer, unpacked_reason = starting_model(config, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if is_main_process():
         # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
-        require_disk(results_dir, 7 * 4 * parameters, f"the model and checkpoints of {folder.name}")
+        there = checkpoint.stat().st_size if checkpoint.exists() else 0
+        require_disk(results_dir, 7 * 4 * parameters - there, f"the model and checkpoints of {folder.name}")
         folder.mkdir(exist_ok=True)
         clear(plan["marker"], folder / "model", folder / "failure.json")
         write_experiment_config(plan, config)
@@ -347,15 +349,16 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
         examples, rows = encode_subset(table, tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
         # With other data, a checkpoint is of another run.
-        decided = {**training, "packed": packed, "inputs": plan["inputs"]}
-        facts |= fit(model, examples, decided, end_token_id(tokenizer), folder / "checkpoint.pt", **how)
+        decided = {**training, "packed": unpacked_reason is None, "inputs": plan["inputs"]}
+        facts |= fit(model, examples, decided, end_token_id(tokenizer), checkpoint, **how)
+        facts |= {"unpacked_reason": unpacked_reason}
     weights = whole_weights(model)
     if is_main_process():
         require_finite(weights)
         save_model(model, weights, tokenizer, folder / "model")
         facts["model_hash"] = hash_path(folder / "model" / "model.safetensors")
         write_json(plan["marker"], {"config": training, "provenance": provenance(started, plan["inputs"]), **facts})
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
 
 
 def require_finite(weights: dict) -> None:
@@ -382,7 +385,7 @@ def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
 
 
 def starting_model(config: dict, results_dir: Path):
-    """The model and tokenizer that an experiment starts from, and whether rows may be packed for it.
+    """The model and tokenizer that an experiment starts from, and why rows must not be packed for it, or None.
 
     Raises UserError where the model cannot be used.
     """
@@ -390,8 +393,11 @@ def starting_model(config: dict, results_dir: Path):
     if "model" in spec:
         require_positions(load_config(spec["model"]), config)
         model, tokenizer = load_model(spec["model"])
-        return model, tokenizer, require_trainable(model, tokenizer, spec["model"], config)
-    return *new_model(spec, own_tokenizer(results_dir, spec), config["seed"]), True
+        unpacked_reason = require_trainable(model, tokenizer, spec["model"], config)
+        if unpacked_reason:
+            print(f"a row to a sequence, not packed: of {spec['model']}, {unpacked_reason}")
+        return model, tokenizer, unpacked_reason
+    return *new_model(spec, own_tokenizer(results_dir, spec), config["seed"]), None
 
 
 def own_tokenizer(results_dir: Path, spec: dict) -> Path:
@@ -475,7 +481,8 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         else:
             key = hash_json({"model": training["model_spec"], "block": training["block_tokens"]})
             if key not in rates:
-                model, _, packed = starting_model(config, results_dir)
+                model, _, unpacked_reason = starting_model(config, results_dir)
+                packed = unpacked_reason is None
                 probed = {**training, "packed": packed}
                 rates[key] = probe_rate(model, examples, probed, end_token_id(tokenizer), precision), packed
             rate, packed = rates[key]

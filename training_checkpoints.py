@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+import time
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from pathlib import Path
 from common import UserError
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
+
+# Slurm tells every process of a job, and torchrun its own ones once more.
+ONE_REQUEST_SECONDS = 3
 
 STATE = {"model", "optimizer", "scaler", "random", "log", "identity"}
 
@@ -26,13 +30,21 @@ class TrainingStopped(Exception):
 
 @contextmanager
 def noted_signals():
-    """Meanwhile SIGTERM and Ctrl-C only add their number to the list that it yields; a second one acts as before."""
+    """Meanwhile, SIGTERM and Ctrl-C only add their number to the list that it yields.
+
+    One that comes more than ONE_REQUEST_SECONDS after the first acts as before.
+    """
     noted: list[int] = []
+    first = float("inf")
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def note(number, _frame):
+        nonlocal first
+        first = min(first, time.monotonic())
         noted.append(number)
-        signal.signal(number, before[number])
+        if time.monotonic() - first > ONE_REQUEST_SECONDS:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
 
     for number in before:
         signal.signal(number, note)
@@ -113,9 +125,10 @@ def load_checkpoint(path: Path, run) -> dict | None:
     parts = {"model_state_dict": state["model"], "optim_state_dict": state["optimizer"]}
     set_state_dict(run.model, run.optimizer, **parts, options=StateDictOptions(full_state_dict=True))
     run.scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(state["random"].cpu())
-    if "cuda_random" in state and run.device == "cuda":
-        torch.cuda.set_rng_state(state["cuda_random"].cpu())
+    if run.accelerator.is_main_process:  # whose state it is: with the same, all processes would draw the same dropout
+        torch.set_rng_state(state["random"].cpu())
+        if "cuda_random" in state and run.device == "cuda":
+            torch.cuda.set_rng_state(state["cuda_random"].cpu())
     print(f"resuming at step {len(state['log']['losses']) + 1} of {len(run.steps)}")
     return state["log"]
 

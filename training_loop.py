@@ -37,8 +37,8 @@ FEW_STEPS = 50
 # While the main process evaluates or writes, the others wait for it this long before they give up.
 PROCESS_TIMEOUT = timedelta(hours=6)
 # Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets; by words of the device's name.
-PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "L40S": 362e12,
-              "4090": 165e12}  # fmt: skip
+PEAK_FLOPS = {"H100": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H200": 989e12, "H200 NVL": 835e12,
+              "A100": 312e12, "L4": 121e12, "L40S": 362e12, "4090": 165e12}  # fmt: skip
 
 
 class TrainingFailed(Exception):
@@ -78,6 +78,7 @@ def weights_must_fit():
     """Fail the run, not the group, where its weights do not fit into memory; `train_step` handles activations."""
     import torch
 
+    gc.collect()  # weights and moments of the run before refer to each other, and would stay in the GPU's memory
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -101,7 +102,6 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     """
     import torch
 
-    gc.collect()  # weights and moments of the run before refer to each other, and would stay in the GPU's memory
     accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
     torch.manual_seed(config["seed"] + accelerator.process_index)  # dropout, where a model has it
     require_data_parallel(accelerator)
@@ -116,7 +116,8 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
     run.compiled = compile_layers(run, checkpointing)
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
-    blocks = "packed blocks" if run.packed else "rows, each by itself: this model does not keep packed ones apart"
+    log.setdefault("skipped_steps", 0)  # which a checkpoint of an earlier version lacks
+    blocks = "packed blocks" if run.packed else "rows, each by itself"
     print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} {blocks}")
     if len(run.steps) < FEW_STEPS:
         print(f"warning: {len(run.steps)} optimiser steps are few; below {FEW_STEPS} a model may barely move")
@@ -124,6 +125,8 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
         accelerator.init_trackers(checkpoint.parent.name, plain)
     run_steps(run, log, checkpoint, checkpoint_seconds)
+    if log["skipped_steps"]:
+        print(f"warning: {log['skipped_steps']} of {len(run.steps)} steps changed nothing: fp16 gradients overflowed")
     for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
         tracker.finish()
     facts = {"packed": run.packed, "precision": precision, "attention": model.config._attn_implementation,
@@ -201,7 +204,8 @@ class PackedRun:
         self.blocks, self.blocks_per_step = blocks_and_step(self.lengths, config)
         self.steps = plan_steps(len(self.blocks), self.blocks_per_step, config["epochs"], config["seed"])
         self.widest = config["block_tokens"] if self.packed else self.longest_row
-        self.micro_batch = max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest)
+        own_blocks = -(-self.blocks_per_step // accelerator.num_processes)
+        self.micro_batch = min(max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest), own_blocks)
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
@@ -273,7 +277,9 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
             for group in run.optimizer.param_groups:
                 group["lr"] = learning_rate_at(step, len(run.steps), run.config)
             tokens, response_tokens = run.block_tokens(run.steps[step])
+            scale = run.scaler.get_scale()
             loss = train_step(run, run.steps[step], response_tokens)
+            log["skipped_steps"] += int(run.scaler.get_scale() < scale)  # fp16 gradients that were not finite
             loss, late, stop = over_processes(run, loss, time.monotonic() - saved > checkpoint_seconds, signals)
             if not np.isfinite(loss):
                 raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
@@ -345,7 +351,7 @@ def halve_micro_batch(run: PackedRun) -> None:
 
     if run.accelerator.num_processes > 1:  # the others wait for this one's gradients: it cannot start the step anew
         raise UserError(f"out of memory with {run.micro_batch} blocks at a time on one of several processes; "
-                        f"give --micro_batch_tokens {run.micro_batch // 2 * run.widest}")  # fmt: skip
+                        f"give --micro_batch_tokens {max(1, run.micro_batch // 2) * run.widest}")  # fmt: skip
     if run.micro_batch == 1:
         raise TrainingFailed("out of memory with one block at a time; try --set block_tokens=... "
                              "max_tokens=... or gradient_checkpointing=on")  # fmt: skip
@@ -386,7 +392,7 @@ def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
 
     blocks = [run.blocks[number] for number in numbers] or [[]]
     if run.compiled:  # always one shape, which the last step would not fill
-        blocks += [[]] * (min(run.micro_batch, run.blocks_per_step) - len(blocks))
+        blocks += [[]] * (run.micro_batch - len(blocks))
     arrays = collate_blocks(run.examples, blocks, run.width(blocks), run.pad_id)
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if run.device == "cuda":  # from pinned memory, so that the next micro-batch is prepared while this one runs
@@ -423,6 +429,7 @@ def summarise_log(log: dict, run: PackedRun, config: dict) -> dict:
         "tokens": log["tokens"],
         "response_tokens": log["response_tokens"],
         "steps": steps,
+        "skipped_steps": log["skipped_steps"],
         "blocks": len(run.blocks),
         "packing_efficiency": sum(run.lengths) / room if room else None,
         "loss_curve": curve,

@@ -51,6 +51,8 @@ def activation_bytes(shape: dict, tokens: int, block_tokens: int, precision: str
 def footprint_bytes(parameters: int, shape: dict, config: dict, device: str, precision: str, checkpointing: bool):
     """Peak memory of training in bytes: weights, gradients, moments, autocast's copies and one micro-batch."""
     tokens = max(MICRO_BATCH_TOKENS[device], config["block_tokens"])
+    if config.get("packed", True):  # rows by themselves take more with their padding than a step has tokens
+        tokens = max(min(tokens, config["tokens_per_step"]), config["block_tokens"])
     copies = 0 if precision == "fp32" else 2 * parameters
     activations = activation_bytes(shape, tokens, config["block_tokens"], precision, checkpointing)
     return STATE_BYTES_PER_PARAMETER * parameters + copies + activations

@@ -15,6 +15,7 @@ import filter_benchmark
 import gpu_benchmark
 from benchmark import CONTENDERS, available, benchmark_scorer, measure, table_lines
 from training_configs import TRAINING
+from training_loop import weights_must_fit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -143,6 +144,7 @@ def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
 
 
 def test_a_contender_out_of_memory_is_a_result(monkeypatch):
+    """Ours as well, which says so in its own way."""
     import torch
 
     def full(*_arguments):
@@ -150,3 +152,6 @@ def test_a_contender_out_of_memory_is_a_result(monkeypatch):
 
     monkeypatch.setattr(gpu_benchmark, "new_random_model", lambda _spec: (torch.nn.Linear(1, 1), None))
     assert gpu_benchmark.measure(full, {}, [], TRAINING) == {"failed": "CUDA out of memory"}
+    monkeypatch.setattr(gpu_benchmark, "fit", weights_must_fit()(full))
+    failed = gpu_benchmark.measure(gpu_benchmark.train_ours, {}, [], TRAINING)["failed"]
+    assert failed.startswith("out of memory for weights")

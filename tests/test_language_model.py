@@ -100,3 +100,8 @@ def test_the_start_token_of_a_tokenizer_comes_first_whatever_its_name(tokenizer)
     example = encode(encoder_born, "Name a colour.", "Blue.", 100)
     assert example.ids[0] == ids["[CLS]"] and example.ids[-1] == ids["[SEP]"]
     assert example.ids.count(ids["[CLS]"]) == example.ids.count(ids["[SEP]"]) == 1
+    single = "[CLS] [SEP] $A"  # two, as GLM has
+    backend.post_processor = processors.TemplateProcessing(single=single, special_tokens=list(ids.items()))
+    unnamed = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>")
+    assert list(encode(unnamed, "Name a colour.", "Blue.", 100).ids)[:2] == [ids["[CLS]"], ids["[SEP]"]]
+    assert list(encode(tokenizer, "a", "b", 100).ids)[0] not in ids.values()

@@ -7,7 +7,7 @@ import pytest
 from test_packing import ROWS
 
 import packed_attention
-from language_model import encode_examples
+from language_model import encode_examples, pick_precision
 from packed_loss import new_packed_loss
 from packing import collate_blocks
 
@@ -115,3 +115,17 @@ def test_without_a_gpu_the_model_keeps_its_attention(tiny_models):
     for device, precision in (("cpu", "bf16"), ("cuda", "fp32")):
         tiny_models["scratch"].set_attn_implementation("sdpa")
         assert packed_attention.pick_attention(tiny_models["scratch"], device, precision) == "sdpa"
+
+
+def test_gpus_before_ampere_get_neither_its_kernels_nor_emulated_bf16(tiny_models, monkeypatch):
+    """A T4: bf16 is emulated there, and FlashAttention's kernels raise."""
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert (pick_precision("auto"), pick_precision("fp16")) == ("fp32", "fp16")
+    tiny_models["scratch"].set_attn_implementation("sdpa")
+    for capability, attention in (((7, 5), "sdpa"), ((8, 0), packed_attention.PACKED_ROWS)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda found=capability: found)
+        assert packed_attention.pick_attention(tiny_models["scratch"], "cuda", "fp16") == attention
+    tiny_models["scratch"].set_attn_implementation("sdpa")

@@ -94,8 +94,12 @@ def test_the_shape_of_models_that_name_their_parts_otherwise(name):
 
 def test_activations_are_recomputed_only_where_memory_asks_for_it(tiny_models):
     shape = model_shape(tiny_models["scratch"].config)
-    config = {"block_tokens": 1_024}
+    config = {"block_tokens": 1_024, "tokens_per_step": 32_768}
     plain = footprint_bytes(10**9, shape, config, "cuda", "bf16", False)
+    step = {**config, "tokens_per_step": 4_096}  # no micro-batch is larger than its step
+    assert footprint_bytes(10**9, shape, step, "cuda", "bf16", False) < plain
+    padded = {**step, "packed": False}
+    assert footprint_bytes(10**9, shape, padded, "cuda", "bf16", False) == plain
     assert 18e9 < footprint_bytes(10**9, shape, config, "cuda", "bf16", True) < plain
     assert wants_checkpointing("auto", plain, plain) and not wants_checkpointing("auto", plain, 2 * plain)
     deeper = footprint_bytes(10**9, {**shape, "layers": 5}, config, "cuda", "bf16", True)

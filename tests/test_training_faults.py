@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from test_training_loop import CONFIG, assert_same, run, weights
 
+import training_checkpoints
 import training_loop
 from common import UserError, file_lock, hash_strings, write_arrow
 from language_model import load_model, load_tokenizer
@@ -89,14 +90,18 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     assert_same(weights(resumed), weights(undisturbed))
 
 
-def test_a_second_signal_acts_as_before():
-    seen = []
+def test_signals_at_once_are_one_request_and_a_later_one_acts_as_before(monkeypatch):
+    """Under Slurm a process of torchrun is told by both; were the second to end it, no checkpoint would be written."""
+    seen, now = [], 100.0
+    monkeypatch.setattr(training_checkpoints.time, "monotonic", lambda: now)
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append("before"))
     with noted_signals() as noted:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert (set(noted), seen) == ({signal.SIGTERM}, [])
+        now += 4
         os.kill(os.getpid(), signal.SIGTERM)
-        assert (noted, seen) == ([signal.SIGTERM], [])
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert (noted, seen) == ([signal.SIGTERM], ["before"])
+        assert (set(noted), seen) == ({signal.SIGTERM}, ["before"])
     signal.signal(signal.SIGTERM, before)
 
 
@@ -107,7 +112,7 @@ def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_pat
 
     with torch.no_grad():
         model.get_input_embeddings().weight[0, 0] = float("inf")
-    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (model, tokenizer, True))
+    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (model, tokenizer, None))
     plan = {
         "config": {},
         "inputs": {},
@@ -118,6 +123,21 @@ def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_pat
     with pytest.raises(TrainingFailed, match="weights not finite"):
         train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["experiment_config.json"]
+
+
+def test_a_run_that_goes_on_needs_no_room_for_the_checkpoint_it_has(model, tokenizer, tmp_path, monkeypatch):
+    import train_quality_comparison
+
+    asked = []
+    monkeypatch.setattr(train_quality_comparison, "require_disk", lambda _folder, needed, _what: asked.append(needed))
+    monkeypatch.setattr(train_quality_comparison, "starting_model", lambda *_: (copy.deepcopy(model), tokenizer, None))
+    folder = tmp_path / "run"
+    plan = {"config": {}, "inputs": {}, "subset": None, "folder": folder, "marker": folder / "m.json"}
+    for checkpoint in (None, b"12345"):
+        if checkpoint:
+            (folder / "checkpoint.pt").write_bytes(checkpoint)
+        train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
+    assert asked[1] == asked[0] - 5
 
 
 def test_a_full_disk_leaves_the_old_checkpoint_whole(model, examples, tokenizer, tmp_path, monkeypatch):
@@ -159,6 +179,26 @@ def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer,
         [point["loss"] for point in expected["loss_curve"]], rel=1e-3
     )
     assert facts["steps"] == expected["steps"] and facts["tokens"] == expected["tokens"]
+
+
+def test_what_a_step_had_summed_before_memory_ended_is_dropped(model, examples, tokenizer, tmp_path, monkeypatch):
+    import torch
+
+    config = CONFIG | {"epochs": 1, "max_grad_norm": 1e9, "tokens_per_step": 64_000}
+    plain, halved, backward, calls = copy.deepcopy(model), copy.deepcopy(model), training_loop.backward, []
+    for number, trained in enumerate((plain, halved)):
+        checkpoint = tmp_path / f"{number}.pt"
+        training_loop.fit(trained, examples, config, tokenizer.pad_token_id, checkpoint, 1e9, micro_batch_tokens=256)
+        monkeypatch.setattr(training_loop, "backward", lambda *rest: calls.append(1) or fails_second(*rest))
+
+        def fails_second(*arguments):
+            if len(calls) == 2:
+                raise torch.OutOfMemoryError("no memory")
+            return backward(*arguments)
+
+    assert len(calls) > 2
+    for name, weight in weights(halved).items():
+        torch.testing.assert_close(weight, weights(plain)[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_that_does_not_fit_fails_its_run_alone(model, examples, tokenizer, tmp_path, monkeypatch):
@@ -220,7 +260,7 @@ def test_a_repository_that_wants_to_run_code_or_has_no_safetensors_is_refused(
     tiny_models["scratch"].save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save(tiny_models["scratch"].state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="no file named model.safetensors"):
+    with pytest.raises(UserError, match="has no safetensors, and nothing else is loaded"):
         load_model(str(tmp_path))
     config = json.loads((tmp_path / "config.json").read_text())
     own = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModelForCausalLM": "mine.Model"}}

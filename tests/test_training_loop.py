@@ -189,6 +189,18 @@ def test_half_precision_trains_fp32_weights(precision, model, examples, tokenize
     assert {str(tensor.dtype) for tensor in model.parameters()} == {"torch.float32"}
 
 
+def test_steps_whose_fp16_gradients_overflow_are_skipped_and_counted(
+    model, examples, tokenizer, tmp_path, monkeypatch, capsys
+):
+    """A loss too large for the first scale of 65,536, which is halved until the gradients are finite."""
+    before, backward = weights(model), training_loop.backward
+    monkeypatch.setattr(training_loop, "backward", lambda run, numbers, tokens: backward(run, numbers, tokens / 1e3))
+    facts = run(model, examples, tokenizer, tmp_path, CONFIG | {"precision": "fp16"})
+    assert 0 < facts["skipped_steps"] < facts["steps"]
+    assert f"{facts['skipped_steps']} of {facts['steps']} steps changed nothing" in capsys.readouterr().out
+    assert any((before[name] != tensor).any() for name, tensor in weights(model).items())
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(model, examples, tokenizer, tmp_path):
     with torch.no_grad():
         model.get_input_embeddings().weight[:] = float("nan")
@@ -210,13 +222,14 @@ def test_peaks_are_found_by_whole_words():
     names = [
         "NVIDIA H100 80GB HBM3",
         "NVIDIA H100 PCIe",
+        "NVIDIA H100 NVL",
         "NVIDIA L40S",
         "NVIDIA L4",
         "NVIDIA L40",
         "NVIDIA A100-SXM4-80GB",
     ]
     peaks = [training_loop.peak_flops(name) for name in names]
-    assert peaks == [989e12, 756e12, 362e12, 121e12, None, 312e12]
+    assert peaks == [989e12, 756e12, 835e12, 362e12, 121e12, None, 312e12]
 
 
 def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, examples, monkeypatch):
