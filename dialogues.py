@@ -14,7 +14,7 @@ import re
 ROLES = {
     **dict.fromkeys(["user", "human", "prompter", "[inst]", "<</sys>>"], "user"),
     **dict.fromkeys(["instruction", "input", "question"], "user"),
-    **dict.fromkeys(["assistant", "gpt", "model", "bot", "ai", "chatgpt", "[/inst]"], "assistant"),
+    **dict.fromkeys(["assistant", "gpt", "model", "bot", "ai", "chatgpt", "bing", "bard", "[/inst]"], "assistant"),
     **dict.fromkeys(["response", "answer"], "assistant"),
     **dict.fromkeys(["system", "developer", "<<sys>>"], "system"),
     **dict.fromkeys(["tool", "function", "observation", "ipython", "function_response", "tool_response"], "tool"),
@@ -23,23 +23,34 @@ ROLES = {
 }
 SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
 # What marks in a text that a turn begins, and whose. A text is read by the kind of mark that comes first in it: others
-# within a turn are text.
-TURN_MARKS = [
-    re.compile(r"<\|im_start\|>(\w+)"),  # ChatML
+# within a turn are text. Of plain words see `_dialogue_marks` too.
+TEMPLATE_MARKS = [
+    re.compile(r"<\|im_start\|>(\w+)(?:<\|im_sep\|>)?"),  # ChatML, Phi 4
     re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>"),  # Llama 3
     re.compile(r"<start_of_turn>(\w+)"),  # Gemma
-    re.compile(r"<\|(user|assistant|system)\|>"),  # Zephyr, Phi
+    re.compile(r"<\|(user|prompter|assistant|system)\|>"),  # Zephyr, Phi 3, OpenAssistant
     re.compile(r"(\[/?INST\]|<</?SYS>>)"),  # Llama 2, Mistral
-    re.compile(r"### ?(human|user|system|assistant) ?(?::|\n|$)", re.I),  # Guanaco
-    re.compile(r"(?:^|\n)### ?(instruction|input|response) ?(?::|\n|$)", re.I),  # Alpaca
-    re.compile(r"(?:^|\n)### ?(question|answer) ?(?::|\n|$)", re.I),
-    re.compile(r"\b(USER|HUMAN|SYSTEM|ASSISTANT|FUNCTION RESPONSE):"),  # Vicuna
-    re.compile(r"(?:^|\n)[ \t]*(human|user|system|assistant|ai|bot):", re.I),  # Anthropic's hh-rlhf
 ]
+PLAIN_MARKS = [
+    re.compile(r"(?<!#)### ?(human|user|system|assistant) ?(:|\r?\n|$)", re.I),  # Guanaco
+    re.compile(r"(?<![^\n])### ?(instruction|input|response) ?(:|\r?\n|$)", re.I),  # Alpaca
+    re.compile(r"(?<![^\n])### ?(question|answer) ?(:|\r?\n|$)", re.I),
+    re.compile(r"\b(USER|HUMAN|SYSTEM|ASSISTANT|FUNCTION RESPONSE)(:)"),  # Vicuna
+    re.compile(r"(?:^\s*|(?<=\n))(human|user|system|assistant|ai|bot)(:)", re.I),  # Anthropic's hh-rlhf
+]
+TURN_MARKS = TEMPLATE_MARKS + PLAIN_MARKS
+# A prompt that ends so is a dialogue that waits for its answer.
+OPEN_TURN = re.compile(
+    r"(<\|im_start\|>assistant(<\|im_sep\|>)?|assistant<\|end_header_id\|>|<start_of_turn>model|<\|assistant\|>|\[/INST\]"
+    r"|### ?(assistant|response|answer) ?:?|\b(assistant|ai|bot):)\s*\Z", re.I
+)  # fmt: skip
+OPEN_TURN_CHARACTERS = 100  # of the end of a prompt that are looked at
 START_MARKERS = ("<s>", "<bos>", "<|begin_of_text|>")
 END_MARKERS = (
     "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>"
 )  # fmt: skip
+# How the text of a turn begins that calls a tool: Hermes, glaive, Llama 3, Mistral.
+CALL_MARKERS = ("<tool_call>", "<functioncall>", "<function_call>", "<|python_tag|>", "[TOOL_CALLS]")
 
 
 class Unusable(Exception):
@@ -50,10 +61,14 @@ def turns_of(value):
     """The turns of a dialogue as {role, content}, whatever shape it has; what is no dialogue comes as it is.
 
     Texts alone are the user's and the assistant's in turn, as in LIMA; so are the input and output of each of a list of
-    exchanges, as in Capybara. Raises Unusable.
+    exchanges, as in Capybara. A list for each key of the turns is what `datasets` makes of a Sequence of dicts.
+    Raises Unusable.
     """
     if isinstance(value, str):
         value = _parsed(value)
+    if isinstance(value, dict) and all(isinstance(column, list) for column in value.values()):
+        if len({len(column) for column in value.values()}) == 1:
+            return [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
     if not isinstance(value, list) or not value:
         return value
     if all(isinstance(turn, str) for turn in value):
@@ -75,18 +90,65 @@ def _parsed(text: str) -> list:
 
 def _marked_turns(text: str) -> list[dict]:
     """The turns of a text with marks; what stands before the first is a system text. Raises Unusable without marks."""
-    first = [(found.start(), place) for place, mark in enumerate(TURN_MARKS) if (found := mark.search(text))]
-    if not first:
-        raise Unusable("no_dialogue")
-    parts = ["system", *TURN_MARKS[min(first)[1]].split(text)]
+    marks = _marks_in(text)
+    ends = [mark.start() for mark in marks] + [len(text)]
+    parts = [("system", text[: ends[0]])]
+    parts += [(mark[1], text[mark.end() : end]) for mark, end in zip(marks, ends[1:], strict=True)]
     turns = []
-    for name, part in zip(parts[::2], parts[1::2], strict=True):
+    for name, part in parts:
         role, content = ROLES.get(name.lower()), without_suffixes(part.strip(), START_MARKERS + END_MARKERS)
         if turns and turns[-1]["role"] == role:  # an instruction and its input
             turns[-1]["content"] = join_paragraphs(turns[-1]["content"], content)
         elif content or role == "assistant":
             turns.append({"role": role, "content": content})
     return turns
+
+
+def _marks_in(text: str) -> list[re.Match]:
+    """The marks of turns in a text, of the kind that comes first. Raises Unusable where there are none."""
+    first = [(found.start(), place) for place, kind in enumerate(TURN_MARKS) if (found := kind.search(text))]
+    if not first:
+        raise Unusable("no_dialogue")
+    kind = TURN_MARKS[min(first)[1]]
+    marks = list(kind.finditer(text))
+    return marks if kind in TEMPLATE_MARKS else _dialogue_marks(text, marks)
+
+
+def _dialogue_marks(text: str, marks: list[re.Match]) -> list[re.Match]:
+    """Of marks that are plain words those of the dialogue itself: an answer may hold a play, a log or headings.
+
+    They are spelt as the first of their role, and stand after a blank line where the first two do. A system text comes
+    before all others, an input right behind its instruction.
+    """
+    apart = all(_after_blank_line(text, mark) for mark in marks[:2])
+    spelling_of, kept = {}, []
+    for mark in marks:
+        name, role = mark[1].lower(), ROLES[mark[1].lower()]
+        spelling = mark[1], mark[2] == ":"
+        is_input = name == "input" and kept and kept[-1][1].lower() == "instruction"
+        if not mark[2] and kept:  # at the end of the text
+            kept.append(mark)
+        elif kept and (role == "system" or (apart and not _after_blank_line(text, mark))):
+            continue
+        elif is_input or spelling_of.setdefault(role, spelling) == spelling:
+            kept.append(mark)
+    return kept
+
+
+def _after_blank_line(text: str, mark: re.Match) -> bool:
+    before = text[max(0, mark.start(1) - 8) : mark.start(1)]  # "\r\n\r\n### " is the longest that matters
+    return before.rstrip("# ").replace("\r", "").endswith("\n\n")
+
+
+def answered_prompt(prompt: str) -> list[dict] | None:
+    """The turns of a prompt in one text that waits for its answer ("Human: Hi\n\nAssistant:"); None for any other."""
+    if not OPEN_TURN.search(prompt[-OPEN_TURN_CHARACTERS:]):
+        return None
+    with contextlib.suppress(Unusable):
+        turns = _marked_turns(prompt)
+        if turns[-1:] == [{"role": "assistant", "content": ""}] and any(turn["role"] == "user" for turn in turns):
+            return turns[:-1]
+    return None
 
 
 def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
@@ -126,7 +188,13 @@ def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> 
 
 def _role_of(turn: dict) -> str | None:
     role = ROLES.get(str(turn.get("role") or turn.get("from")).strip().lower())
-    return "call" if role == "assistant" and (turn.get("tool_calls") or turn.get("function_call")) else role
+    return "call" if role == "assistant" and _calls_tool(turn) else role
+
+
+def _calls_tool(turn: dict) -> bool:
+    content = turn.get("value") if turn.get("content") is None else turn["content"]
+    in_text = isinstance(content, str) and content.lstrip().startswith(CALL_MARKERS)
+    return bool(in_text or turn.get("tool_calls") or turn.get("function_call"))
 
 
 def _turn_text(turn: dict) -> str:

@@ -69,6 +69,8 @@ SCHEMAS = [
     ({"Context": "Hi", "Response": "Hello"}, "Hi", "Hello"),
     ({"definition": "Add.", "inputs": "1 2", "targets": "3"}, "Add.\n\n1 2", "3"),  # Super-NaturalInstructions
     ({"problem": "1 + 2", "generated_solution": "Add: 3", "expected_answer": "3"}, "1 + 2", "Add: 3"),
+    ({"conversations": {"from": ["human", "gpt"], "value": ["Hi", "Hello"]}}, "Hi", "Hello"),  # datasets' Sequence
+    ({"system": "SYSTEM: Be kind.", "chat": "USER: Hi\n\n\nASSISTANT: Hello <|endoftext|>"}, "Be kind.\n\nHi", "Hello"),
     (
         {"instruction": "Hi", "response": "Hello", "text": "User: No\nAssistant: No", "data": ["No", "No"]},
         "Hi",
@@ -108,6 +110,7 @@ def test_parts_of_a_dialogue_of_one_text():
     assert first("Be kind.\n\n### Instruction:\nAdd\n\n### Input:\n1 2\n\n### Response:\n3") == [
         ("Be kind.\n\nAdd\n\n1 2", "3")
     ]
+    assert first("### Instruction\nAdd\n### Input\n### Response\n3") == [("Add", "3")]
     assert first("[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello") == [("Be kind.\n\nHi", "Hello")]
     assert first("### Human: Hi### Assistant: Hello### Human: And?### Assistant: No.", "all") == [
         ("Hi", "Hello"),
@@ -118,6 +121,59 @@ def test_parts_of_a_dialogue_of_one_text():
     assert first(f"### Question: Hi\n### Answer: {said}\n### Output\n1") == [("Hi", f"{said}\n### Output\n1")]
     assert first(f"<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n{said}<|im_end|>") == [("Hi", said)]
     assert first("### Human: Hi### Assistant: ") == [("Hi", "")]
+
+
+@pytest.mark.parametrize(
+    ("begins", "answer"),
+    [
+        ("### Human: Hi### Assistant: ", "See:\n\n### System\nLinux\n\n### User\nroot\n\n#### Human: you"),
+        ("### Human: Hi\r\n### Assistant: ", "user: root\r\n### assistant: none"),
+        ("### Instruction:\nHi\n\n### Response:\n", "Task\n### Input:\nn\n### Output:\nm\n\n### Answer\n42"),
+        ("### Instruction\r\nHi\r\n\r\n### Response\r\n", "It says:\n\n### Instruction: go"),
+        ("\n\nHuman: Hi\n\nAssistant: ", "A log:\nUser: root\n\nSystem: Linux\nAI: deep"),
+        ("\n\nHuman: Hi\n\nAssistant: ", "A play:\nHuman: Oh\nAssistant: Ah"),
+        ("User: Hi\nAI: ", "```yaml\n  user: root\n  ai: none\n```\nuser: root\nAssistant: none"),
+        ("A chat. USER: Hi ASSISTANT: ", "HUMAN: is a mark, SYSTEM: and User: too"),
+    ],
+)
+def test_an_answer_keeps_what_looks_like_marks(begins, answer):
+    ((_, found),) = dialogue_exchanges(turns_of(begins + answer), "", "all")
+    assert found == answer
+
+
+@pytest.mark.parametrize(
+    ("prompt", "instruction"),
+    [
+        ("\n\nHuman: Hi\n\nAssistant:", "Hi"),
+        (
+            "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: And?\n\nAssistant: ",
+            "User: Hi\n\nAssistant: Hello\n\nUser: And?",
+        ),
+        ("Be kind.\n\n### Instruction:\nHi\n\n### Response:\n", "Be kind.\n\nHi"),
+        (
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+            "Be kind.\n\nHi",
+        ),
+        ("<s>[INST] Hi [/INST]", "Hi"),
+        ("What follows on\nHuman: Hi\nAssistant: Hello", "What follows on\nHuman: Hi\nAssistant: Hello"),
+        ("Go on:\nAssistant:", "Go on:\nAssistant:"),
+        ("<|im_start|>user<|im_sep|>", "<|im_start|>user<|im_sep|>"),
+    ],
+)
+@pytest.mark.parametrize("turns", ["first", "all"])
+def test_a_prompt_with_the_marks_of_a_template_is_read_without_them(tmp_path, prompt, instruction, turns):
+    path = write_lines(tmp_path / "data.jsonl", [{"prompt": prompt, "completion": "No."}])
+    (found,) = read_rows([path], None, 0, turns=turns)[0].to_pylist()
+    assert (found["instruction"], found["response"]) == (instruction, "No.")
+
+
+def test_a_text_column_of_few_dialogues_is_no_instruction_data(tmp_path):
+    rows = [{"text": f"A note on {number}."} for number in range(300)]
+    rows[7]["text"] = rows[8]["text"] = rows[9]["text"] = "User: Hi\nAI: Hello"
+    with pytest.raises(UserError, match=r"no usable columns in 297 of 300 rows: found text;"):
+        read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)
+    rows[10]["text"] = rows[7]["text"]
+    assert read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)[0].num_rows == 4
 
 
 def test_a_text_of_many_marks_or_none_is_read_in_no_time():
@@ -155,6 +211,9 @@ def test_schemas(tmp_path, row, instruction, response):
             {"conversations": [{"from": "human", "value": "Hi"}, {"from": "function_call", "value": "f"}]},
             "answer_calls_a_tool",
         ),
+        ({"chat": "USER: Hi\n\n\nASSISTANT: <functioncall> {} <|endoftext|>"}, "answer_calls_a_tool"),
+        ({"messages": [USER, {**BOT, "content": "\n<tool_call>{}</tool_call>"}]}, "answer_calls_a_tool"),
+        ({"messages": {"role": ["user"], "content": []}}, "no_dialogue"),
         ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
         ({"instruction": True, "response": "Hello"}, "not_text"),
     ],
