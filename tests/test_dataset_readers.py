@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 
 import pyarrow
@@ -644,6 +645,12 @@ def test_missing_files_and_hub_ids(tmp_path):
     assert not is_hub_id(str(tmp_path))
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        read_rows([str(tmp_path / "pipe.jsonl")], None, 0)
+
+
 def test_hub_that_does_not_answer(monkeypatch):
     monkeypatch.setattr(dataset_files.common, "probe_hub", lambda kind, name: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -656,6 +663,10 @@ def test_hash_of_an_input_is_of_its_content(tmp_path):
     first = hash_input(write_lines(tmp_path / "a.jsonl", pairs(2)))
     assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(2))) == first
     assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(3))) != first
+    folder = hash_input(str(tmp_path))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index").write_text("x")
+    assert hash_input(str(tmp_path)) == folder != first
 
 
 def test_demo(monkeypatch):
