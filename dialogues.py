@@ -94,14 +94,14 @@ def _marked_turns(text: str) -> list[dict]:
     ends = [mark.start() for mark in marks] + [len(text)]
     parts = [("system", text[: ends[0]])]
     parts += [(mark[1], text[mark.end() : end]) for mark, end in zip(marks, ends[1:], strict=True)]
-    turns = []
+    said = []  # (role, its texts in a row: an instruction and its input)
     for name, part in parts:
         role, content = ROLES.get(name.lower()), without_suffixes(part.strip(), START_MARKERS + END_MARKERS)
-        if turns and turns[-1]["role"] == role:  # an instruction and its input
-            turns[-1]["content"] = join_paragraphs(turns[-1]["content"], content)
+        if said and said[-1][0] == role:
+            said[-1][1].append(content)
         elif content or role == "assistant":
-            turns.append({"role": role, "content": content})
-    return turns
+            said.append((role, [content]))
+    return [{"role": role, "content": join_paragraphs(*texts)} for role, texts in said]
 
 
 def _marks_in(text: str) -> list[re.Match]:
@@ -244,6 +244,9 @@ def strip_end_markers(response: str) -> str:
 
 def without_suffixes(text: str, suffixes: tuple[str, ...]) -> str:
     """A text without any of the suffixes at its end, however many there are, and the white space before each."""
-    while suffix := next((suffix for suffix in suffixes if text.endswith(suffix)), None):
-        text = text.removesuffix(suffix).rstrip()
-    return text
+    end = len(text)  # the text itself is cut once: there may be very many
+    while suffix := next((suffix for suffix in suffixes if text.endswith(suffix, 0, end)), None):
+        end -= len(suffix)
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]

@@ -178,12 +178,14 @@ def test_a_text_column_of_few_dialogues_is_no_instruction_data(tmp_path):
 
 
 def test_a_text_of_many_marks_or_none_is_read_in_no_time():
-    for run in ("\n", " ", "### ", "<|im_start|>", "[", "</s>"):
+    for run in ("\n", " ", "### ", "<|im_start|>", "[", "</s>", "[INST] a", "USER: a ", "\n\nHuman: a"):
         text = run * 100_000
         started = time.perf_counter()
         with pytest.raises(Unusable):
             dialogue_exchanges(turns_of(text), "", "first")
         assert time.perf_counter() - started < 2
+    started = time.perf_counter()
+    assert strip_end_markers("a" + " </s>" * 100_000) == "a" and time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize(("row", "instruction", "response"), SCHEMAS)
