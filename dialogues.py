@@ -21,6 +21,7 @@ ROLES = {
     **dict.fromkeys(["function response"], "tool"),
     **dict.fromkeys(["function_call", "tool_call"], "call"),
 }
+MAX_HISTORY_CHARACTERS = 2**29  # of all answers of a dialogue together, each with what led to it
 SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
 # What marks in a text that a turn begins, and whose. A text is read by the kind of mark that comes first in it: others
 # within a turn are text. Of plain words see `_dialogue_marks` too.
@@ -175,6 +176,8 @@ def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
         answers = [n for n in range(user + 1, end) if roles[n] == "assistant" and asked[n] in ("user", "tool")]
     if not answers:
         raise Unusable("no_answer_after_user_turn")
+    if len(answers) * sum(map(len, texts)) > MAX_HISTORY_CHARACTERS:
+        raise Unusable("dialogue_too_long")
     return [(_instruction(system, roles[:answer], texts, user), texts[answer]) for answer in answers]
 
 

@@ -296,6 +296,13 @@ def test_a_call_of_a_tool_is_no_answer_and_stands_in_the_history(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_dialogue_whose_histories_no_memory_holds_is_dropped(tmp_path):
+    path = write_lines(tmp_path / "data.jsonl", [{"messages": ["a"] * 100_000}, {"messages": ["Hi", "Hello"]}])
+    table, ledger = read_rows([path], None, 0, turns="all")
+    assert table["response"].to_pylist() == ["Hello"] and ledger["dropped"] == {"dialogue_too_long": {"data": 1}}
+    assert read_rows([path], None, 0)[0]["response"].to_pylist() == ["a", "Hello"]
+
+
 def test_a_dialogue_without_an_answer_is_dropped_once(tmp_path):
     rows, ledger = read_turns(tmp_path, [{"messages": [USER, CALL, TOOL]}, {"messages": [BOT]}])
     assert rows == [] and ledger["dropped"] == {"no_answer_after_user_turn": {"data": 1}, "no_user_turn": {"data": 1}}
