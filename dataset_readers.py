@@ -16,8 +16,9 @@ instruction of a later one is the dialogue so far: the system text, then every t
     User: And a longer one?
 
 A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
-is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input,
-`dialogues.py` reads the turns.
+is "Tool: ...". A prompt of one text that ends with the mark of an answer, as in "Human: Name a river. Assistant:" on
+two lines, is read without its marks, as such a history. Every input row is in the ledger: kept, or dropped under a
+reason. `dataset_files.py` opens the input, `dialogues.py` reads the turns.
 """
 
 import functools
@@ -281,7 +282,7 @@ def _is_empty(value) -> bool:
 
 def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]:
     """The pair of one row; of a dialogue its first, or with turns="all" one for each answer. Raises Unusable."""
-    system = text_of(record[layout.system]).removeprefix("SYSTEM: ") if layout.system else ""  # as glaive has it
+    system = text_of(record[layout.system]).removeprefix("SYSTEM: ") if layout.system else ""  # glaive has the mark too
     if layout.turns:
         return dialogue_exchanges(turns_of(record[layout.turns]), system, turns)
     prompt, response = record[layout.instruction], record[layout.response]

@@ -62,14 +62,12 @@ def turns_of(value):
     """The turns of a dialogue as {role, content}, whatever shape it has; what is no dialogue comes as it is.
 
     Texts alone are the user's and the assistant's in turn, as in LIMA; so are the input and output of each of a list of
-    exchanges, as in Capybara. A list for each key of the turns is what `datasets` makes of a Sequence of dicts.
-    Raises Unusable.
+    exchanges, as in Capybara. Raises Unusable.
     """
     if isinstance(value, str):
         value = _parsed(value)
-    if isinstance(value, dict) and all(isinstance(column, list) for column in value.values()):
-        if len({len(column) for column in value.values()}) == 1:
-            return [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
+    if isinstance(value, dict):
+        value = _transposed(value)
     if not isinstance(value, list) or not value:
         return value
     if all(isinstance(turn, str) for turn in value):
@@ -77,6 +75,15 @@ def turns_of(value):
     if all(isinstance(turn, dict) and {"input", "output"} <= set(turn) for turn in value):
         return turns_of([turn[side] for turn in value for side in ("input", "output")])
     return value
+
+
+def _transposed(columns: dict):
+    """The turns of a list for each of their keys, which is what `datasets` makes of a Sequence of dicts."""
+    if not ({"role", "content"} <= set(columns) or {"from", "value"} <= set(columns)):
+        return columns
+    if not all(isinstance(column, list) for column in columns.values()) or len(set(map(len, columns.values()))) > 1:
+        return columns
+    return [dict(zip(columns, turn, strict=True)) for turn in zip(*columns.values(), strict=True)]
 
 
 def _parsed(text: str) -> list:
@@ -142,7 +149,7 @@ def _after_blank_line(text: str, mark: re.Match) -> bool:
 
 
 def answered_prompt(prompt: str) -> list[dict] | None:
-    """The turns of a prompt in one text that waits for its answer ("Human: Hi\n\nAssistant:"); None for any other."""
+    """The turns of a prompt in one text that ends with the mark of an answer, without that; None for any other."""
     if not OPEN_TURN.search(prompt[-OPEN_TURN_CHARACTERS:]):
         return None
     with contextlib.suppress(Unusable):

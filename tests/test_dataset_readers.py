@@ -217,6 +217,8 @@ def test_schemas(tmp_path, row, instruction, response):
         ({"chat": "USER: Hi\n\n\nASSISTANT: <functioncall> {} <|endoftext|>"}, "answer_calls_a_tool"),
         ({"messages": [USER, {**BOT, "content": "\n<tool_call>{}</tool_call>"}]}, "answer_calls_a_tool"),
         ({"messages": {"role": ["user"], "content": []}}, "no_dialogue"),
+        ({"messages": {"a": ["user"], "b": ["Hi"]}}, "no_dialogue"),
+        ({"messages": {"role": "user", "content": "Hi"}}, "no_dialogue"),
         ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
         ({"instruction": True, "response": "Hello"}, "not_text"),
     ],
