@@ -340,7 +340,8 @@ class RowCollector:
         self.renamed = True
         if all(map(_is_empty, renamed.values())):
             return record
-        return {**{name: record[name] for name in ("id", "source") if name in record}, **renamed}
+        kept = {name: record[name] for name in ("id", "source") if name in record and name not in self.columns.values()}
+        return {**kept, **renamed}
 
     def add(self, offset: int, record: dict, name: str, index: int) -> str | None:
         """Take one row, or drop it and return the reason. `index`: its place in the data set `name`."""

@@ -335,6 +335,12 @@ def test_named_columns_nested_ones_too(tmp_path):
     assert found == [("5", "Hi", "Hello"), ("d-1", "Hi", "Hello"), ("d-2", "Which?", "This")]
 
 
+def test_a_column_named_as_an_instruction_is_no_source(tmp_path):
+    path = write_lines(tmp_path / "cot.jsonl", [{"source": "Hi", "rationale": "Hello", "id": 7}])  # as CoT-Collection
+    table, _ = read_rows([path], None, 0, columns={"instruction": "source", "response": "rationale"})
+    assert table.to_pylist() == [{"id": "7", "source": "cot", "instruction": "Hi", "response": "Hello"}]
+
+
 def test_named_columns_of_a_table_are_read(tmp_path):
     pyarrow.parquet.write_table(
         pyarrow.table({"Ask": [{"x": "Hi", "y": 1}], "chat": ["Hello"], "z": [1]}), tmp_path / "d.parquet"
