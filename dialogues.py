@@ -125,10 +125,10 @@ def _marks_in(text: str) -> list[re.Match]:
 def _dialogue_marks(text: str, marks: list[re.Match]) -> list[re.Match]:
     """Of marks that are plain words those of the dialogue itself: an answer may hold a play, a log or headings.
 
-    They are spelt as the first of their role, and stand after a blank line where the first two do. A system text comes
-    before all others, an input right behind its instruction.
+    They are spelt as the first of their role; names alone stand after a blank line where the first two do. A system
+    text comes before all others, an input right behind its instruction.
     """
-    apart = all(_after_blank_line(text, mark) for mark in marks[:2])
+    apart = marks[0].re is PLAIN_MARKS[-1] and all(_after_blank_line(text, mark) for mark in marks[:2])
     spelling_of, kept = {}, []
     for mark in marks:
         name, role = mark[1].lower(), ROLES[mark[1].lower()]
@@ -144,8 +144,7 @@ def _dialogue_marks(text: str, marks: list[re.Match]) -> list[re.Match]:
 
 
 def _after_blank_line(text: str, mark: re.Match) -> bool:
-    before = text[max(0, mark.start(1) - 8) : mark.start(1)]  # "\r\n\r\n### " is the longest that matters
-    return before.rstrip("# ").replace("\r", "").endswith("\n\n")
+    return text[max(0, mark.start(1) - 4) : mark.start(1)].replace("\r", "").endswith("\n\n")
 
 
 def answered_prompt(prompt: str) -> list[dict] | None:

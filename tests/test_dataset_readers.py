@@ -111,6 +111,8 @@ def test_parts_of_a_dialogue_of_one_text():
     assert first("Be kind.\n\n### Instruction:\nAdd\n\n### Input:\n1 2\n\n### Response:\n3") == [
         ("Be kind.\n\nAdd\n\n1 2", "3")
     ]
+    assert len(first("A chat.\n\nUSER: Hi\n\nASSISTANT: Hello</s>USER: And? ASSISTANT: No.</s>", "all")) == 2
+    assert len(first("A chat.\n\nHuman: Hi\nAssistant: Hello\nHuman: And?\nAssistant: No.", "all")) == 2
     assert first("### Instruction\nAdd\n### Input\n### Response\n3") == [("Add", "3")]
     assert first("[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello") == [("Be kind.\n\nHi", "Hello")]
     assert first("### Human: Hi### Assistant: Hello### Human: And?### Assistant: No.", "all") == [
