@@ -295,7 +295,7 @@ def data_files(folder: Path) -> list[Path]:
     """The Arrow files of a folder that `datasets.save_to_disk` or `write_arrow` wrote. Raises UserError."""
     names = [Path(entry["filename"]).name for entry in read_json(folder / "state.json")["_data_files"]]
     if not names:
-        raise UserError(f"{folder / 'state.json'} is damaged: it lists no files")
+        raise UserError(f"{folder} holds no rows, or is damaged: its state.json lists no files")
     return [folder / name for name in names]
 
 

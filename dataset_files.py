@@ -71,9 +71,13 @@ def open_dataset(entry: str, splits: list[str], columns: set[str]) -> Iterable[P
 
 
 def is_hub_id(entry: str) -> bool:
-    """Whether `entry` can only be a hub id. Raises UserError where it looks like a path and nothing is there."""
-    if Path(entry).expanduser().exists():
+    """Whether `entry` can only be a hub id. Raises UserError where it looks like a path and nothing is there, or a pipe
+    or device, which can be read once at most."""
+    path = Path(entry).expanduser()
+    if path.is_file() or path.is_dir():
         return False
+    if path.exists():
+        raise UserError(f"{entry} is neither a file nor a folder; write its rows to a file first")
     is_path = entry.startswith((".", "/", "~")) or entry.count("/") > 1 or data_suffix(Path(entry))
     if is_path or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", entry):
         raise UserError(f"{entry} does not exist; --dataset takes a local file or folder, a hub id or demo")
@@ -117,7 +121,7 @@ def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
     Hidden files and those that describe a data set are of neither kind.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
-    shown = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    shown = [path for path in paths if not _is_hidden(path.relative_to(folder))]
     shown = [path for path in shown if path.name not in NO_DATA and path.suffix.lower() != ".md"]
     data = {path: bool(data_suffix(path)) and path.is_file() for path in shown}
     return [path for path in shown if data[path]], [path for path in shown if not data[path]]
@@ -219,4 +223,28 @@ def hash_input(entry: str) -> str:
         return common.hash_strings(row[name] for row in make_demo() for name in sorted(row))
     if is_hub_id(entry):
         return f"commit {hub_builder(entry).hash}"
-    return common.hash_path(Path(entry).expanduser())
+    path = Path(entry).expanduser()
+    if path.is_file():
+        return common.hash_path(path)
+    return common.hash_strings(
+        part for file in _shown_files(path) for part in (str(file.relative_to(path)), common.hash_path(file))
+    )
+
+
+def input_stamp(entry: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of the files of a local entry, to see whether they stay as they are."""
+    if entry == "demo" or is_hub_id(entry):
+        return []
+    path = Path(entry).expanduser()
+    files = [path] if path.is_file() else _shown_files(path)
+    return [(str(file), (facts := file.stat()).st_size, facts.st_mtime_ns) for file in files]
+
+
+def _shown_files(folder: Path) -> list[Path]:
+    """The files under a folder but for hidden ones, such as those that git and the hub's client keep there."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [file for file in files if not _is_hidden(file.relative_to(folder))]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

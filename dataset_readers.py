@@ -16,8 +16,9 @@ instruction of a later one is the dialogue so far: the system text, then every t
     User: And a longer one?
 
 A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
-is "Tool: ...". Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input,
-`dialogues.py` reads the turns.
+is "Tool: ...". A prompt of one text that ends with the mark of an answer, as in "Human: Name a river. Assistant:" on
+two lines, is read without its marks, as such a history. Every input row is in the ledger: kept, or dropped under a
+reason. `dataset_files.py` opens the input, `dialogues.py` reads the turns.
 """
 
 import functools
@@ -35,6 +36,7 @@ from dataset_files import EVALUATION_SPLITS, open_dataset
 from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
 from dialogues import (
     Unusable,
+    answered_prompt,
     dialogue_exchanges,
     is_missing,
     join_paragraphs,
@@ -51,6 +53,7 @@ SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
+MIN_USABLE_FRACTION = 0.01  # that have columns which are understood: in any text column some text looks like a dialogue
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
 INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input", "problem", "inputs", "user", "context"]
@@ -140,8 +143,8 @@ class PartReport:
 
     def __init__(self, name: str, path: str):
         self.name, self.path = name, path
-        self.rows = self.parsed = self.problems = 0
-        self.first_problem, self.found_columns, self.usable, self.renamed = None, None, False, False
+        self.rows = self.parsed = self.problems = self.usable = 0
+        self.first_problem, self.found_columns, self.renamed = None, None, False
 
     def read(self, chunk: Chunk, index: int, collector: "RowCollector") -> None:
         """Parse a chunk, or its sampled rows, into the collector. `index`: that of its first row in the data set."""
@@ -153,7 +156,7 @@ class PartReport:
             record = collector.rename(record)
             self.found_columns = self.found_columns or [str(column) for column in record]
             reason = collector.add(offset, record, self.name, index + offset)
-            self.usable |= reason != "no_usable_columns"
+            self.usable += reason != "no_usable_columns"
             if reason and collector.wants_example(reason):
                 collector.add_example(reason, f"{self.path}{chunk.place(offset)}", record)
         self.rows += chunk.rows
@@ -170,9 +173,9 @@ class PartReport:
 
     def add(self, later: dict) -> None:
         """Take in the report on further chunks of the same part, as a dict of its attributes."""
-        for name in ("rows", "parsed", "problems"):
+        for name in ("rows", "parsed", "problems", "usable"):
             setattr(self, name, getattr(self, name) + later[name])
-        for name in ("first_problem", "found_columns", "usable", "renamed"):
+        for name in ("first_problem", "found_columns", "renamed"):
             setattr(self, name, getattr(self, name) or later[name])
 
     def check(self) -> None:
@@ -182,11 +185,10 @@ class PartReport:
         if self.problems > MAX_UNREADABLE_FRACTION * self.parsed:
             many = f"{self.problems} of {self.parsed} rows cannot be read, more than {MAX_UNREADABLE_FRACTION:.0%}"
             raise UserError(f"{self.first_problem}; {many}")
-        if self.found_columns and not self.usable:
-            raise UserError(
-                f"{self.path} has no usable columns: found {', '.join(self.found_columns)}; understood: {UNDERSTOOD}; "
-                "--columns names others"
-            )
+        if self.found_columns and self.usable <= MIN_USABLE_FRACTION * (self.parsed - self.problems):
+            few = f" in {self.parsed - self.usable} of {self.parsed} rows" if self.usable else ""
+            found = f"no usable columns{few}: found {', '.join(self.found_columns)}"
+            raise UserError(f"{self.path} has {found}; understood: {UNDERSTOOD}; --columns names others")
 
 
 def read_benchmark(entry: str) -> list[tuple[str, str]]:
@@ -280,13 +282,15 @@ def _is_empty(value) -> bool:
 
 def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]:
     """The pair of one row; of a dialogue its first, or with turns="all" one for each answer. Raises Unusable."""
-    system = text_of(record[layout.system]) if layout.system else ""
+    system = text_of(record[layout.system]).removeprefix("SYSTEM: ") if layout.system else ""  # glaive has the mark too
     if layout.turns:
         return dialogue_exchanges(turns_of(record[layout.turns]), system, turns)
     prompt, response = record[layout.instruction], record[layout.response]
     if isinstance(prompt, list) or isinstance(response, list):
         return dialogue_exchanges(joined_turns(prompt, response), system, turns)
     extra = text_of(record[layout.extra]) if layout.extra else ""
+    if not extra and isinstance(prompt, str) and (asked := answered_prompt(prompt)):
+        return dialogue_exchanges(joined_turns(asked, text_of(response)), system, "all")[-1:]
     return [(join_paragraphs(system, text_of(prompt), extra), text_of(response))]
 
 
@@ -336,7 +340,8 @@ class RowCollector:
         self.renamed = True
         if all(map(_is_empty, renamed.values())):
             return record
-        return {**{name: record[name] for name in ("id", "source") if name in record}, **renamed}
+        kept = {name: record[name] for name in ("id", "source") if name in record and name not in self.columns.values()}
+        return {**kept, **renamed}
 
     def add(self, offset: int, record: dict, name: str, index: int) -> str | None:
         """Take one row, or drop it and return the reason. `index`: its place in the data set `name`."""

@@ -59,7 +59,7 @@ from corpus_shards import (
     run_tasks,
 )
 from dataset_export import FORMATS, STYLES, export_subsets
-from dataset_files import hash_input
+from dataset_files import hash_input, input_stamp
 from dataset_readers import parse_columns
 from decontamination_steps import EVALUATION_SUITES, drop_contaminated, holds_heldout_response, read_benchmarks
 from filter_ledger import ledger_lines
@@ -113,14 +113,17 @@ def main() -> None:
 def filter_and_cut(results: Path, arguments) -> None:
     """Make what is not done yet of scores, subsets, their figure and the scorecard, and print the report."""
     config = stage_config(arguments)
-    inputs = {entry: hash_input(entry) for entry in [*arguments.dataset, *arguments.decontaminate]}
+    entries = [*arguments.dataset, *arguments.decontaminate]
+    require_outside(results, arguments.dataset)
+    stamps = {entry: input_stamp(entry) for entry in entries}
+    inputs = {entry: hash_input(entry) for entry in entries}
     heldout = results / "subsets" / "heldout.json"
     if is_done(results / "scores.json", config, inputs, arguments.force) and heldout.exists():
         print(f"skipped: {results / 'scores.json'} is already done")
         shutil.rmtree(results / WORK_FOLDER, ignore_errors=True)
     else:
         with ray_cluster() if arguments.engine == "ray" else contextlib.nullcontext():
-            make_scores(results, config, inputs, arguments)
+            make_scores(results, config, inputs, stamps, arguments)
         release_memory()
     figure = figure_files(results)
     scores = make_subsets(results, arguments.force, arguments.balance, figure, arguments.num_proc)
@@ -215,12 +218,14 @@ def stage_config(arguments) -> dict:
 # Scores: read, clean, deduplicate, score, reserve
 
 
-def make_scores(results: Path, config: dict, inputs: dict, arguments) -> None:
-    """Write scores/, subsets/heldout/ and, last, scores.json."""
+def make_scores(results: Path, config: dict, inputs: dict, stamps: dict, arguments) -> None:
+    """Write scores/, subsets/heldout/ and, last, scores.json. `stamps`: the inputs' before they were hashed."""
     started = time.time()
     benchmarks = read_benchmarks(config["decontaminate"], config["cleaning"]["drop_evaluation_items"])
     job = Job(work_folder(results, config, inputs), arguments.num_proc, arguments.engine)
     corpus = read_corpus(job, config)
+    if changed := [entry for entry, stamp in stamps.items() if input_stamp(entry) != stamp]:
+        refuse(results, f"{changed[0]} changed while it was read; run this again when it is whole")
     require_room(results, corpus)
     rows, scores, scorer = filter_rows(job, corpus, config, benchmarks)
     heldout, kept = reserve_heldout(job, corpus, rows, config)
@@ -311,6 +316,14 @@ def work_folder(results: Path, config: dict, inputs: dict) -> Path:
         print(f"going on with the work of an unfinished run, in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def require_outside(results: Path, datasets: list[str]) -> None:
+    """Raises UserError where results lie in a folder of data: they would be read as data the next time."""
+    for entry in datasets:
+        folder = os.path.realpath(Path(entry).expanduser())  # unlike Path.resolve, it takes a link to itself
+        if entry != "demo" and results.resolve().is_relative_to(folder):
+            raise UserError(f"--results_dir {results} lies in {entry}, which is read whole; choose another")
 
 
 def refuse(results: Path, message: str) -> NoReturn:

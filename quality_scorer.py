@@ -332,7 +332,8 @@ def report_file(arguments) -> None:
     from dataset_readers import read_rows
     from scorecard_page import page_path
 
-    page, rows_path = arguments.scorecard and page_path(arguments.scorecard), scored_rows_path(arguments.output)
+    page = arguments.scorecard and page_path(arguments.scorecard)
+    rows_path = scored_rows_path(arguments.output, arguments.file)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     if not table.num_rows:
         raise UserError(f"no row of {arguments.file} can be scored: {ledger_line(ledger)}")

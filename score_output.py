@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -127,11 +128,15 @@ def explanation(scores: dict[str, float], weights: dict[str, float], losses: dic
     return lines
 
 
-def scored_rows_path(output: str | None) -> Path | None:
-    """Where --output goes, None without it. Raises UserError where that is impossible."""
+def scored_rows_path(output: str | None, data: str) -> Path | None:
+    """Where --output goes, None without it. Raises UserError where that is impossible, or would replace the `data`,
+    whose other columns the scored rows lack."""
     path = Path(output) if output else None
     if path and path.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--output {path}: write scored rows as .jsonl or .parquet")
+    source = os.path.realpath(Path(data).expanduser())
+    if path and os.path.exists(source) and Path(os.path.realpath(path)).is_relative_to(source):
+        raise UserError(f"--output {path} lies in the data itself, {data}; choose another")
     if path:
         require_writable(path.parent)
     return path

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 
 import pyarrow
@@ -69,6 +70,8 @@ SCHEMAS = [
     ({"Context": "Hi", "Response": "Hello"}, "Hi", "Hello"),
     ({"definition": "Add.", "inputs": "1 2", "targets": "3"}, "Add.\n\n1 2", "3"),  # Super-NaturalInstructions
     ({"problem": "1 + 2", "generated_solution": "Add: 3", "expected_answer": "3"}, "1 + 2", "Add: 3"),
+    ({"conversations": {"from": ["human", "gpt"], "value": ["Hi", "Hello"]}}, "Hi", "Hello"),  # datasets' Sequence
+    ({"system": "SYSTEM: Be kind.", "chat": "USER: Hi\n\n\nASSISTANT: Hello <|endoftext|>"}, "Be kind.\n\nHi", "Hello"),
     (
         {"instruction": "Hi", "response": "Hello", "text": "User: No\nAssistant: No", "data": ["No", "No"]},
         "Hi",
@@ -108,6 +111,9 @@ def test_parts_of_a_dialogue_of_one_text():
     assert first("Be kind.\n\n### Instruction:\nAdd\n\n### Input:\n1 2\n\n### Response:\n3") == [
         ("Be kind.\n\nAdd\n\n1 2", "3")
     ]
+    assert len(first("A chat.\n\nUSER: Hi\n\nASSISTANT: Hello</s>USER: And? ASSISTANT: No.</s>", "all")) == 2
+    assert len(first("A chat.\n\nHuman: Hi\nAssistant: Hello\nHuman: And?\nAssistant: No.", "all")) == 2
+    assert first("### Instruction\nAdd\n### Input\n### Response\n3") == [("Add", "3")]
     assert first("[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello") == [("Be kind.\n\nHi", "Hello")]
     assert first("### Human: Hi### Assistant: Hello### Human: And?### Assistant: No.", "all") == [
         ("Hi", "Hello"),
@@ -120,13 +126,68 @@ def test_parts_of_a_dialogue_of_one_text():
     assert first("### Human: Hi### Assistant: ") == [("Hi", "")]
 
 
+@pytest.mark.parametrize(
+    ("begins", "answer"),
+    [
+        ("### Human: Hi### Assistant: ", "See:\n\n### System\nLinux\n\n### User\nroot\n\n#### Human: you"),
+        ("### Human: Hi\r\n### Assistant: ", "user: root\r\n### assistant: none"),
+        ("### Instruction:\nHi\n\n### Response:\n", "Task\n### Input:\nn\n### Output:\nm\n\n### Answer\n42"),
+        ("### Instruction\r\nHi\r\n\r\n### Response\r\n", "It says:\n\n### Instruction: go"),
+        ("\n\nHuman: Hi\n\nAssistant: ", "A log:\nUser: root\n\nSystem: Linux\nAI: deep"),
+        ("\n\nHuman: Hi\n\nAssistant: ", "A play:\nHuman: Oh\nAssistant: Ah"),
+        ("User: Hi\nAI: ", "```yaml\n  user: root\n  ai: none\n```\nuser: root\nAssistant: none"),
+        ("A chat. USER: Hi ASSISTANT: ", "HUMAN: is a mark, SYSTEM: and User: too"),
+    ],
+)
+def test_an_answer_keeps_what_looks_like_marks(begins, answer):
+    ((_, found),) = dialogue_exchanges(turns_of(begins + answer), "", "all")
+    assert found == answer
+
+
+@pytest.mark.parametrize(
+    ("prompt", "instruction"),
+    [
+        ("\n\nHuman: Hi\n\nAssistant:", "Hi"),
+        (
+            "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: And?\n\nAssistant: ",
+            "User: Hi\n\nAssistant: Hello\n\nUser: And?",
+        ),
+        ("Be kind.\n\n### Instruction:\nHi\n\n### Response:\n", "Be kind.\n\nHi"),
+        (
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+            "Be kind.\n\nHi",
+        ),
+        ("<s>[INST] Hi [/INST]", "Hi"),
+        ("What follows on\nHuman: Hi\nAssistant: Hello", "What follows on\nHuman: Hi\nAssistant: Hello"),
+        ("Go on:\nAssistant:", "Go on:\nAssistant:"),
+        ("<|im_start|>user<|im_sep|>", "<|im_start|>user<|im_sep|>"),
+    ],
+)
+@pytest.mark.parametrize("turns", ["first", "all"])
+def test_a_prompt_with_the_marks_of_a_template_is_read_without_them(tmp_path, prompt, instruction, turns):
+    path = write_lines(tmp_path / "data.jsonl", [{"prompt": prompt, "completion": "No."}])
+    (found,) = read_rows([path], None, 0, turns=turns)[0].to_pylist()
+    assert (found["instruction"], found["response"]) == (instruction, "No.")
+
+
+def test_a_text_column_of_few_dialogues_is_no_instruction_data(tmp_path):
+    rows = [{"text": f"A note on {number}."} for number in range(300)]
+    rows[7]["text"] = rows[8]["text"] = rows[9]["text"] = "User: Hi\nAI: Hello"
+    with pytest.raises(UserError, match=r"no usable columns in 297 of 300 rows: found text;"):
+        read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)
+    rows[10]["text"] = rows[7]["text"]
+    assert read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)[0].num_rows == 4
+
+
 def test_a_text_of_many_marks_or_none_is_read_in_no_time():
-    for run in ("\n", " ", "### ", "<|im_start|>", "[", "</s>"):
-        text = run * 100_000
-        started = time.perf_counter()
+    runs = dict.fromkeys(("\n", " ", "### ", "<|im_start|>", "[", "</s>"), 100_000) | {"USER: a ": 300_000}
+    for run, times in runs.items():
+        started = time.process_time()  # of the processor: other work beside it must not count
         with pytest.raises(Unusable):
-            dialogue_exchanges(turns_of(text), "", "first")
-        assert time.perf_counter() - started < 2
+            dialogue_exchanges(turns_of(run * times), "", "first")
+        assert time.process_time() - started < 3, run
+    started = time.process_time()
+    assert strip_end_markers("a" + " </s>" * 300_000) == "a" and time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(("row", "instruction", "response"), SCHEMAS)
@@ -155,6 +216,11 @@ def test_schemas(tmp_path, row, instruction, response):
             {"conversations": [{"from": "human", "value": "Hi"}, {"from": "function_call", "value": "f"}]},
             "answer_calls_a_tool",
         ),
+        ({"chat": "USER: Hi\n\n\nASSISTANT: <functioncall> {} <|endoftext|>"}, "answer_calls_a_tool"),
+        ({"messages": [USER, {**BOT, "content": "\n<tool_call>{}</tool_call>"}]}, "answer_calls_a_tool"),
+        ({"messages": {"role": ["user"], "content": []}}, "no_dialogue"),
+        ({"messages": {"a": ["user"], "b": ["Hi"]}}, "no_dialogue"),
+        ({"messages": {"role": "user", "content": "Hi"}}, "no_dialogue"),
         ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
         ({"instruction": True, "response": "Hello"}, "not_text"),
     ],
@@ -234,6 +300,13 @@ def test_a_call_of_a_tool_is_no_answer_and_stands_in_the_history(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_dialogue_whose_histories_no_memory_holds_is_dropped(tmp_path):
+    path = write_lines(tmp_path / "data.jsonl", [{"messages": ["a"] * 100_000}, {"messages": ["Hi", "Hello"]}])
+    table, ledger = read_rows([path], None, 0, turns="all")
+    assert table["response"].to_pylist() == ["Hello"] and ledger["dropped"] == {"dialogue_too_long": {"data": 1}}
+    assert read_rows([path], None, 0)[0]["response"].to_pylist() == ["a", "Hello"]
+
+
 def test_a_dialogue_without_an_answer_is_dropped_once(tmp_path):
     rows, ledger = read_turns(tmp_path, [{"messages": [USER, CALL, TOOL]}, {"messages": [BOT]}])
     assert rows == [] and ledger["dropped"] == {"no_answer_after_user_turn": {"data": 1}, "no_user_turn": {"data": 1}}
@@ -262,6 +335,12 @@ def test_named_columns_nested_ones_too(tmp_path):
     table, _ = read_rows([write_lines(tmp_path / "d.jsonl", rows)], None, 0, columns=columns)
     found = [(row["id"], row["instruction"], row["response"]) for row in table.to_pylist()]
     assert found == [("5", "Hi", "Hello"), ("d-1", "Hi", "Hello"), ("d-2", "Which?", "This")]
+
+
+def test_a_column_named_as_an_instruction_is_no_source(tmp_path):
+    path = write_lines(tmp_path / "cot.jsonl", [{"source": "Hi", "rationale": "Hello", "id": 7}])  # as CoT-Collection
+    table, _ = read_rows([path], None, 0, columns={"instruction": "source", "response": "rationale"})
+    assert table.to_pylist() == [{"id": "7", "source": "cot", "instruction": "Hi", "response": "Hello"}]
 
 
 def test_named_columns_of_a_table_are_read(tmp_path):
@@ -585,6 +664,12 @@ def test_missing_files_and_hub_ids(tmp_path):
     assert not is_hub_id(str(tmp_path))
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        read_rows([str(tmp_path / "pipe.jsonl")], None, 0)
+
+
 def test_hub_that_does_not_answer(monkeypatch):
     monkeypatch.setattr(dataset_files.common, "probe_hub", lambda kind, name: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -597,6 +682,10 @@ def test_hash_of_an_input_is_of_its_content(tmp_path):
     first = hash_input(write_lines(tmp_path / "a.jsonl", pairs(2)))
     assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(2))) == first
     assert hash_input(write_lines(tmp_path / "b.jsonl", pairs(3))) != first
+    folder = hash_input(str(tmp_path))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index").write_text("x")
+    assert hash_input(str(tmp_path)) == folder != first
 
 
 def test_demo(monkeypatch):

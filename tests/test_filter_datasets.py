@@ -521,6 +521,32 @@ def test_too_few_rows(tmp_path):
         assert list((tmp_path / "results").iterdir()) == []
 
 
+def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = write_input(tmp_path, make_rows(60))
+
+    def read_while_it_grows(*arguments):
+        corpus = filter_steps.read_corpus(*arguments)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(make_rows(61)[60]) + "\n")
+        return corpus
+
+    monkeypatch.setattr(filter_datasets, "read_corpus", read_while_it_grows)
+    with pytest.raises(UserError, match=r"rows\.jsonl changed while it was read"):
+        run(tmp_path / "results", "--dataset", path)
+    monkeypatch.undo()
+    assert run(tmp_path / "results", "--dataset", path)["rows"] == 61
+
+
+def test_results_inside_the_data_are_refused(tmp_path):
+    write_input(tmp_path, make_rows(60))
+    for folder in (tmp_path, tmp_path / "results"):
+        with pytest.raises(UserError, match="which is read whole"):
+            run(folder, "--dataset", str(tmp_path))
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match="does not exist"):
+        run(tmp_path / "results", "--dataset", str(tmp_path / "loop"))
+
+
 def test_two_rows(tmp_path):
     scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, make_rows(2)))
     assert (scores["pool_rows"], scores["heldout_rows"], scores["scale"]) == (1, 1, 1_000_000)

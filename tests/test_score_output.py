@@ -105,12 +105,22 @@ def test_another_kind_of_file_is_refused_before_anything_is_read(tmp_path):
     assert done.returncode == 2 and ".jsonl or .parquet" in done.stderr
 
 
+def test_the_data_itself_is_not_written_over(tmp_path):
+    data = tmp_path / "rows.jsonl"
+    data.write_text(json.dumps({"instruction": "Hi", "response": "Hello", "note": "mine"}) + "\n")
+    (tmp_path / "link.jsonl").symlink_to(data)
+    for source, output in ((data, data), (data, tmp_path / "link.jsonl"), (tmp_path, tmp_path / "scored.jsonl")):
+        with pytest.raises(UserError, match="lies in the data itself"):
+            scored_rows_path(str(output), str(source))
+    assert scored_rows_path(str(tmp_path / "scored.jsonl"), str(data)) == tmp_path / "scored.jsonl"
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
-    path = scored_rows_path(str(tmp_path / "scored.parquet"))
+    path = scored_rows_path(str(tmp_path / "scored.parquet"), "demo")
     with pytest.raises(UserError, match="scored.parquet: the disk is full"):
         write_scored_rows(path, pyarrow.table({"a": [1]}))
     assert not list(tmp_path.iterdir())
