@@ -45,6 +45,7 @@ OPEN_TURN = re.compile(
     r"(<\|im_start\|>assistant(<\|im_sep\|>)?|assistant<\|end_header_id\|>|<start_of_turn>model|<\|assistant\|>|\[/INST\]"
     r"|### ?(assistant|response|answer) ?:?|\b(assistant|ai|bot):)\s*\Z", re.I
 )  # fmt: skip
+OPEN_TURN_ENDS = (":", ">", "]", "assistant", "model", "response", "answer")  # which few prompts have: quick to see
 OPEN_TURN_CHARACTERS = 100  # of the end of a prompt that are looked at
 START_MARKERS = ("<s>", "<bos>", "<|begin_of_text|>")
 END_MARKERS = (
@@ -149,7 +150,8 @@ def _after_blank_line(text: str, mark: re.Match) -> bool:
 
 def answered_prompt(prompt: str) -> list[dict] | None:
     """The turns of a prompt in one text that ends with the mark of an answer, without that; None for any other."""
-    if not OPEN_TURN.search(prompt[-OPEN_TURN_CHARACTERS:]):
+    end = prompt[-OPEN_TURN_CHARACTERS:]
+    if not end.rstrip().lower().endswith(OPEN_TURN_ENDS) or not OPEN_TURN.search(end):
         return None
     with contextlib.suppress(Unusable):
         turns = _marked_turns(prompt)
