@@ -119,11 +119,16 @@ def expected_content(text: str, bits: int, tokens: int) -> float:
 
 
 class Content(NamedTuple):
-    """The distinct specific words of each instruction; where it has none, its common content words."""
+    """The distinct content words of each instruction, sorted by row."""
 
     row: np.ndarray
     stem: np.ndarray
     weight: np.ndarray  # int64, thousandths: whole, so that their sums are exact in any order
+    topical: np.ndarray  # bool: specific words; all of them where an instruction has none
+
+    def topic(self) -> "Content":
+        """What the instructions are about: the topical words alone."""
+        return Content(*(column[self.topical] for column in self))
 
 
 IS_SPECIFIC = class_flags("wNum#xyj")
@@ -131,14 +136,17 @@ IS_COMMON = class_flags("g")
 
 
 def content_words(asks: Texts, rarity: Callable[[str], int]) -> Content:
-    """The content words of the asks, sorted by row, each weighed by the rarity of its stem."""
+    """The content words of the asks, each weighed by the rarity of its stem."""
     specific = IS_SPECIFIC[asks.token_class]
-    bare = asks.sum(specific) == 0
-    keys = stem_keys(asks, np.flatnonzero(specific | (IS_COMMON[asks.token_class] & bare[asks.token_row])))
-    row, stem = keys >> 32, keys & 0xFFFFFFFF
+    topical = specific | (asks.sum(specific) == 0)[asks.token_row]
+    chosen = np.flatnonzero(specific | IS_COMMON[asks.token_class])
+    keys = asks.token_row[chosen] << 32 | asks.fact("stem")[chosen]
+    keys = np.sort(keys << 1 | ~topical[chosen])  # of equal words a topical one comes first
+    keys = keys[np.append(True, keys[1:] >> 1 != keys[:-1] >> 1)] if len(keys) else keys
+    stem = keys >> 1 & 0xFFFFFFFF
     distinct, places = np.unique(stem, return_inverse=True)
     weights = np.array([rarity(WORDS.stems[number]) for number in distinct.tolist()], np.int64)
-    return Content(row, stem, weights[places] if len(distinct) else weights)
+    return Content(keys >> 33, stem, weights[places] if len(distinct) else weights, keys & 1 == 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -273,18 +281,18 @@ def no_refusal(answers: Texts, edge_texts: list[str]) -> np.ndarray:
 OPENING_TOKENS, FIRST_WORDS = 25, 6
 
 
-def coherence(answers: Texts, content: Content, hints: np.ndarray) -> np.ndarray:
+def coherence(answers: Texts, topic: Content, hints: np.ndarray) -> np.ndarray:
     """Whether the parts stand in order: an opening on the topic that leans on nothing before it, numbers that rise, a
     conclusion that comes last."""
     rows = len(answers.texts)
     opening = stem_keys(answers, np.flatnonzero(answers.token_place < OPENING_TOKENS))
-    on_topic = np.bincount(content.row, among(content.row << 32 | content.stem, opening), minlength=rows) > 0
-    has_content = np.bincount(content.row, minlength=rows) > 0
+    on_topic = np.bincount(topic.row, among(topic.row << 32 | topic.stem, opening), minlength=rows) > 0
+    has_topic = np.bincount(topic.row, minlength=rows) > 0
     first_words = np.minimum(answers.starts[:, None] + np.arange(FIRST_WORDS), len(answers.token_row) - 1)
     first_words = answers.tokens.word[first_words]
     leaning = (answers.facts["leaning"][first_words] == 1) & (np.arange(FIRST_WORDS) < answers.lengths[:, None])
     leans_back = leaning.any(axis=1) | (answers.facts["backward"][first_words[:, 0]] == 1)
-    value = np.where(leans_back, 0.7, 1.0) * np.where(has_content & ~on_topic, 0.8, 1.0)
+    value = np.where(leans_back, 0.7, 1.0) * np.where(has_topic & ~on_topic, 0.8, 1.0)
     value = abstain(value, ramp(answers.words, 10.0, 30.0))
     value = value * np.where([numbers_rise(text) for text in answers.texts], 1.0, 0.6)
     for row in np.flatnonzero(hints & CONCLUSION_HINT).tolist():
@@ -303,22 +311,25 @@ def relevance(
 ) -> np.ndarray:
     """Rarity-weighted share of the ask's content words that the answer takes up, or of its own that the ask has.
 
-    Two fifths of the ask's words is full mark, as is an answer drawn by a quarter from the ask. A right answer of a few
+    The share is that of the topical or of all content words, whichever is more: one specific word ("two") may hide what
+    is asked about. Two fifths is full mark, as is an answer drawn by a quarter from the ask. A right answer of a few
     words may share none ("Name three rivers." "Rhine, Loire, Po."), to a closed question above all; what those that
     share none lose grows with their words. `specific`: the answers' keys; `fit`: of `fits_closed`."""
-    rows = len(answers.texts)
-    found = among(content.row << 32 | content.stem, specific)
+    rows, topical = len(answers.texts), content.topical
+    keys = content.row << 32 | content.stem
+    found = among(keys, specific) | among(keys, stem_keys(answers, np.flatnonzero(IS_COMMON[answers.token_class])))
     for place in np.flatnonzero(answers.code[content.row] & ~found).tolist():
         # in code words stand inside names: isPrime, list_files
         found[place] = WORDS.stems[content.stem[place]] in answers.texts[content.row[place]].lower()
-    recall = fraction(
-        np.bincount(content.row, content.weight * found, minlength=rows),
-        np.bincount(content.row, content.weight, minlength=rows),
-    )
+    weights = [content.weight * topical, np.where(topical, 2, 1) * content.weight]  # a common word says half as much
+    recalls = [
+        fraction(np.bincount(content.row, weight * found, rows), np.bincount(content.row, weight, rows))
+        for weight in weights
+    ]
     kinds = np.bincount(specific >> 32, minlength=rows)
-    shared = np.bincount(content.row, found, minlength=rows) / (kinds + 2.0)  # of few words a share says little
+    shared = np.bincount(content.row, found & topical, rows) / (kinds + 2.0)  # of few words a share says little
     known = np.bincount(content.row, minlength=rows) > 0
-    overlap = np.maximum(ramp(recall, 0.0, 0.4), ramp(shared, 0.0, 0.25))
+    overlap = np.maximum(ramp(np.maximum(*recalls), 0.0, 0.4), ramp(shared, 0.0, 0.25))
     overlap = np.where(fit == 0, overlap, np.maximum(fit, 0.0))
     closed = expected <= FACT
     benefit = np.where(closed, 0.5, 0.25) * (1.0 - saturating(answers.words, np.where(closed, 12.0, 25.0))) * (fit >= 0)
@@ -409,7 +420,7 @@ def answer_parts(
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
         "density": abstain(ramp(fraction(specific, answers.words), 0.0, 0.35), ramp(answers.words, 8.0, 40.0)),
         "structure": structure(answers),
-        "coherence": coherence(answers, content, hints),
+        "coherence": coherence(answers, content.topic(), hints),
         "completeness": completeness_of(answers, expected),
         "relevance": relevance(answers, content, keys, fit, expected),
         "word_order": word_order(answers),
@@ -479,17 +490,17 @@ def depth_parts(answers: Texts) -> dict[str, np.ndarray]:
 # The ask
 
 
-def distinct_terms(asks: Texts, content: Content) -> np.ndarray:
-    """Distinct content words of each ask, unknown ones not counted in English; a repeated word says nothing new."""
-    kinds = np.bincount(content.row, minlength=len(asks.texts))
+def distinct_terms(asks: Texts, topic: Content) -> np.ndarray:
+    """Distinct topical words of each ask, unknown ones not counted in English; a repeated word says nothing new."""
+    kinds = np.bincount(topic.row, minlength=len(asks.texts))
     return np.maximum(0.0, kinds - asks.english * asks.unknown_words)
 
 
-def ask_parts(asks: Texts, bits: np.ndarray, content: Content) -> dict[str, np.ndarray]:
+def ask_parts(asks: Texts, bits: np.ndarray, topic: Content) -> dict[str, np.ndarray]:
     """The sub-scores of the instructions; all 0 for one without a word, readability apart.
 
     Names, numbers and commas tell how specific an ask is no further than it has distinct words."""
-    kinds = distinct_terms(asks, content)
+    kinds = distinct_terms(asks, topic)
     named = capitals(asks) + asks.counts["#"] + asks.sum(asks.tokens.end == COMMA)
     constraints = np.bitwise_count(bits >> CONSTRAINT_SHIFT)
     detail = np.minimum(named, kinds) + 2 * constraints + kinds / 5

@@ -55,7 +55,7 @@ from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 7  # raise it whenever a score may change
+SCORER_VERSION = 8  # raise it whenever a score may change
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -178,10 +178,10 @@ class QualityScorer:
         asked = zip(asks.texts, bits.tolist(), asks.lengths.tolist(), strict=True)
         expected = np.array([expected_content(*ask) for ask in asked])
         content = content_words(asks, self.rarity)
-        parts = (
-            answer_parts(asks, bits, answers, expected, content) | ask_parts(asks, bits, content) | depth_parts(answers)
-        )
-        parts["template"], parts["topic"] = self.freshness(asks, content)
+        parts = answer_parts(asks, bits, answers, expected, content) | depth_parts(answers)
+        topic = content.topic()
+        parts |= ask_parts(asks, bits, topic)
+        parts["template"], parts["topic"] = self.freshness(asks, topic)
         return {name: values[:-1] for name, values in (self.totals(parts, answers.words > 0) | parts).items()}
 
     def totals(self, parts: dict[str, np.ndarray], has_words: np.ndarray) -> dict[str, np.ndarray]:
@@ -203,7 +203,7 @@ class QualityScorer:
             return round(1000 * (log_of(self.rows + 1) - log_of(count + 1) + 0.1))
         return 200 * min(len(stem), 8)
 
-    def freshness(self, asks: Texts, content: Content) -> tuple[np.ndarray, np.ndarray]:
+    def freshness(self, asks: Texts, topic: Content) -> tuple[np.ndarray, np.ndarray]:
         """(template, topic) in [0, 1]: 1 where the corpus holds little like it; the neutral 0.5 before `fit`."""
         rows = len(asks.texts)
         if not self.rows:
@@ -212,8 +212,8 @@ class QualityScorer:
         crowds = [max([counts.get(key, unlisted) for key in templates(text)], default=0) for text in asks.texts]
         logs, whole = np.array([log_of(1 + crowd) for crowd in crowds]), log_of(1 + self.rows)
         template = 1.0 - clamp(logs / whole / 0.8)
-        weights = np.bincount(content.row, content.weight, minlength=rows)
-        rarity = fraction(weights, np.bincount(content.row, minlength=rows)) / 1000
+        weights = np.bincount(topic.row, topic.weight, minlength=rows)
+        rarity = fraction(weights, np.bincount(topic.row, minlength=rows)) / 1000
         return template, clamp(rarity / whole)
 
 

@@ -354,6 +354,14 @@ def test_a_short_extract_or_option_is_relevant_and_a_short_answer_may_share_no_w
     assert relevance_of("Name some rivers.", rivers) > relevance_of("Name some rivers.", longer) > 0
 
 
+def test_an_ask_of_common_words_is_answered_in_common_words():
+    right = "Open source code can be read and mended by all, which is important as no one firm decides about it."
+    wrong = "Whales are mammals that live in the sea, breathe air, and feed their young with milk for a year."
+    asks = ["Why is open source so important?", "Explain in two ways why open source is so important."]
+    for ask in asks:  # the second has words that are more specific than those of its topic
+        assert relevance_of(ask, right) == 1.0 and relevance_of(ask, wrong) < 0.2, ask
+
+
 def test_an_ask_said_again_is_no_answer():
     ask = "Explain in two sentences how a rainbow comes about."
     assert relevance_of(ask, ask) == relevance_of(ask, f" {ask[:-1]}") == 0.0
