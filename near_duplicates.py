@@ -3,10 +3,10 @@
 Exact: equal instruction and response after NFKC, case folding and collapsing of white space (`text_digest`).
 
 Near: the word 5-grams of instruction and response together have a Jaccard similarity of at least 0.8, and so have the
-words of the two responses. The second condition is for prompts that quote one long passage and ask different things
-of it: 5-grams alone call those alike, whatever is asked and answered. Candidates come from MinHash signatures (rensa)
-by locality-sensitive hashing; each is verified on the 5-grams and words themselves. Rows that are linked, directly or
-through others, form one cluster.
+words of the two responses; case, quotes and punctuation around words do not count (`word_hashes`). The condition on the
+responses is for prompts that quote one long passage and ask different things of it: 5-grams alone call those alike,
+whatever is asked and answered. Candidates come from MinHash signatures (rensa) by locality-sensitive hashing; each is
+verified on the 5-grams and words themselves. Rows that are linked, directly or through others, form one cluster.
 
 The steps are functions of a part of the rows, so that parts can be done apart, in any process:
     signatures -> band_keys, sketches     of some texts
@@ -49,7 +49,20 @@ BASE_INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 PLACES = _generator.integers(1, 2**63, SHINGLE_WORDS, dtype=np.uint64) | np.uint64(1)
 ASCII = bytes(range(128))
 # What becomes of a byte: 0 up to the space, since control characters part words as white space does; small letters.
-FOLD = bytes(33) + bytes(range(33, 256)).lower()
+BETWEEN = 1  # stands between two texts
+FOLD = bytes(33) + bytes(range(33, 255)).lower() + bytes([BETWEEN])
+QUOTES = b"'`\""  # count as nothing wherever they stand
+# Typographic marks and what is written for them in plain ASCII.
+TYPOGRAPHY = {
+    "‘": b"'", "’": b"'", "‚": b"'", "‹": b"'", "›": b"'", "“": b"'", "”": b"'", "„": b"'", "«": b"'", "»": b"'",
+    "‐": b"-", "–": b"-", "—": b" - ", "•": b"*", "。": b".", "、": b",",
+}  # fmt: skip
+# Marks that say nothing at the ends of a word: "**Note:**" is the word "note". Signs that make another word of it stay
+# (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest.
+PUNCTUATION = np.isin(np.arange(256), list(b".,;:!?()[]{}*_"))
+PAUSES = np.isin(np.arange(256), list(b".,;:!?-"))  # alone no word, where "*" may be an operator or a bullet
+MARKS = PUNCTUATION | PAUSES
+LONGEST_RUN = 30
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -58,9 +71,15 @@ FOLD = bytes(33) + bytes(range(33, 256)).lower()
 
 def normalise(text: str) -> str:
     """The text as it is compared: NFKC, case folded, runs of white space as one space."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return " ".join(text.casefold().split())
+    return " ".join(nfkc(text).casefold().split())
+
+
+def nfkc(text: str) -> str:
+    """The text in Unicode's form NFKC. Most that is not in it is a mark or two, which are faster replaced."""
+    if text.isascii():
+        return text
+    text = text.replace("\xa0", " ").replace("…", "...")
+    return text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
 
 
 def text_digest(*texts: str) -> bytes:
@@ -89,33 +108,66 @@ def powers(base: np.uint64, length: int) -> np.ndarray:
 
 
 def _folded(text: str) -> bytes:
-    """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, and white space."""
+    """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, white space and TYPOGRAPHY."""
     if text.isascii():
         return text.encode()
-    if not unicodedata.is_normalized("NFKC", text):
-        text = unicodedata.normalize("NFKC", text)
+    text = nfkc(text)
     content = text.encode("utf-8", "surrogatepass")
     others = content.translate(None, ASCII).decode("utf-8", "surrogatepass")  # mostly quotes and dashes: no letters
-    return content if others.casefold() == others else text.casefold().encode("utf-8", "surrogatepass")
+    content = content if others.casefold() == others else text.casefold().encode("utf-8", "surrogatepass")
+    for mark in TYPOGRAPHY.keys() & set(others):
+        content = content.replace(mark.encode(), TYPOGRAPHY[mark])
+    return content
 
 
 def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
-    Words are what stands between white space after NFKC and case folding. A word's hash is the polynomial of its bytes
-    modulo 2^64, a difference of running sums over the whole batch: no Python object is made for a word.
+    Words are what stands between white space after NFKC and case folding, without quotes and without PUNCTUATION at
+    their ends; PAUSES alone are none. A word's hash is the polynomial of its bytes modulo 2^64, a difference of running
+    sums over the whole batch: no Python object is made for a word.
     """
-    pieces = [_folded(text) for text in texts]
-    content = np.frombuffer((b"\0" + b"\0".join(pieces)).translate(FOLD), np.uint8)
-    in_word = content != 0
-    before = np.flatnonzero(in_word[1:] > in_word[:-1])  # the byte before each word
-    offsets = np.searchsorted(before, np.cumsum([0, *(len(piece) + 1 for piece in pieces)]))
-    if not len(before):
+    joined = b"\xff".join([b"", *map(_folded, texts), b""])  # a byte that no text has
+    content = np.frombuffer(joined.translate(FOLD, QUOTES), np.uint8)
+    in_word = content > BETWEEN
+    edges = np.flatnonzero(in_word[1:] != in_word[:-1])
+    first, last = edges[::2] + 1, edges[1::2]  # the places of each word's first and last byte
+    offsets = np.searchsorted(first, np.flatnonzero(content == BETWEEN))
+    if not len(first):
         return np.empty(0, np.uint64), offsets
+    first, last, offsets = without_punctuation(content, first, last, offsets)
     length = 1 << len(content).bit_length()  # few different lengths, so that the powers are made once
     sums = content * powers(BASE, length)[: len(content)]
     np.cumsum(sums, out=sums)
-    return mix(np.diff(sums[before], append=sums[-1]) * powers(BASE_INVERSE, length)[before + 1]), offsets
+    return mix((sums[last] - sums[first - 1]) * powers(BASE_INVERSE, length)[first]), offsets
+
+
+def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray, offsets: np.ndarray) -> tuple:
+    """The words without marks at their ends, and without those of marks alone from pause to pause: as given.
+
+    `content`: the bytes, folded; `first`, `last`: the places of each word's first and last byte."""
+    opened = np.flatnonzero(MARKS.take(content.take(first)))
+    closed = np.flatnonzero(PUNCTUATION.take(content.take(last)))
+    alone = opened[MARKS[content[last[opened]]]]
+    alone = alone[inwards(first[alone], 1, last[alone], content, MARKS) > last[alone]]
+    begins, ends = first.copy(), last.copy()
+    begins[opened] = inwards(first[opened], 1, last[opened], content, PUNCTUATION)
+    ends[closed] = inwards(last[closed], -1, begins[closed], content, PUNCTUATION)
+    begins[alone], ends[alone] = first[alone], last[alone]
+    pauses = alone[PAUSES[content[first[alone]]] & PAUSES[content[last[alone]]]]
+    return np.delete(begins, pauses), np.delete(ends, pauses), offsets - np.searchsorted(pauses, offsets)
+
+
+def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """The places of words' first bytes (step 1) or last bytes (-1) past marks, LONGEST_RUN of them at most; beyond
+    `others`, the places of the other ends, where the words have no other byte."""
+    places, words = places.copy(), np.arange(len(places))
+    for _ in range(LONGEST_RUN):
+        words = words[marks[content[places[words]]] & ((others[words] - places[words]) * step >= 0)]
+        if not len(words):
+            break
+        places[words] += step
+    return places
 
 
 def mix(values: np.ndarray) -> np.ndarray:

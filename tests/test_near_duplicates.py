@@ -1,14 +1,28 @@
 """Duplicates: similarities by hand and by plain sets, planted near-duplicates, clusters, buckets that are too large."""
 
+import re
+
 import numpy as np
 import pytest
 
 import near_duplicates as module
 from near_duplicates import ShingleSets, best_of_each, first_of_each, near_duplicates, normalise, text_digest
 
+PAUSES, MARKS = ".,;:!?-", ".,;:!?()[]{}*_-"
+
+
+def plain_words(text):
+    words = [word.translate(dict.fromkeys(map(ord, "'`\""))) for word in normalise(text).split()]
+    alone = [not word.strip(MARKS) for word in words]
+    return [
+        word if mark else word.strip(MARKS[:-1])
+        for word, mark in zip(words, alone, strict=True)
+        if word and not (mark and word[0] in PAUSES and word[-1] in PAUSES)
+    ]
+
 
 def plain_shingles(text, size):
-    words = normalise(text).split()
+    words = plain_words(text)
     return {tuple(words[start : start + size]) for start in range(max(1, len(words) - size + 1))} if words else set()
 
 
@@ -51,6 +65,62 @@ def test_shingles_by_hand():
 def test_order_and_length_of_words_matter():
     hashes, _ = shingles(["a b", "b a", "ab", "a", "a b c d e", "e d c b a", "a\0b"])
     assert len(set(hashes.tolist())) == 6 and hashes[0] == hashes[6]  # NUL is read as a space
+
+
+def words_equal(one, other):
+    hashes, offsets = module.word_hashes([one, other])
+    return hashes[: offsets[1]].tolist() == hashes[offsets[1] :].tolist()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Yes, it is: a (small) dog!", "yes it is a small dog"),
+        ("**Note:** the _x_ is `here`.", "Note the x is here"),
+        ("She said “don’t” — twice…", 'she said "dont" twice'),
+        ("dogs – big ones - bark", "dogs, big ones, bark"),
+        ("« Oui » dit-elle !", "Oui dit-elle"),
+        ("これは本です。", "これは本です"),
+        ("[a], {b}; (c)...", "a b c"),
+    ],
+)
+def test_quotes_and_punctuation_around_words_do_not_count(one, other):
+    assert words_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3.5", "35"), ("1,000", "1000"), ("-5", "5"), ("50%", "50"), ("$5", "5"), ("C", "C++"), ("C#", "C"),
+        ("x[i]", "x(i)"), ("a+b", "a-b"), ("2 * 3", "2 - 3"), ("2 * 3", "2 3"), ("2 + 3", "2 - 3"), ("a < b", "a > b"),
+        ("10-20", "1020"), ("f(x)", "f x"), ("#1", "1"), ("😀", "😢"), ("é", "e"), ("a,b", "ab"),
+    ],
+)  # fmt: skip
+def test_signs_and_what_stands_within_a_word_count(one, other):
+    assert not words_equal(one, other)
+
+
+def test_words_are_the_plain_ones_whatever_marks_there_are():
+    rng = np.random.default_rng(7)
+    pieces = [*"ab.,;:!?()[]{}*_-'\"`#>+ \n\t", " ", " ", "3.5", "C++", "“", "’", "—", "…", "\xa0", "É", "。"]
+    texts = ["".join(rng.choice(pieces, size)) for size in rng.integers(0, 12, 4_000)]
+    hashes, offsets = module.word_hashes(texts)
+    typed = str.maketrans({mark: plain.decode() for mark, plain in module.TYPOGRAPHY.items()})
+    known = {}
+    for text, start, stop in zip(texts, offsets[:-1], offsets[1:], strict=True):
+        words = plain_words(text.translate(typed))
+        assert len(words) == stop - start, text
+        for word, found in zip(words, hashes[start:stop].tolist(), strict=True):
+            assert known.setdefault(word, found) == found, text
+    assert len(set(known.values())) == len(known) > 1_000
+
+
+def test_texts_of_punctuation_alone_have_no_words_and_long_runs_end():
+    assert [len(module.word_hashes([text])[0]) for text in ("", "...", "?!", '""', " - – — ", "***", "()")] == [
+        0, 0, 0, 0, 0, 1, 1,
+    ]  # fmt: skip
+    run = "." * 100_000
+    assert words_equal(f"{run}a", f"{run[30:]}a") is False and len(module.word_hashes([f"a {run} b"])[0]) == 3
 
 
 def test_hashes_do_not_depend_on_the_batch():
@@ -125,6 +195,29 @@ def planted(rng, originals):
         rows.append(tuple(" ".join(words).split(" | ")))
         owners.append(number)
     return rows, owners
+
+
+PROSE = (
+    'The "old" mill, built in 1850, isn\'t open: its wheel (made of oak) broke; nobody mended it. Who would? '
+    "A firm from Leeds - well known for its clocks - offered to; the council, however, said no! "
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: re.sub(r"[.,;:!?()'\"]", "", text),
+        lambda text: re.sub(r"[.,;:!?](?= )", " !", text),
+        lambda text: re.sub(r"\b([a-z]{4,})\b", r"**\1**", text),
+        lambda text: re.sub(r", | - ", "—", text).replace("'", "’"),
+        lambda text: text.upper(),
+    ],
+)
+def test_copies_that_differ_in_typography_alone_are_near_duplicates(change):
+    rng = np.random.default_rng(8)
+    rows = [(f"{random_text(rng, 4)}? {PROSE}", f"{PROSE} {random_text(rng, 5)}.") for _ in range(3)]
+    rows += [tuple(map(change, row)) for row in rows]
+    assert clusters_of(rows).tolist()[3:] == clusters_of(rows).tolist()[:3]
 
 
 def test_planted_near_duplicates_are_found_and_nothing_else():
