@@ -181,20 +181,41 @@ def locked(folder):
         file.close()
 
 
-def write_text(path, text: str) -> None:
-    """Write a whole text file or leave the old one: a temporary file beside it, then a rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
-    remove_leftovers(path)
+@contextmanager
+def disk_errors(path):
+    """Turn the error of a disk that cannot be written to into a UserError that says what to do."""
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
+            reason = "the disk is full; make room and run the same command again"
+        else:
+            reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}") from error
+
+
+@contextmanager
+def whole_file(path):
+    """A temporary path to write to, renamed to `path` if all goes well. Raises UserError where the disk fails."""
+    path = Path(path)
+    # Two nodes may write the same file at once, where one counts as lost while its processes live on: two names.
+    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
+    try:
+        with disk_errors(path):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_text(path, text: str) -> None:
+    """Write a whole text file or leave the old one."""
+    path = Path(path)
+    remove_leftovers(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def remove_leftovers(path: Path) -> None:
@@ -265,12 +286,11 @@ def write_arrow(folder, table) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with quiet_progress_bars():
-            datasets.Dataset(table).save_to_disk(str(temporary))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+        with disk_errors(folder):
+            with quiet_progress_bars():
+                datasets.Dataset(table).save_to_disk(str(temporary))
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

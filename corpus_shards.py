@@ -11,11 +11,9 @@ Reads and writes what it is told to. `filter_steps.py` and `decontamination_step
 
 import contextlib
 import ctypes
-import errno
 import functools
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -30,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from common import UserError, data_files
+from common import UserError, data_files, disk_errors, whole_file
 
 # Fixed, so that the files have the same bytes whatever shards and processes they come from.
 FILE_ROWS, BATCH_ROWS = 100_000, 1_000
@@ -43,35 +41,6 @@ RAY_RETRIES = 10  # of a task whose process or node was lost
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Whole files
-
-
-@contextlib.contextmanager
-def disk_errors(path):
-    """Turn the error of a disk that cannot be written to into a UserError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # None: how numpy says that not all was written
-            reason = "the disk is full; make room and run the same command again"
-        else:
-            reason = error.strerror or error
-        raise UserError(f"cannot write {path}: {reason}") from error
-
-
-@contextlib.contextmanager
-def whole_file(path):
-    """A temporary path to write to, renamed to `path` if all goes well. Raises UserError where the disk fails."""
-    path = Path(path)
-    # Two nodes may write the same file at once, where one counts as lost while its processes live on: two names.
-    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.tmp")
-    try:
-        with disk_errors(path):
-            yield temporary
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_table(path, table) -> None:

@@ -25,10 +25,10 @@ from common import (
     read_arrow,
     read_json,
     require_writable,
+    whole_file,
     write_json,
     write_text,
 )
-from corpus_shards import whole_file
 
 STYLES = ["alpaca", "messages", "sharegpt"]
 FORMATS = ["jsonl", "parquet"]

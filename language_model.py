@@ -350,13 +350,15 @@ def response_losses(model, examples: list[Example], pad_id: int, device: str, pr
 
     Batched by length. Rows are padded on the right, where causal attention keeps the padding out of sight, so no
     attention mask is needed and the result does not depend on the batch. The head sees the response's positions alone.
+    A batch that does not fit into memory is halved.
     """
     import torch
 
     losses, counts = np.zeros(len(examples)), np.zeros(len(examples), dtype=np.int64)
     model.eval()
     body, head = split_head(model)
-    for batch in length_batches([len(example.ids) for example in examples], LOSS_BATCH_TOKENS[device]):
+
+    def measure(batch: list[int]) -> None:
         ids, labels = right_padded([examples[index] for index in batch], pad_id)
         ids, labels = torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device)
         wanted = labels[:, 1:] != IGNORED_LABEL
@@ -369,9 +371,27 @@ def response_losses(model, examples: list[Example], pad_id: int, device: str, pr
             token_losses[wanted] = _token_losses(to_logits, hidden, labels[:, 1:][wanted], model.config.vocab_size)
         losses[batch] = token_losses.sum(dim=1).cpu().numpy()
         counts[batch] = wanted.sum(dim=1).cpu().numpy()
+
+    for batch in length_batches([len(example.ids) for example in examples], LOSS_BATCH_TOKENS[device]):
+        in_parts_that_fit(batch, measure)
         if progress:
             progress.update(len(batch))
     return losses, counts
+
+
+def in_parts_that_fit(batch: list[int], work) -> None:
+    """`work(batch)`, in halves, and halves of those, where the device's memory runs out; one alone must fit."""
+    import torch
+
+    try:
+        return work(batch)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    torch.cuda.empty_cache()  # only now: while it was handled, the error held what the batch had taken
+    middle = len(batch) // 2
+    for half in (batch[:middle], batch[middle:]):
+        in_parts_that_fit(half, work)
 
 
 def _token_losses(to_logits, hidden, targets, vocabulary: int):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, one_line, require_writable
-from corpus_shards import whole_file
+from common import UserError, one_line, require_writable, whole_file
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
 WRITE_ROWS = 2_000

@@ -53,10 +53,11 @@ UNDER_HUNDRED = rf"(?:{TENS_PATTERN})(?:[ -](?:{UNIT_PATTERN}))?|{TEEN_PATTERN}|
 NAMED_NUMBER = re.compile(
     rf"\b(?:({UNIT_PATTERN}|a) hundred(?:(?: and)? ({UNDER_HUNDRED}))?|({UNDER_HUNDRED}))\b", re.IGNORECASE
 )
+TIMES = re.compile(r"\b(?<!than )(?:(once)|twice)\b(?=[.!]*\s*$|[.!]*\s+in\b)", re.IGNORECASE)  # not "once you add"
 INLINE_MARKER = re.compile(r"(?<![^\s(])[0-9]{1,2}[.)](?=\s)")
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
 ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
-LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads)\b", re.IGNORECASE)
+LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?)\b", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
 NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
@@ -130,10 +131,11 @@ def _numbers(text):
 def _in_digits(text):
     """The text with its number words to 999 as digits ("forty-two"), where it has no digit of its own.
 
-    Beside another number "one" is no number: "the one here is five".
+    Beside another number "one" is no number: "the one here is five". "It occurs once" says 1.
     """
     if any(character.isdigit() for character in text):
         return text
+    text = TIMES.sub(lambda match: "1 time" if match[1] else "2 times", text)
     others = any(_spelt(match) != 1 for match in NAMED_NUMBER.finditer(text))
     return NAMED_NUMBER.sub(lambda match: match[0] if others and _spelt(match) == 1 else str(_spelt(match)), text)
 
@@ -147,13 +149,14 @@ def _spelt(match):
 def is_number(answer, value, operands=()):
     """The whole number `value`, in digits or words; numbers of the question (`operands`) may be repeated beside it.
 
-    Given at once ("There are 3 words: ..."), it may be explained with other numbers.
+    Given at once ("There are 3 words: ..."), it may be explained with other numbers, and it may be concluded from them
+    ("It grows by 5, so the next one is 50.").
     """
     text = _in_digits(_committed(answer))
     if _is_hedged(_words(text), value) or _loops(_words(answer)):
         return False
-    result = _numbers(text.rpartition("=")[2])
-    if result and set(result) == {value}:
+    results = _numbers(text.rpartition("=")[2]), _numbers(CONCLUSION.split(text)[-1])
+    if any(set(result) == {value} for result in results):
         return True
     numbers = _numbers(text)
     alone = bool(numbers) and value in (numbers[0], numbers[-1]) and set(numbers) <= {value, *operands}

@@ -14,6 +14,7 @@ from language_model import (
     autocast,
     encode_prompts,
     end_token_id,
+    in_parts_that_fit,
     length_batches,
     load_model,
     pick_device,
@@ -92,33 +93,22 @@ def generate_responses(
     prompts = encode_prompts(tokenizer, instructions, max_prompt_tokens)
     answers: list[list[int]] = [[] for _ in prompts]
     model.eval()
+
+    def lengthen(part: list[int]) -> None:
+        _lengthen(part, model, tokenizer, prompts, answers, max_new_tokens, sampling, how)
+
     waiting = list(range(len(prompts)))
     while waiting:
         lengths = [len(prompts[index]) + max_new_tokens for index in waiting]
         batches = length_batches(lengths, how.get("batch_tokens", GENERATION_TOKENS), how["batch_size"])
         batches, waiting = [[waiting[place] for place in batch] for batch in batches], []
         for batch in batches:
-            _lengthen_what_fits(batch, model, tokenizer, prompts, answers, max_new_tokens, sampling, how)
+            in_parts_that_fit(batch, lengthen)
             left = [index for index in batch if end not in answers[index] and len(answers[index]) < max_new_tokens]
             waiting += left
             if how.get("progress"):
                 how["progress"].update(len(batch) - len(left))
     return [_answer(tokenizer, new, end) for new in answers]
-
-
-def _lengthen_what_fits(batch: list[int], *arguments) -> None:
-    """`_lengthen`, in halves where memory runs out."""
-    import torch
-
-    try:
-        return _lengthen(batch, *arguments)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
-            raise
-    torch.cuda.empty_cache()  # only now: while it was handled, the error held what the batch had taken
-    middle = len(batch) // 2
-    for half in (batch[:middle], batch[middle:]):
-        _lengthen_what_fits(half, *arguments)
 
 
 def _lengthen(batch: list[int], model, tokenizer, prompts, answers, max_new_tokens: int, sampling, how) -> None:

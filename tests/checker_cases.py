@@ -31,8 +31,10 @@ CASES = {
     ),
     "number_sequence": (
         "number", {"value": 50, "operands": [30, 35, 40, 45]},
-        ["50", "The next number is 50.", "30, 35, 40, 45, 50", "fifty: 50", "+5, so 45 + 5 = 50", "fifty"],
-        ["55", "500", "50, 55", "45", "fifteen", "5 0", "50 or 55"],
+        ["50", "The next number is 50.", "30, 35, 40, 45, 50", "fifty: 50", "+5, so 45 + 5 = 50", "fifty",
+         "The pattern adds 5 each time, so the next number is 50.", "It grows by 5. Therefore, the next one is 50."],
+        ["55", "500", "50, 55", "45", "fifteen", "5 0", "50 or 55", "It adds 50 each time, so the next number is 95.",
+         "It adds 5, so the next ones are 50 and 55.", "It adds 5, so it is not 50.", "It is 50, so I add 5."],
     ),
     "sort_words": (
         "items", SORTED,
@@ -51,8 +53,8 @@ CASES = {
     ),
     "count_letters": (
         "number", {"value": 1},
-        ["1", "one", "The letter a occurs 1 time.", "Just one."],
-        ["2", "1 or 2", "once or twice", "11", "none", "-1"],
+        ["1", "one", "The letter a occurs 1 time.", "Just one.", "Once.", "The letter a appears once in lamp."],
+        ["2", "1 or 2", "once or twice", "11", "none", "-1", "twice", "more than once", "once more, twice"],
     ),
     "copy_text": (
         "text", COPIED,
@@ -147,8 +149,10 @@ CASES = {
     ),
     "spelling": (
         "text", {"value": "l-a-m-p"},
-        ["l-a-m-p", "L-A-M-P", "Lamp is spelt: l-a-m-p", '"l-a-m-p".'],
-        ["lamp", "l a m p", "l-a-p", "l-a-m-p-s", "l--a-m-p"],
+        ["l-a-m-p", "L-A-M-P", "Lamp is spelt: l-a-m-p", '"l-a-m-p".', "The word lamp is spelled l-a-m-p.",
+         "Lamp, spelled out, is l-a-m-p.", "It is spelled out as l-a-m-p"],
+        ["lamp", "l a m p", "l-a-p", "l-a-m-p-s", "l--a-m-p", "The word lamp is spelled l-a-p-m.", "spelled lamp",
+         "It is not spelled l-a-m-p."],
     ),
     "write_table": (
         "table", {"rows": [["name", "points"], ["Anna", "12"], ["Ben", "7"]]},

@@ -31,7 +31,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(common.os, "fsync", full_disk)
-    with pytest.raises(UserError, match="No space left on device"):
+    with pytest.raises(UserError, match="disk is full"):
         common.write_json(path, {"a": 2})
     assert common.read_json(path) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]

@@ -73,6 +73,29 @@ def test_response_losses_match_a_row_at_a_time(tiny_models, tokenizer):
         assert tokens[index] == len(example.ids) - example.prompt_tokens
 
 
+def test_losses_of_a_batch_that_does_not_fit_are_measured_in_halves(tiny_models, tokenizer, monkeypatch):
+    import torch
+
+    model, sizes, pad, most = tiny_models["scratch"], [], tokenizer.pad_token_id, [2]
+    words = ["one", "two", "three four", "five six seven", "eight"]
+    examples = lm.encode_examples(tokenizer, words, words[::-1], max_tokens=50)
+    whole, tokens = lm.response_losses(model, examples, pad, "cpu", "fp32")
+    right_padded = lm.right_padded
+
+    def small_memory(some, pad_id):
+        sizes.append(len(some))
+        if len(some) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return right_padded(some, pad_id)
+
+    monkeypatch.setattr(lm, "right_padded", small_memory)
+    halves, same_tokens = lm.response_losses(model, examples, pad, "cpu", "fp32")
+    assert halves == pytest.approx(whole, rel=1e-5) and (tokens == same_tokens).all() and sizes == [5, 2, 3, 1, 2]
+    most[0] = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        lm.response_losses(model, examples, pad, "cpu", "fp32")
+
+
 def test_length_batches_cover_all_within_the_budget():
     lengths = np.random.default_rng(0).integers(1, 300, 500).tolist()
     assert max(map(len, lm.length_batches(lengths, 1_000, 3))) == 3
