@@ -15,7 +15,7 @@ FLOORS = [
     "task_checkers task_phrasings text_checks text_remains training_configs training_memory word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
     "corpus_shards dataset_formats decontamination demo_corpus finished_runs format_families generation_cache "
-    "language_model pair_features reasoning_families report_tables subset_rules training_checkpoints "
+    "language_model pair_features reasoning_families report_tables score_dimensions subset_rules training_checkpoints "
     "update_readme",
     "dataset_export filter_ledger generation_measures model_tables packed_loss packing report_figures "
     "report_sentences score_output study_tradeoff text_generation tradeoff_tables verifiable_tasks",
