@@ -104,11 +104,11 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
     clear(bands_marker)
     clear(marker, marker.with_suffix(""))
     table = choose_rows(read_arrow(run.parent / "subsets" / "heldout"), config["heldout_rows"])
-    rows, speed = measure_losses(table, run_model, config["max_tokens"], "held-out loss")
+    rows, how = measure_losses(table, run_model, config["max_tokens"], "held-out loss")
     write_arrow(marker.with_suffix(""), rows)
     facts = {"config": settings, "provenance": provenance(started, inputs)}
     write_json(bands_marker, {**facts, "train_subset": config["subset"], "bands": quality_bands(rows)})
-    write_json(marker, {**facts, **summarise_losses(rows), **speed})
+    write_json(marker, {**facts, **summarise_losses(rows), **how})
     return read_json(marker)
 
 
@@ -128,15 +128,16 @@ def evaluate_outside(run: Path, config: dict, inputs: dict, run_model: RunModel,
     marker.parent.mkdir(parents=True, exist_ok=True)
     clear(marker, marker.with_suffix(""))
     table, ledger = read_rows([entry], HELDOUT["max_rows"], 0)
-    rows, speed = measure_losses(table, run_model, config["max_tokens"], entry)
+    rows, how = measure_losses(table, run_model, config["max_tokens"], entry)
     write_arrow(marker.with_suffix(""), rows)
     facts = {"config": settings, "provenance": provenance(started, inputs), "rows_read": ledger["rows_read"]}
-    write_json(marker, {**facts, **summarise_losses(rows), **speed})
+    write_json(marker, {**facts, **summarise_losses(rows), **how})
     return read_json(marker)
 
 
 def measure_losses(table, run_model: RunModel, max_tokens: int, what: str):
-    """The per-example record of a table of rows (see `loss_rows`), and {"rows_dropped_empty", "tokens_per_second"}."""
+    """The per-example record of a table of rows (see `loss_rows`), and how it was measured: {"rows_dropped_empty",
+    "precision", "tokens_per_second"}."""
     from tqdm import tqdm
 
     run_model.load()
@@ -151,7 +152,8 @@ def measure_losses(table, run_model: RunModel, max_tokens: int, what: str):
         losses, tokens = response_losses(run_model.model, kept, pad_id, run_model.device, run_model.precision, bar)
     speed = sum(len(example.ids) for example in kept) / (time.perf_counter() - started)
     rows = loss_rows(table.take(usable), kept, run_model.tokenizer, losses, tokens)
-    return rows, {"rows_dropped_empty": len(examples) - len(usable), "tokens_per_second": round(speed, 1)}
+    how = {"rows_dropped_empty": len(examples) - len(usable), "precision": run_model.precision}
+    return rows, how | {"tokens_per_second": round(speed, 1)}
 
 
 def choose_rows(table, rows: int | None):
@@ -282,6 +284,7 @@ def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, f
             "suite": config["suite"],
             "suite_version": verifiable_tasks.SUITE_VERSION,
             "suite_hash": inputs["suite"],
+            "precision": run_model.precision,
             **summarise_tasks(rows),
         },
     )

@@ -63,10 +63,12 @@ def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
     marker.parent.mkdir(exist_ok=True)
     clear(marker, generations)
     prompts = random_rows(read_arrow(run.parent / "subsets" / "heldout"), settings["generation_prompts"])
-    rows = answer_prompts(RunModel(run / "model", config["precision"]), prompts, settings)
+    run_model = RunModel(run / "model", config["precision"])
+    rows = answer_prompts(run_model, prompts, settings)
     write_arrow(generations, pyarrow.Table.from_pylist(rows))
     measures = summarise_generations(rows)
-    write_json(marker, {"config": settings, "provenance": provenance(started, inputs), **measures})
+    facts = {"config": settings, "provenance": provenance(started, inputs), "precision": run_model.precision}
+    write_json(marker, {**facts, **measures})
     print_measures(run.name, measures)
     return read_json(marker)
 

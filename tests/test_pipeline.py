@@ -81,6 +81,8 @@ def test_aggregates_equal_their_rows(results):
     tasks, answers = read_json(folder / "task_completion.json"), read_arrow(folder / "task_completion").to_pandas()
     assert tasks["task_completion"] == pytest.approx(answers.passed.mean())
     assert sum(family["prompts"] for family in tasks["by_family"].values()) == len(answers) == 24
+    used = read_json(folder.parent / "train_results.json")["precision"]
+    assert loss["config"]["precision"] == "auto" and loss["precision"] == tasks["precision"] == used
 
 
 def test_every_model_answers_the_same_prompts(results):
