@@ -20,6 +20,7 @@ process. Reads and writes no files.
 import functools
 import hashlib
 import itertools
+import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from rensa import RMinHash
 
+NEAR_DUPLICATE_VERSION = 3  # raise it whenever other rows may be near-duplicates
 SHINGLE_WORDS = 5
 # 20 bands of 6 slots: a pair of Jaccard 0.8 shares a band with probability 0.998, one of 0.5 with 0.27.
 BANDS, BAND_SLOTS = 20, 6
@@ -55,12 +57,16 @@ QUOTES = b"'`\""  # count as nothing wherever they stand
 # Typographic marks and what is written for them in plain ASCII.
 TYPOGRAPHY = {
     "‘": b"'", "’": b"'", "‚": b"'", "‹": b"'", "›": b"'", "“": b"'", "”": b"'", "„": b"'", "«": b"'", "»": b"'",
-    "‐": b"-", "–": b"-", "—": b" - ", "•": b"*", "。": b".", "、": b",",
+    "‐": b"-", "–": b"-", "−": b"-", "—": b" - ", "•": b"*", "。": b". ", "、": b", ", "「": b" ", "」": b" ",
 }  # fmt: skip
 # Marks that say nothing at the ends of a word: "**Note:**" is the word "note". Signs that make another word of it stay
 # (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest.
 PUNCTUATION = np.isin(np.arange(256), list(b".,;:!?()[]{}*_"))
-PAUSES = np.isin(np.arange(256), list(b".,;:!?-"))  # alone no word, where "*" may be an operator or a bullet
+PAUSES = np.isin(np.arange(256), list(b".,;:!?-#"))  # alone no word, where "*" may be an operator or a bullet
+DIGITS = np.isin(np.arange(256), list(b"0123456789"))
+COMPARISONS = np.isin(np.arange(256), list(b"=>"))  # the mark before belongs to them: !=, *=, ->
+# What NFKC makes marks between letters of: there is no space beside them, but they part words.
+WIDE = re.compile("[\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]")
 MARKS = PUNCTUATION | PAUSES
 LONGEST_RUN = 30
 
@@ -111,6 +117,8 @@ def _folded(text: str) -> bytes:
     """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, white space and TYPOGRAPHY."""
     if text.isascii():
         return text.encode()
+    if b"\xef\xbc" in text.encode("utf-8", "surrogatepass"):
+        text = WIDE.sub(r"\g<0> ", text)
     text = nfkc(text)
     content = text.encode("utf-8", "surrogatepass")
     others = content.translate(None, ASCII).decode("utf-8", "surrogatepass")  # mostly quotes and dashes: no letters
@@ -124,7 +132,8 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
     Words are what stands between white space after NFKC and case folding, without quotes and without PUNCTUATION at
-    their ends; PAUSES alone are none. A word's hash is the polynomial of its bytes modulo 2^64, a difference of running
+    their ends, except before a digit (.5) or COMPARISONS. PAUSES alone are none, except for a minus between digits and
+    in a text that has nothing else, so that "?" and "..." are two different answers. A word's hash is the polynomial of its bytes modulo 2^64, a difference of running
     sums over the whole batch: no Python object is made for a word.
     """
     joined = b"\xff".join([b"", *map(_folded, texts), b""])  # a byte that no text has
@@ -151,11 +160,26 @@ def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray
     alone = opened[MARKS[content[last[opened]]]]
     alone = alone[inwards(first[alone], 1, last[alone], content, MARKS) > last[alone]]
     begins, ends = first.copy(), last.copy()
-    begins[opened] = inwards(first[opened], 1, last[opened], content, PUNCTUATION)
+    begins[opened] = with_sign(inwards(first[opened], 1, last[opened], content, PUNCTUATION), content)
     ends[closed] = inwards(last[closed], -1, begins[closed], content, PUNCTUATION)
     begins[alone], ends[alone] = first[alone], last[alone]
     pauses = alone[PAUSES[content[first[alone]]] & PAUSES[content[last[alone]]]]
+    pauses = pauses[~is_minus(content, first[pauses], last[pauses])]
+    text = np.searchsorted(offsets, pauses, side="right") - 1
+    pauses = pauses[np.bincount(text, minlength=1)[text] < (offsets[text + 1] - offsets[text])]
     return np.delete(begins, pauses), np.delete(ends, pauses), offsets - np.searchsorted(pauses, offsets)
+
+
+def with_sign(begins: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """The places of words' first bytes, one earlier where the mark before makes another word of them: .5, !=."""
+    byte = content[begins]
+    return begins - (COMPARISONS[byte] | DIGITS[byte] & (content[begins - 1] == ord(".")))
+
+
+def is_minus(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Whether words are a dash between two numbers: 5 - 3."""
+    between = DIGITS[content[first - 2]] & DIGITS[content.take(last + 2, mode="clip")]
+    return between & (first == last) & (content[first] == ord("-"))
 
 
 def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: np.ndarray) -> np.ndarray:
