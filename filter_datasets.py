@@ -74,7 +74,7 @@ from filter_steps import (
     score_rows,
     write_scores,
 )
-from near_duplicates import best_of_each
+from near_duplicates import NEAR_DUPLICATE_VERSION, best_of_each
 from quality_scorer import SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
 from subset_report import draw_subsets, figure_files, print_subsets
@@ -206,6 +206,7 @@ def stage_config(arguments) -> dict:
         "max_samples": arguments.max_samples,
         "seed": arguments.seed,
         "cleaning": cleaning_config(settings_from(arguments.set)),
+        "near_duplicate_version": NEAR_DUPLICATE_VERSION,
         "heldout": HELDOUT,
         "evaluation_suites": EVALUATION_SUITES,
         "score_weights": SCORE_WEIGHTS,

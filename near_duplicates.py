@@ -20,6 +20,7 @@ process. Reads and writes no files.
 import functools
 import hashlib
 import itertools
+import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from rensa import RMinHash
 
+NEAR_DUPLICATE_VERSION = 3  # raise it whenever other rows may be near-duplicates
 SHINGLE_WORDS = 5
 # 20 bands of 6 slots: a pair of Jaccard 0.8 shares a band with probability 0.998, one of 0.5 with 0.27.
 BANDS, BAND_SLOTS = 20, 6
@@ -55,13 +57,19 @@ QUOTES = b"'`\""  # count as nothing wherever they stand
 # Typographic marks and what is written for them in plain ASCII.
 TYPOGRAPHY = {
     "‘": b"'", "’": b"'", "‚": b"'", "‹": b"'", "›": b"'", "“": b"'", "”": b"'", "„": b"'", "«": b"'", "»": b"'",
-    "‐": b"-", "–": b"-", "—": b" - ", "•": b"*", "。": b".", "、": b",",
+    "‐": b"-", "–": b"-", "−": b"-", "—": b" - ", "•": b"*", "。": b". ", "、": b", ", "「": b" ", "」": b" ",
 }  # fmt: skip
 # Marks that say nothing at the ends of a word: "**Note:**" is the word "note". Signs that make another word of it stay
-# (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest.
-PUNCTUATION = np.isin(np.arange(256), list(b".,;:!?()[]{}*_"))
-PAUSES = np.isin(np.arange(256), list(b".,;:!?-"))  # alone no word, where "*" may be an operator or a bullet
-MARKS = PUNCTUATION | PAUSES
+# (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest. FOLD writes each
+# as a small number, so that a kind of mark is a range of them. A pause alone is no word; "*" may be an operator.
+MARK_BYTES = b"-#.,;:!?()[]{}*_"
+MARKS, PAUSES, PUNCTUATION = (2, 18), (2, 10), (4, 18)
+FOLD = FOLD.translate(bytes.maketrans(MARK_BYTES, bytes(range(*MARKS))))
+DASH, POINT = FOLD[ord("-")], FOLD[ord(".")]
+DIGITS = (ord("0"), ord("9") + 1)
+COMPARISONS = (ord("="), ord(">") + 1)  # the mark before belongs to them: !=, *=, ->
+# What NFKC makes marks between letters of: there is no space beside them, but they part words.
+WIDE = re.compile("[\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]")
 LONGEST_RUN = 30
 
 
@@ -74,12 +82,15 @@ def normalise(text: str) -> str:
     return " ".join(nfkc(text).casefold().split())
 
 
-def nfkc(text: str) -> str:
-    """The text in Unicode's form NFKC. Most that is not in it is a mark or two, which are faster replaced."""
+def nfkc(text: str, after_wide: str = "") -> str:
+    """The text in Unicode's form NFKC, with `after_wide` after each mark of WIDE. Most that is not in that form is a
+    mark or two, which are faster replaced."""
     if text.isascii():
         return text
     text = text.replace("\xa0", " ").replace("…", "...")
-    return text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+    if unicodedata.is_normalized("NFKC", text):
+        return text
+    return unicodedata.normalize("NFKC", WIDE.sub(rf"\g<0>{after_wide}", text) if after_wide else text)
 
 
 def text_digest(*texts: str) -> bytes:
@@ -111,7 +122,7 @@ def _folded(text: str) -> bytes:
     """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, white space and TYPOGRAPHY."""
     if text.isascii():
         return text.encode()
-    text = nfkc(text)
+    text = nfkc(text, " ")
     content = text.encode("utf-8", "surrogatepass")
     others = content.translate(None, ASCII).decode("utf-8", "surrogatepass")  # mostly quotes and dashes: no letters
     content = content if others.casefold() == others else text.casefold().encode("utf-8", "surrogatepass")
@@ -124,8 +135,9 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
     Words are what stands between white space after NFKC and case folding, without quotes and without PUNCTUATION at
-    their ends; PAUSES alone are none. A word's hash is the polynomial of its bytes modulo 2^64, a difference of running
-    sums over the whole batch: no Python object is made for a word.
+    their ends, except before a digit (.5) or COMPARISONS. PAUSES alone are none, except for a minus between digits and
+    in a text that has nothing else, so that "?" and "..." are two different answers. A word's hash is the polynomial of
+    its bytes modulo 2^64, a difference of running sums over the whole batch: no Python object is made for a word.
     """
     joined = b"\xff".join([b"", *map(_folded, texts), b""])  # a byte that no text has
     content = np.frombuffer(joined.translate(FOLD, QUOTES), np.uint8)
@@ -135,35 +147,57 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     offsets = np.searchsorted(first, np.flatnonzero(content == BETWEEN))
     if not len(first):
         return np.empty(0, np.uint64), offsets
-    first, last, offsets = without_punctuation(content, first, last, offsets)
+    begins, ends, pauses = without_punctuation(content, first, last, offsets)
     length = 1 << len(content).bit_length()  # few different lengths, so that the powers are made once
     sums = content * powers(BASE, length)[: len(content)]
     np.cumsum(sums, out=sums)
-    return mix((sums[last] - sums[first - 1]) * powers(BASE_INVERSE, length)[first]), offsets
+    words = mix((sums.take(ends) - sums.take(begins - 1)) * powers(BASE_INVERSE, length).take(begins))
+    return np.delete(words, pauses), offsets - np.searchsorted(pauses, offsets)
 
 
 def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray, offsets: np.ndarray) -> tuple:
-    """The words without marks at their ends, and without those of marks alone from pause to pause: as given.
+    """The places of words' first and last bytes, without marks at their ends where they are more than marks, and the
+    numbers of those that are none, from pause to pause.
 
-    `content`: the bytes, folded; `first`, `last`: the places of each word's first and last byte."""
-    opened = np.flatnonzero(MARKS.take(content.take(first)))
-    closed = np.flatnonzero(PUNCTUATION.take(content.take(last)))
-    alone = opened[MARKS[content[last[opened]]]]
+    `content`: the bytes, folded; `first`, `last`: the places as found; `offsets`: of each text's first word."""
+    opened = np.flatnonzero(is_in(MARKS, content.take(first)))
+    closed = np.flatnonzero(is_in(PUNCTUATION, content.take(last)))
+    alone = opened[is_in(MARKS, content[last[opened]])]
     alone = alone[inwards(first[alone], 1, last[alone], content, MARKS) > last[alone]]
     begins, ends = first.copy(), last.copy()
-    begins[opened] = inwards(first[opened], 1, last[opened], content, PUNCTUATION)
+    begins[opened] = with_sign(inwards(first[opened], 1, last[opened], content, PUNCTUATION), content)
     ends[closed] = inwards(last[closed], -1, begins[closed], content, PUNCTUATION)
     begins[alone], ends[alone] = first[alone], last[alone]
-    pauses = alone[PAUSES[content[first[alone]]] & PAUSES[content[last[alone]]]]
-    return np.delete(begins, pauses), np.delete(ends, pauses), offsets - np.searchsorted(pauses, offsets)
+    pauses = alone[is_in(PAUSES, content[first[alone]]) & is_in(PAUSES, content[last[alone]])]
+    pauses = pauses[~is_minus(content, first[pauses], last[pauses])]
+    text = np.searchsorted(offsets, pauses, side="right") - 1
+    return begins, ends, pauses[np.bincount(text, minlength=1)[text] < offsets[text + 1] - offsets[text]]
 
 
-def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: np.ndarray) -> np.ndarray:
+def is_in(kind: tuple[int, int], values: np.ndarray) -> np.ndarray:
+    """Whether bytes lie in the range of a kind: one comparison, since below it they wrap around."""
+    return values - np.uint8(kind[0]) < np.uint8(kind[1] - kind[0])
+
+
+def with_sign(begins: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """The places of words' first bytes, one earlier where the mark before makes another word of them: .5, !=."""
+    byte = content[begins]
+    return begins - (is_in(COMPARISONS, byte) | is_in(DIGITS, byte) & (content[begins - 1] == POINT))
+
+
+def is_minus(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Whether words are a dash between two numbers: 5 - 3."""
+    between = is_in(DIGITS, content[first - 2]) & is_in(DIGITS, content.take(last + 2, mode="clip"))
+    return between & (first == last) & (content[first] == DASH)
+
+
+def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: tuple) -> np.ndarray:
     """The places of words' first bytes (step 1) or last bytes (-1) past marks, LONGEST_RUN of them at most; beyond
     `others`, the places of the other ends, where the words have no other byte."""
     places, words = places.copy(), np.arange(len(places))
     for _ in range(LONGEST_RUN):
-        words = words[marks[content[places[words]]] & ((others[words] - places[words]) * step >= 0)]
+        at = places.take(words)
+        words = words[is_in(marks, content.take(at)) & ((others.take(words) - at) * step >= 0)]
         if not len(words):
             break
         places[words] += step

@@ -184,6 +184,12 @@ def test_a_second_run_skips_and_another_is_refused(finished, capsys):
         run(folder, "--dataset", path, "--seed", "1")
 
 
+def test_results_of_another_definition_of_near_duplicates_are_refused(finished, monkeypatch):
+    monkeypatch.setattr("filter_datasets.NEAR_DUPLICATE_VERSION", 0)
+    with pytest.raises(UserError, match="near_duplicate_version: [1-9][0-9]* there, 0 now"):
+        run(finished[0], "--dataset", finished[2])
+
+
 def test_the_report_has_a_line_for_each_subset(finished, capsys):
     run(finished[0], "--dataset", finished[2])
     printed = capsys.readouterr().out

@@ -8,17 +8,29 @@ import pytest
 import near_duplicates as module
 from near_duplicates import ShingleSets, best_of_each, first_of_each, near_duplicates, normalise, text_digest
 
-PAUSES, MARKS = ".,;:!?-", ".,;:!?()[]{}*_-"
+PAUSES, MARKS = ".,;:!?-#", ".,;:!?()[]{}*_-#"
+
+
+def plain_word(word):
+    stripped = word.strip(".,;:!?()[]{}*_")
+    before = word[: len(word) - len(word.lstrip(".,;:!?()[]{}*_"))][-1:]
+    return before + stripped if stripped[0] in "=>" or (before == "." and stripped[0] in "0123456789") else stripped
 
 
 def plain_words(text):
+    text = re.sub("[！（），：；？]", r"\g<0> ", text)
     words = [word.translate(dict.fromkeys(map(ord, "'`\""))) for word in normalise(text).split()]
-    alone = [not word.strip(MARKS) for word in words]
-    return [
-        word if mark else word.strip(MARKS[:-1])
-        for word, mark in zip(words, alone, strict=True)
-        if word and not (mark and word[0] in PAUSES and word[-1] in PAUSES)
-    ]
+    words = [word for word in words if word]
+    digits = [[bool(re.match("[0-9]", word[place])) for word in words] + [False] for place in (-1, 0)]
+    kept = []
+    for number, word in enumerate(words):
+        if word.strip(MARKS):
+            kept.append(plain_word(word))
+        elif word == "-" and number and digits[0][number - 1] and digits[1][number + 1]:
+            kept.append(word)
+        elif word[0] not in PAUSES or word[-1] not in PAUSES:
+            kept.append(word)
+    return kept or words
 
 
 def plain_shingles(text, size):
@@ -82,6 +94,9 @@ def words_equal(one, other):
         ("« Oui » dit-elle !", "Oui dit-elle"),
         ("これは本です。", "これは本です"),
         ("[a], {b}; (c)...", "a b c"),
+        ("## The answer\n- one\n- two", "The answer: one, two"),
+        ("天気がいい。散歩、しよう！行くぞ", "天気がいい！散歩，しよう。行くぞ"),
+        ("−5 °C", "-5 °C"),
     ],
 )
 def test_quotes_and_punctuation_around_words_do_not_count(one, other):
@@ -94,6 +109,8 @@ def test_quotes_and_punctuation_around_words_do_not_count(one, other):
         ("3.5", "35"), ("1,000", "1000"), ("-5", "5"), ("50%", "50"), ("$5", "5"), ("C", "C++"), ("C#", "C"),
         ("x[i]", "x(i)"), ("a+b", "a-b"), ("2 * 3", "2 - 3"), ("2 * 3", "2 3"), ("2 + 3", "2 - 3"), ("a < b", "a > b"),
         ("10-20", "1020"), ("f(x)", "f x"), ("#1", "1"), ("😀", "😢"), ("é", "e"), ("a,b", "ab"),
+        (".5", "5"), ("5 - 3", "5 3"), ("a != b", "a = b"), ("a *= b", "a := b"), ("[]", "{}"), (":)", ":("),
+        ("?", "!"), ("...", ""), ("– –", "– – –"), ("。", "！"),
     ],
 )  # fmt: skip
 def test_signs_and_what_stands_within_a_word_count(one, other):
@@ -115,10 +132,10 @@ def test_words_are_the_plain_ones_whatever_marks_there_are():
     assert len(set(known.values())) == len(known) > 1_000
 
 
-def test_texts_of_punctuation_alone_have_no_words_and_long_runs_end():
-    assert [len(module.word_hashes([text])[0]) for text in ("", "...", "?!", '""', " - – — ", "***", "()")] == [
-        0, 0, 0, 0, 0, 1, 1,
-    ]  # fmt: skip
+def test_texts_of_punctuation_alone_keep_it_and_long_runs_end():
+    texts = ["", "...", "?!", '""', " - – — ", "***", "()", "a ...", "... a"]
+    assert [len(module.word_hashes([text])[0]) for text in texts] == [0, 1, 1, 0, 3, 1, 1, 1, 1]
+    assert np.diff(module.word_hashes(texts)[1]).tolist() == [0, 1, 1, 0, 3, 1, 1, 1, 1]
     run = "." * 100_000
     assert words_equal(f"{run}a", f"{run[30:]}a") is False and len(module.word_hashes([f"a {run} b"])[0]) == 3
 
@@ -284,6 +301,13 @@ def test_empty_texts_and_no_rows():
     assert clusters_of([]).tolist() == []
     assert clusters_of([("a", "b")]).tolist() == [0]
     assert clusters_of([("", ""), ("", ""), ("a", "")]).tolist() == [0, 1, 2]
+    assert clusters_of([("", '""'), ("", "''"), ("a", "''")]).tolist() == [0, 1, 2]
+
+
+def test_answers_of_marks_alone_are_equal_only_where_their_marks_are():
+    ask = random_text(np.random.default_rng(9), 30)
+    rows = [(ask, "..."), (ask, "?"), (ask.upper(), "..."), (f"{ask}?", "?"), (ask, "😀"), (ask, "😢!"), (ask, "😀!")]
+    assert clusters_of(rows).tolist() == [0, 1, 0, 1, 4, 5, 4]
 
 
 def test_the_best_of_each_cluster_stays():
