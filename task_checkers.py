@@ -122,16 +122,17 @@ def _unfence(text):
     return rest.strip() if newline and first_line.strip().isalnum() else stripped[3:-3].strip()
 
 
-def _settled(answer):
-    """Where the writer settles: what is boxed, else what follows each "answer is" or "answer:", else the whole answer.
+def _boxed(answer):
+    """What stands in LaTeX boxes, where no word of doubt ("not", "wait") stands beside them."""
+    doubtful = (HEDGES | CORRECTIONS) & set(_words(BOXED.sub(" ", answer)))
+    return [] if doubtful else BOXED.findall(answer)
 
-    A box beside a word of doubt ("not", "wait") is read as plain text, with that word.
-    """
-    boxed = BOXED.findall(answer)
-    if boxed and not (HEDGES | CORRECTIONS) & set(_words(BOXED.sub(" ", answer))):
-        return boxed
-    answer = BOXED.sub(r"\1", answer)
-    return [span for span in ANSWER_MARKER.split(answer)[1:] if set(_words(span)) - FILLERS] or [answer]
+
+def _settled(answer):
+    """Where the writer settles: what is boxed, else what follows each "answer is" or "answer:", else the whole."""
+    unboxed = BOXED.sub(r"\1", answer)
+    spans = [span for span in ANSWER_MARKER.split(unboxed)[1:] if set(_words(span)) - FILLERS]
+    return _boxed(answer) or spans or [unboxed]
 
 
 def settles(checker):
@@ -150,7 +151,7 @@ def _candidates(answer):
     spans = {" ".join(span.split()) for span in _settled(answer)}
     if len(spans) > 1:
         return
-    answer = _unfence(BOXED.sub(r"\1", answer))
+    answer = _unfence((_boxed(answer) or [BOXED.sub(r"\1", answer)])[0])
     yield answer
     for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
         lead_in = _words(answer[: end.end()])
@@ -207,14 +208,14 @@ def is_number(answer, value, operands=()):
     numbers, corrected = _numbers(text), CORRECTIONS & set(_words(text))
     edges = numbers[-1:] if corrected else numbers[:1] + numbers[-1:]
     alone = value in edges and set(numbers) <= {value, *operands}
-    claimed = not corrected and _claims_number(text, value, operands)
+    claimed = not corrected and _claims_number(text, value)
     return alone or claimed or _leads_with_number(text, value, operands, MAX_LEAD_WORDS)
 
 
-def _claims_number(text, value, operands):
-    """Whether the last sentence ends on "is 104" or "are 3 words", working before it."""
+def _claims_number(text, value):
+    """Whether the last sentence has no other number and ends on "is 104" or "are 3 words"; working may stand before."""
     last = SENTENCE_END.split(text.strip(WRAPPING))[-1]
-    return bool(CLAIM.search(last)) and set(_numbers(last)) - set(operands) == {value}
+    return bool(CLAIM.search(last)) and _numbers(last) == [value]
 
 
 def _leads_with_number(text, value, operands, max_words):

@@ -79,8 +79,12 @@ def check(task: dict, answer: str) -> bool:
     prompt = task.get("prompt", "")
     if len(answer) > MAX_ANSWER_CHARACTERS or _is_echo(answer, prompt):
         return False
-    restated = prompt and re.match(rf"\W*(?:question:\W*)?{re.escape(prompt)}", answer, re.IGNORECASE)
-    return CHECKERS[task["checker"]](plain(answer[restated.end() :] if restated else answer), **task["arguments"])
+    said = prompt and re.match(rf"\W*(?:question:\W*)?{re.escape(prompt)}", answer, re.IGNORECASE)
+    if said:
+        answer = answer[said.end() :]
+        if " ".join(_core(prompt)[:5]) in " ".join(_core(answer)):  # the question begun again
+            return False
+    return CHECKERS[task["checker"]](plain(answer), **task["arguments"])
 
 
 def _is_echo(answer: str, prompt: str) -> bool:

@@ -393,7 +393,7 @@ SETTLED = {  # boxed, behind "####" or "answer is", or concluded last; two answe
         ["17 + 25 = <<17+25=42>>42\n#### 42", "$\\boxed{42}$", "Answer: the final answer is 42.",
          "The answer is found by adding 17 and 25. The answer is 42."],
         ["\\boxed{42} \\boxed{43}", "It is 42, so \\boxed{43}", "17 + 25 = 42\n#### 43", "42 is wrong.",
-         "The answer is 42. Actually, it is 17.", "not \\boxed{42}",
+         "The answer is 42. Actually, it is 17.", "not \\boxed{42}", "It is 30. 42 plus 17 is 17.",
          "If you add, 42; if you do not, 8 is what is left."],
     ),
     "number_sequence": (
@@ -410,7 +410,8 @@ SETTLED = {  # boxed, behind "####" or "answer is", or concluded last; two answe
     ),
     "upper_case": (["red lamp -> RED LAMP", "red lamp = RED LAMP"], ["RED LAMP -> red lamp"]),
     "sort_words": (
-        ["tree, lamp, apple -> apple, lamp, tree", "\\boxed{apple, lamp, tree}", "Certainly! apple, lamp, tree"],
+        ["tree, lamp, apple -> apple, lamp, tree", "I hope this is right: \\boxed{apple, lamp, tree}. It took a while.",
+         "Certainly! apple, lamp, tree"],
         ["apple, lamp, tree -> tree, lamp, apple", "Answer: tree, lamp, apple\nAnswer: apple, lamp, tree"],
     ),
     "pick_position": (

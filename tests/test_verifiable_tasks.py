@@ -22,7 +22,7 @@ from task_phrasings import CORES
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = verifiable_tasks.EVERY_FAMILY
-VERDICTS_OF_VERSION = {5: "36fceadfcfffe603"}  # SUITE_VERSION -> hash of the table of cases
+VERDICTS_OF_VERSION = {5: "43fc246b883e48a8"}  # SUITE_VERSION -> hash of the table of cases
 
 
 def test_a_changed_verdict_needs_a_new_version():
@@ -56,7 +56,8 @@ def test_the_prompt_may_be_said_again_before_the_answer():
     for task in verifiable_tasks.make_suite("general", 200, 3):
         prompt, right = task["prompt"], task["reference"]
         assert all(verifiable_tasks.check(task, said + right) for said in (f"{prompt}\n", f"Question: {prompt}\n\n"))
-        assert not any(verifiable_tasks.check(task, said) for said in (prompt, f"Question: {prompt}", f"{prompt}\nzzz"))
+        echoes = prompt, f"Question: {prompt}", f"{prompt}\nzzz", f"{prompt}\n### Response:\nQuestion: {prompt[:-5]}"
+        assert not any(verifiable_tasks.check(task, echo) for echo in echoes)
 
 
 def test_no_answer_that_looks_away_gets_far():
