@@ -10,6 +10,7 @@ Used through `verifiable_tasks.check`; reads and writes no files. A change of wh
 `verifiable_tasks.SUITE_VERSION`; a test holds the verdicts of its reference table.
 """
 
+import functools
 import itertools
 import json
 import re
@@ -22,13 +23,17 @@ MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more 
 MAX_LEAD_WORDS = 8  # "There are 3 words: ...": an answer given first, then explained
 MIN_REASON_WORDS = 3  # fewer are no explanation: "42. 43. 44." is three answers
 
-HEDGES = {"or", "not", "never", "maybe", "perhaps", "either", "isn't", "aren't", "wasn't", "doesn't", "don't"}
+HEDGES = set("or not never maybe perhaps possibly could might between either isn't aren't wasn't doesn't don't".split())
+DENIALS = {"wrong", "incorrect", "false"}  # "42 is wrong": behind what they deny
 NEGATIONS = {"not", "never", "isn't", "aren't", "wasn't", "doesn't", "don't", "cannot", "can't"}
 NEGATION_REACH_WORDS = 3  # "is not in Marl": the negation stands at most this far before what it denies
-ANNOUNCING_WORDS = {"sure", "here", "sentence"}  # "Sure! Here is one:" is not the sentence that was asked for
+ANNOUNCING_WORDS = set(
+    "sure here sentence answer response output result solution".split()
+)  # "Sure! Here is one:" is not the sentence that was asked for
 JOINING_WORDS = {"and", "then"}
 CORRECTIONS = {"no", "wait", "actually", "sorry", "correction", "oops", "mistake", "instead"}
-STEP_WORDS = {"first", "then", "next", "step", "let", "let's", "start", "starts", "starting"}  # working, no answer yet
+STEP_WORDS = set("first then next step let let's start starts starting if more less".split())  # working, no answer yet
+FILLERS = set("the a final correct right my our so therefore thus hence".split())  # "Answer: the final answer is"
 LIST_WORDS = {"a", "an", "the", "and", "or", "with", "of", "in", "on", "to"}  # with given words, a list, no sentence
 SELECTION_WORDS = set(
     "the word words is are in both lists list share shared common that i would i'd choose pick select".split()
@@ -56,15 +61,29 @@ NAMED_NUMBER = re.compile(
 TIMES = re.compile(r"\b(?<!than )(?:(once)|twice)\b(?=[.!]*\s*$|[.!]*\s+in\b)", re.IGNORECASE)  # not "once you add"
 INLINE_MARKER = re.compile(r"(?<![^\s(])[0-9]{1,2}[.)](?=\s)")
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
-ANSWER_MARKER = re.compile(r"\banswer[ \t]{0,4}(?:is|:|=)", re.IGNORECASE)
-LEAD_IN_END = re.compile(r":|\b(?:is|are|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?)\b", re.IGNORECASE)
+ANSWER_MARKER = re.compile(
+    r"\banswer[ \t*]{0,4}(?:is\b(?! (?:found|given|obtained|calculated|computed))|:|=|\n)", re.IGNORECASE
+)
+BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
+GSM8K_MARKER = re.compile(r"^####[ \t]{1,8}(?=[^\n]+\Z)", re.MULTILINE)
+LINE_MARK = re.compile(r"^[ \t]{0,3}(?:#{1,6}|>)[ \t]+", re.MULTILINE)  # of a heading or a quotation
+CONSENT = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay)[!.:]\s+", re.IGNORECASE)
+LEAD_IN_END = re.compile(
+    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?)\b", re.IGNORECASE
+)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
-NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|\n[ \t]*\w")
+NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|[a-z][.!?][A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
 REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+CLAIM = re.compile(
+    r"\b(?:is|are|be|equals|makes|gives)[ *$\"'`]{1,4}[0-9,]+[*$\"'`]{0,4}(?: [A-Za-z]+){0,2}[ .!*$]{0,4}$"
+)
+THE_NEXT = re.compile(r"\bthe next\b", re.IGNORECASE)  # number of a sequence; "next" alone is a step
 LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
 DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
+PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 MONTH_NAMES = "january february march april may june july august september october november december".split()
 MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
 DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
@@ -72,7 +91,13 @@ DATE = re.compile(
     rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? (?:the )?{DAY_PATTERN})\b", re.IGNORECASE
 )
 TABLE_RULE = set("|:- \t")  # the characters of the line under a header
-WRAPPING = " \t\r\n.,;!?\"'`*_"
+WRAPPING = " \t\r\n.,;!?\"'`*_$"
+
+
+def plain(answer):
+    """The answer without "Sure!", line marks of Markdown and LaTeX's \\text; a last line "#### 42" is an answer."""
+    answer = CONSENT.sub("", LATEX_TEXT.sub(r"\1", answer.translate(PLAIN_QUOTES).strip()))
+    return LINE_MARK.sub("", GSM8K_MARKER.sub("Answer: ", answer))
 
 
 def _words(text):
@@ -97,15 +122,36 @@ def _unfence(text):
     return rest.strip() if newline and first_line.strip().isalnum() else stripped[3:-3].strip()
 
 
-def _committed(answer):
-    """What follows the first "answer is" or "answer:", where the writer settles; else the whole answer."""
-    marker = ANSWER_MARKER.search(answer)
-    return answer[marker.end() :] if marker and answer[marker.end() :].strip() else answer
+def _boxed(answer):
+    """What stands in LaTeX boxes, where no word of doubt ("not", "wait") stands beside them."""
+    doubtful = (HEDGES | CORRECTIONS) & set(_words(BOXED.sub(" ", answer)))
+    return [] if doubtful else BOXED.findall(answer)
+
+
+def _settled(answer):
+    """Where the writer settles: what is boxed, else what follows each "answer is" or "answer:", else the whole."""
+    unboxed = BOXED.sub(r"\1", answer)
+    spans = [span for span in ANSWER_MARKER.split(unboxed)[1:] if set(_words(span)) - FILLERS]
+    return _boxed(answer) or spans or [unboxed]
+
+
+def settles(checker):
+    """The checker, asked of each place where the writer settles: two that differ are no answer, nor is a loop."""
+
+    @functools.wraps(checker)
+    def checked(answer, **arguments):
+        spans = _settled(answer)
+        return not _loops(_words(answer)) and all(checker(span, **arguments) for span in spans)
+
+    return checked
 
 
 def _candidates(answer):
     """The answer whole, then without each lead-in that a person would read past ("Sure! The new text is: ...")."""
-    answer = _unfence(answer)
+    spans = {" ".join(span.split()) for span in _settled(answer)}
+    if len(spans) > 1:
+        return
+    answer = _unfence((_boxed(answer) or [BOXED.sub(r"\1", answer)])[0])
     yield answer
     for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
         lead_in = _words(answer[: end.end()])
@@ -146,28 +192,37 @@ def _spelt(match):
     return 100 * NUMBER_WORDS[(hundreds or "zero").lower()] + sum(NUMBER_WORDS[word] for word in words)
 
 
+@settles
 def is_number(answer, value, operands=()):
     """The whole number `value`, in digits or words; numbers of the question (`operands`) may be repeated beside it.
 
     Given at once ("There are 3 words: ..."), it may be explained with other numbers, and it may be concluded from them
-    ("It grows by 5, so the next one is 50.").
+    ("It grows by 5, so the next one is 50."; "It grows by 5. The next one is 50.").
     """
-    text = _in_digits(_committed(answer))
-    if _is_hedged(_words(text), value) or _loops(_words(answer)):
+    text = _in_digits(answer)
+    if _is_hedged(_words(text), value):
         return False
     results = _numbers(text.rpartition("=")[2]), _numbers(CONCLUSION.split(text)[-1])
     if any(set(result) == {value} for result in results):
         return True
-    numbers = _numbers(text)
-    alone = bool(numbers) and value in (numbers[0], numbers[-1]) and set(numbers) <= {value, *operands}
-    return alone or _leads_with_number(text, value, operands, MAX_LEAD_WORDS)
+    numbers, corrected = _numbers(text), CORRECTIONS & set(_words(text))
+    edges = numbers[-1:] if corrected else numbers[:1] + numbers[-1:]
+    alone = value in edges and set(numbers) <= {value, *operands}
+    claimed = not corrected and _claims_number(text, value)
+    return alone or claimed or _leads_with_number(text, value, operands, MAX_LEAD_WORDS)
+
+
+def _claims_number(text, value):
+    """Whether the last sentence has no other number and ends on "is 104" or "are 3 words"; working may stand before."""
+    last = SENTENCE_END.split(text.strip(WRAPPING))[-1]
+    return bool(CLAIM.search(last)) and _numbers(last) == [value]
 
 
 def _leads_with_number(text, value, operands, max_words):
     """Whether the answer opens with `value` alone, in a few words, and nothing after it takes that back."""
     lead, reason = _lead(text)
     found = {number for number in _numbers(lead) if number not in operands}
-    words = _words(lead)
+    words = _words(THE_NEXT.sub("", lead))
     if found != {value} or len(words) > max_words or STEP_WORDS & set(words) or not _explains(reason):
         return False
     conclusions = [_numbers(SENTENCE_END.split(part)[0]) for part in _conclusions(reason)]
@@ -195,25 +250,35 @@ def _conclusions(reason):
 def _is_hedged(words, value):
     """Whether a hedge stands shortly before the number or right after it ("not 42", "42 or 17")."""
     places = [place for place, word in enumerate(words) if _integer(word) == value]
-    return any(HEDGES & set(words[max(0, place - NEGATION_REACH_WORDS) : place + 2]) for place in places)
+    hedged = any(HEDGES & set(words[max(0, place - NEGATION_REACH_WORDS) : place + 2]) for place in places)
+    return hedged or _is_denied(words, places)
 
 
+def _is_denied(words, places):
+    return any(DENIALS & set(words[place : place + 1 + NEGATION_REACH_WORDS]) for place in places)
+
+
+@settles
 def is_choice(answer, value, options, opposites=()):
     """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes.
 
     All options in their order are the question said again: "the second word of lamp, drum, tree is drum".
     """
-    words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(_committed(answer))]
-    if _loops(_words(answer)):
-        return False
+    concluded = CONCLUSION.split(answer)[-1]
+    return any(_names_choice(text, value, options, opposites) for text in dict.fromkeys((answer, concluded)))
+
+
+def _names_choice(text, value, options, opposites):
+    words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(text)]
     if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
         words = words[: words.index("than")]
     question = f" {' '.join(option.lower() for option in options)} "
     spaced = f" {' '.join(word for word in words if word not in JOINING_WORDS)} ".replace(question, " ", 1)
     if any(f" {option.lower()} " in spaced for option in options if option.lower() != value.lower()):
         return False
-    before, found, _ = spaced.partition(f" {value.lower()} ")
-    return bool(found) and not NEGATIONS & set(before.split()[-NEGATION_REACH_WORDS:])
+    before, found, after = spaced.partition(f" {value.lower()} ")
+    negated = NEGATIONS & set(before.split()[-NEGATION_REACH_WORDS:])
+    return bool(found) and not negated and not DENIALS & set(after.split()[:NEGATION_REACH_WORDS])
 
 
 def is_text(answer, value, match_case=False):
@@ -266,6 +331,9 @@ def is_json_object(answer, expected):
     start, end = answer.find("{"), answer.rfind("}") + 1
     if set("[]{}") & set(answer[:start] + answer[end:]):  # an array round the object, or half of a second one
         return False
+    before, after = _words(answer[:start])[-NEGATION_REACH_WORDS:], _words(answer[end:])[:NEGATION_REACH_WORDS]
+    if NEGATIONS & set(before) or DENIALS & set(after):
+        return False
     try:
         found = json.loads(answer[start:end], object_pairs_hook=_object_without_duplicates)
     except (ValueError, RecursionError):  # not JSON; nested past the interpreter's limit
@@ -291,7 +359,7 @@ def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, la
     """
     text = _unfence(answer)
     announcement, _, announced = text.partition(":")
-    text = announced.strip() if announced.strip() and ANNOUNCING_WORDS & set(_words(announcement)) else text
+    text = _unfence(announced) if announced.strip() and ANNOUNCING_WORDS & set(_words(announcement)) else text
     words = _words(text)
     if not words or len(words) < min_words or (max_words is not None and len(words) > max_words):
         return False
@@ -304,16 +372,19 @@ def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, la
     return (first is None or words[0] == first.lower()) and (last is None or words[-1] == last.lower())
 
 
+@settles
 def is_final_number(answer, value, operands=(), other_units=()):
     """The whole number `value` as what the answer comes to: working with other numbers may come before it.
 
-    That is the last number that is none of the question's (`operands`), after "answer is" where the writer says so; or
-    the number that a short first clause gives, where an explanation follows. A unit right after it must not be one of
-    `other_units`.
+    That is the number alone in the first line; else the last number that is none of the question's (`operands`), or the
+    one that a short first clause gives, where an explanation follows. A unit right after it must not be one of
+    `other_units`. Numbers with nothing between them are a list of candidates.
     """
-    text = DIGIT_THEN_LETTER.sub(" ", _in_digits(_committed(answer)))
-    words = [word.replace(",", "") for word in _words(text)]
-    if _is_hedged(words, value) or _loops(_words(answer)):
+    text = DIGIT_THEN_LETTER.sub(" ", _in_digits(answer))
+    words, opening = [word.replace(",", "") for word in _words(text)], _words(_first_line(text))
+    listed = "=" not in text and all(word.isdigit() for word in words) and len(set(words)) > 1
+    opens_wrong = len(opening) == 1 and _integer(opening[0]) not in (None, value, *operands)
+    if listed or opens_wrong or _is_hedged(words, value):
         return False
     places = [place for place, word in enumerate(words) if word == str(value)]
     if places and words[places[-1] + 1 : places[-1] + 2] and words[places[-1] + 1] in other_units:
@@ -323,21 +394,21 @@ def is_final_number(answer, value, operands=(), other_units=()):
     return came_to or _leads_with_number(text, value, operands, MAX_LEAD_WORDS // 2)
 
 
+@settles
 def is_final_choice(answer, value, options, given=(), claim=None):
     """`value` as what the answer comes to: working that names other `options` may come before it.
 
-    That is the last sentence to name an option, or those that name one with the word `claim`, less reasons
-    ("because ...") and what stands before "so"; or a short first clause that an explanation follows. Options of the
-    question (`given`) may be repeated anywhere.
+    That is an option alone in the first line; else the last sentence to name one, or those that name one with the word
+    `claim`, less reasons ("because ...") and what stands before "so"; or a short first clause that an explanation
+    follows. Options of the question (`given`) may be repeated anywhere.
     """
     free = {option.lower() for option in options} - {option.lower() for option in given}
-    text = _committed(answer)
-    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(text)]
-    naming = [clause for clause in clauses if free & set(clause)]
-    if not naming or _loops(_words(answer)):
+    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(answer)]
+    naming, opening = [clause for clause in clauses if free & set(clause)], _words(_first_line(answer))
+    if not naming or (len(opening) == 1 and opening[0] in free - {value.lower()}):
         return False
     claiming = [clause for clause in naming if claim in clause and len(free & set(clause)) == 1]
-    if not claiming and _leads_with_choice(text, value, free):
+    if not claiming and _leads_with_choice(answer, value, free):
         return True
     deciding = claiming or [clause for clause in naming if claim in clause] or naming[-1:]
     return all(free & set(clause) == {value.lower()} and not _is_hedged_word(clause, value) for clause in deciding)
@@ -352,29 +423,38 @@ def _leads_with_choice(text, value, free):
     return not _is_hedged_word(words, value) and all(named <= {value.lower()} for named in concluded)
 
 
+def _first_line(text):
+    return text.strip().partition("\n")[0]
+
+
 def _main_clause(sentence):
+    """Its words without a reason: "since ..." ends it, or stands before its last comma."""
     sentence = CONCLUSION.split(sentence)[-1]
-    return _words(REASON.split(sentence)[0]) or _words(sentence)
+    return _words(REASON.split(sentence)[0]) or _words(sentence.rpartition(",")[2])
 
 
 def _is_hedged_word(words, value):
     places = [place for place, word in enumerate(words) if word == value.lower()]
     reach = NEGATION_REACH_WORDS  # "Anna is not the tallest": on either side
-    return any(HEDGES & set(words[max(0, place - reach) : place + reach]) for place in places)
+    hedged = any(HEDGES & set(words[max(0, place - reach) : place + reach]) for place in places)
+    return hedged or _is_denied(words, places)
 
 
+@settles
 def is_date(answer, day, month, given=()):
     """Day and month, in either order, the month by its name or first three letters; a year may follow.
 
-    The last sentence with a date must hold this one alone after any "=" and "so", beside those of the question
-    (`given`, [day, month] each).
+    A date alone in the first line is the answer; else the last sentence with a date must hold this one alone after any
+    "=" and "so", beside those of the question (`given`, [day, month] each).
     """
     known = {tuple(date) for date in given}
-    sentences = [sentence for sentence in SENTENCE_END.split(_committed(answer)) if _dates(sentence) - known]
-    if not sentences or _loops(_words(answer)):
+    sentences = [sentence for sentence in SENTENCE_END.split(answer) if _dates(sentence) - known]
+    opening = _first_line(answer)
+    opens_wrong = not _words(DATE.sub("", opening)) and _dates(opening) not in (set(), {(day, month)})
+    if not sentences or opens_wrong:
         return False
     result = CONCLUSION.split(sentences[-1].rpartition("=")[2])[-1]
-    return _dates(result) - known == {(day, month)} and not HEDGES & set(_words(result))
+    return _dates(result) - known == {(day, month)} and not (HEDGES | DENIALS) & set(_words(result))
 
 
 def _dates(text):

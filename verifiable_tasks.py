@@ -12,16 +12,17 @@ and is the same on every machine. The families are in `task_families.py`, `forma
 import hashlib
 import json
 import random
+import re
 
 from common import argument_parser, run_main
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
-from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS
+from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS, plain
 from task_families import FAMILIES, draw
 from task_phrasings import CLOSERS, OPENERS
 
-SUITE_VERSION = 4  # raise it with any change of what a checker accepts: results of two versions do not compare
+SUITE_VERSION = 5  # raise it with any change of what a checker accepts: results of two versions do not compare
 
 GENERAL_FAMILIES = {**FAMILIES, **FORMAT_FAMILIES, **REASONING_FAMILIES}
 EVERY_FAMILY = {**GENERAL_FAMILIES, **ALL_FAMILIES}
@@ -73,14 +74,17 @@ def _unseen_task(family: str, difficulty: int, rng: random.Random, seen: set[str
 def check(task: dict, answer: str) -> bool:
     """Whether the string `answer` solves the task (strict); never raises, and over-long answers fail unread.
 
-    Repeating the prompt solves nothing, even where its words would pass the checker.
+    The prompt may be repeated before the answer; alone it solves nothing, even where its words would pass the checker.
     """
-    if len(answer) > MAX_ANSWER_CHARACTERS or _is_echo(answer, task.get("prompt", "")):
+    prompt = task.get("prompt", "")
+    if len(answer) > MAX_ANSWER_CHARACTERS or _is_echo(answer, prompt):
         return False
-    return CHECKERS[task["checker"]](answer.translate(PLAIN_QUOTES), **task["arguments"])
-
-
-PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+    said = prompt and re.match(rf"\W*(?:question:\W*)?{re.escape(prompt)}", answer, re.IGNORECASE)
+    if said:
+        answer = answer[said.end() :]
+        if " ".join(_core(prompt)[:5]) in " ".join(_core(answer)):  # the question begun again
+            return False
+    return CHECKERS[task["checker"]](plain(answer), **task["arguments"])
 
 
 def _is_echo(answer: str, prompt: str) -> bool:

@@ -388,6 +388,60 @@ EXPLAINED = {  # a right answer may be explained, a number spelt, a list numbere
         ["From tallest to shortest: Anna, Ben, Clara.", "Anna is tall. Ben is the tallest of the three."],
     ),
 }  # fmt: skip
-for _family, (_accepted, _rejected) in [*MORE.items(), *EXPLAINED.items()]:
+SETTLED = {  # boxed, behind "####" or "answer is", or concluded last; two answers that differ, or one denied, are none
+    "arithmetic": (
+        ["17 + 25 = <<17+25=42>>42\n#### 42", "$\\boxed{42}$", "Answer: the final answer is 42.",
+         "The answer is found by adding 17 and 25. The answer is 42."],
+        ["\\boxed{42} \\boxed{43}", "It is 42, so \\boxed{43}", "17 + 25 = 42\n#### 43", "42 is wrong.",
+         "The answer is 42. Actually, it is 17.", "not \\boxed{42}", "It is 30. 42 plus 17 is 17.",
+         "If you add, 42; if you do not, 8 is what is left."],
+    ),
+    "number_sequence": (
+        ["Each is 5 more than the one before. The next number is 50.",
+         "The next number is 50, because each number grows by 5."],
+        ["Each is 50 more than the one before. The next number is 95.",
+         "The next number is 55, because 50 came before."],
+    ),
+    "count_words": (["1. quiet\n2. pepper\n3. river\n\nThere are 3 words."],
+                    ["1. quiet\n2. pepper\n3. river", "1. quiet\n2. pepper\n3. river\n\nThere are 4 words."]),
+    "copy_text": (
+        ["Sure! red lamp", "### Answer\nred lamp", "> red lamp", "#### red lamp", "\\boxed{\\text{red lamp}}"],
+        ["Sure! red drum", "### Answer\nred drum", "Answer: red drum\nAnswer: red lamp"],
+    ),
+    "upper_case": (["red lamp -> RED LAMP", "red lamp = RED LAMP"], ["RED LAMP -> red lamp"]),
+    "sort_words": (
+        ["tree, lamp, apple -> apple, lamp, tree", "I hope this is right: \\boxed{apple, lamp, tree}. It took a while.",
+         "Certainly! apple, lamp, tree"],
+        ["apple, lamp, tree -> tree, lamp, apple", "Answer: tree, lamp, apple\nAnswer: apple, lamp, tree"],
+    ),
+    "pick_position": (
+        ["lamp is first, so the second word is drum.", "$\\boxed{\\text{drum}}$"],
+        ["drum is first, so the second word is lamp.", "drum is wrong", "lamp is first, so the second is drum or tree"],
+    ),
+    "json_object": ([], ['The answer is not {"item": "lamp", "count": 5}', '{"item": "lamp", "count": 5} is wrong']),
+    "exact_length": (
+        ["Sure! The lamp looks red.", "Answer: The lamp looks red.",
+         "Sure, here it is:\n```\nThe lamp looks red.\n```"],
+        ["Sure! The lamp looks very red.", "Answer: The lamp looks very red.", "My lamp.It works well."],
+    ),
+    "sentence_edges": (["Sure! Today I saw a lamp."], ["Sure, today I saw a lamp.", "Today we rest.I saw a lamp"]),
+    "word_problem": (
+        ["5 * 3 = 15\n15 - 2 = 13", "\\boxed{13}. There were 15 before."],
+        ["12, 13", "15\n13", "Answer: 15\nAnswer: 13", "#### 15\n13 was a step.", "The answer is between 12 and 13.",
+         "\\boxed{13}. Wait, that is a mistake: it is 15.", "13 apples is wrong"],
+    ),
+    "weekday": (
+        ["Day 1: Wednesday\nDay 2: Thursday\nDay 3: Friday"],
+        ["Thursday\nFriday", "Answer: Thursday\nAnswer: Friday", "Could be Thursday. Could be Friday.",
+         "Friday is wrong."],
+    ),
+    "date_shift": (["$\\boxed{\\text{4 April}}$"], ["3 April\n4 April", "4 April is wrong."]),
+    "ordering_logic": (
+        ["Since Anna is taller than Ben and Ben is taller than Clara, Anna is the tallest."],
+        ["Since Anna is taller than Ben, Ben is the tallest.", "Ben\nAnna"],
+    ),
+    "translate_words": (["red lamp = zan tolo", "red lamp -> zan tolo"], ["red lamp = zan mip", "zan tolo = red boat"]),
+}  # fmt: skip
+for _family, (_accepted, _rejected) in [*MORE.items(), *EXPLAINED.items(), *SETTLED.items()]:
     CASES[_family][2].extend(_accepted)
     CASES[_family][3].extend(_rejected)

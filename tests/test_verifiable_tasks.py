@@ -22,7 +22,7 @@ from task_phrasings import CORES
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = verifiable_tasks.EVERY_FAMILY
-VERDICTS_OF_VERSION = {4: "e6a402d12e38495a"}  # SUITE_VERSION -> hash of the table of cases
+VERDICTS_OF_VERSION = {5: "43fc246b883e48a8"}  # SUITE_VERSION -> hash of the table of cases
 
 
 def test_a_changed_verdict_needs_a_new_version():
@@ -50,6 +50,14 @@ def test_loose_forgives_what_ifeval_forgives():
         assert verifiable_tasks.check_loose(task, answer) and not verifiable_tasks.check(task, answer)
     for answer in ("Hello\nHello\nred lamp", "red drum", "", "x" * 1_000_000):
         assert not verifiable_tasks.check_loose(task, answer)
+
+
+def test_the_prompt_may_be_said_again_before_the_answer():
+    for task in verifiable_tasks.make_suite("general", 200, 3):
+        prompt, right = task["prompt"], task["reference"]
+        assert all(verifiable_tasks.check(task, said + right) for said in (f"{prompt}\n", f"Question: {prompt}\n\n"))
+        echoes = prompt, f"Question: {prompt}", f"{prompt}\nzzz", f"{prompt}\n### Response:\nQuestion: {prompt[:-5]}"
+        assert not any(verifiable_tasks.check(task, echo) for echo in echoes)
 
 
 def test_no_answer_that_looks_away_gets_far():
@@ -243,7 +251,8 @@ NASTY = [
     "|-\n" * 3_000, "a|b\n" + "-" * 9_000 + "|x\n", ". " * 5_000, "." + "\n " * 4_900 + "A", "12 of " * 1_600,
     "so " * 3_000, "because " * 1_200, "may " * 2_400, "1." * 5_000, "1.\n" * 3_000,
     "*" * 10_000 + "\n" + "*" * 1_000_000,
-    "#### 1" * 1_600, "1e5 " * 2_500, "\u0663 april 4\u0663",
+    "#### 1" * 1_600, "####" + " " * 9_000 + "\nx", "\\boxed{" * 1_400, "\\text{" * 1_600, "\\boxed{}" * 1_200,
+    "1e5 " * 2_500, "\u0663 april 4\u0663",
 ]  # fmt: skip
 
 
