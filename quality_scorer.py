@@ -368,10 +368,13 @@ def scoring(arguments):
 
 def report_validation(arguments) -> None:
     """Print and keep how well the scores pick preferred answers."""
-    from scorer_validation import read_pairs, validate, validation_lines
+    from scorer_validation import left_out_words, read_pairs, validate, validation_lines
 
     started = time.time()
-    result = validate(scoring(arguments), read_pairs(arguments.validate), arguments.seed)
+    pairs, left_out = read_pairs(arguments.validate)
+    if left_out:
+        print(left_out_words(left_out), end="\n\n")
+    result = {"left_out": left_out, **validate(scoring(arguments), pairs, arguments.seed)}
     write_evidence(arguments, "validation.json", arguments.validate, started, result)
     print("\n".join(validation_lines(result)))
 

@@ -118,7 +118,7 @@ def report(arguments) -> None:
     """Print and keep the table."""
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "scorer")
-    pairs = read_pairs(arguments.pairs)
+    pairs, _left_out = read_pairs(arguments.pairs)
     table, _ledger = read_rows([arguments.file], arguments.max_samples, arguments.seed)
     if table.num_rows < 2:
         raise UserError(f"{arguments.file} has fewer than two rows that can be scored")

@@ -7,6 +7,7 @@ JSON. A scorer here is any function of instructions and responses that gives an 
 import contextlib
 import random
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -38,31 +39,39 @@ def word_counts(texts: list[str]) -> np.ndarray:
 # Preferences
 
 
-def read_pairs(file: str) -> dict[str, list[str]]:
-    """Columns instruction, chosen, rejected and kind ("" where the file has none) of preference data in any shape that
-    `dataset_readers.py` knows: texts, or dialogues, with the instruction in a column or in them. Raises UserError."""
-    pairs = {name: [] for name in [*PAIR_COLUMNS, "kind"]}
+def read_pairs(file: str) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """(pairs, left out) of preference data in any shape that `dataset_readers.py` knows: texts, or dialogues, with the
+    instruction in a column or in them. pairs: columns instruction, chosen, rejected and kind ("" where the file has
+    none); left out: rows by reason. Raises UserError where no row can be used."""
+    pairs, left_out, first = {name: [] for name in [*PAIR_COLUMNS, "kind"]}, Counter(), None
     for part in open_dataset(file, ["train"], {*USED_COLUMNS, *pairs}):
         for chunk in part.chunks:
             for record in chunk.take(np.arange(chunk.rows)):
-                add_pair(pairs, record, f"{file}, row {len(pairs['kind']) + 1}")
+                reason = add_pair(pairs, record)
+                if reason:
+                    left_out[reason] += 1
+                    first = first or f"row {len(pairs['kind']) + 1}: {reason}; --validate needs {PAIR_SHAPE}"
     if not pairs["kind"]:
-        raise UserError(f"{file} has no rows")
-    return pairs
+        raise UserError(f"{file}, {first}" if first else f"{file} has no rows")
+    return pairs, dict(left_out)
 
 
-def add_pair(pairs: dict[str, list[str]], record, where: str) -> None:
-    """Append one record. Raises UserError where a column is missing or holds no text."""
-    if isinstance(record, str):
-        raise UserError(f"{where}: {record}")
-    asked, chosen = _ask_and_answer(record, "chosen", where)
-    rejected = _ask_and_answer(record, "rejected", where)[1]
-    for name, text in zip([*PAIR_COLUMNS, "kind"], (asked, chosen, rejected, record.get("kind") or ""), strict=True):
+def add_pair(pairs: dict[str, list[str]], record) -> str | None:
+    """Append one record; or give the reason why it is left out: it is no record, or a column holds no answer."""
+    if isinstance(record, str):  # what is wrong with its line
+        return "unreadable"
+    sides = {column: _ask_and_answer(record, column) for column in ("chosen", "rejected")}
+    for column, side in sides.items():
+        if side is None:
+            return f"column {column!r} holds no answer to an instruction"
+    texts = (*sides["chosen"], sides["rejected"][1], record.get("kind") or "")
+    for name, text in zip([*PAIR_COLUMNS, "kind"], texts, strict=True):
         pairs[name].append(str(text))
+    return None
 
 
-def _ask_and_answer(record: dict, column: str, where: str) -> tuple[str, str]:
-    """The instruction and the (last) answer of one of the two columns. Raises UserError where it holds none."""
+def _ask_and_answer(record: dict, column: str) -> tuple[str, str] | None:
+    """The instruction and the (last) answer of one of the two columns, None where it holds none."""
     names = {name.strip().lower(): name for name in record if isinstance(name, str)}
     row = {name: record[names[name]] for name in ASK_COLUMNS if name in names}
     row["chosen"] = record.get(names.get(column))
@@ -70,7 +79,12 @@ def _ask_and_answer(record: dict, column: str, where: str) -> tuple[str, str]:
     if layout and row["chosen"] is not None:
         with contextlib.suppress(Unusable):
             return exchanges(row, layout, "all")[-1]  # the answers before the last are the same in both
-    raise UserError(f"{where}: column {column!r} holds no answer to an instruction; --validate needs {PAIR_SHAPE}")
+    return None
+
+
+def left_out_words(left_out: dict[str, int]) -> str:
+    """What became of the rows that make no pair."""
+    return "; ".join(f"{rows:,} rows left out: {reason}" for reason, rows in left_out.items())
 
 
 def wins_of(difference: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from scorer_validation import (
     corruption_lines,
     corruption_table,
     indentation_lost,
+    left_out_words,
     line_breaks,
     logistic_fit,
     pair_subsets,
@@ -115,11 +116,22 @@ def test_validation_tells_the_score_from_length():
 def test_pairs_are_read_and_bad_ones_named(tmp_path):
     good = tmp_path / "pairs.jsonl"
     good.write_text('{"instruction": "a", "chosen": "b", "rejected": "c", "kind": "any"}\n')
-    assert read_pairs(str(good)) == {"instruction": ["a"], "chosen": ["b"], "rejected": ["c"], "kind": ["any"]}
+    pairs = {"instruction": ["a"], "chosen": ["b"], "rejected": ["c"], "kind": ["any"]}
+    assert read_pairs(str(good)) == (pairs, {})
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"instruction": "a", "chosen": "b"}\n')
-    with pytest.raises(UserError, match="row 1: column 'rejected'"):
+    with pytest.raises(UserError, match="row 1: column 'rejected' holds no answer .*; --validate needs instruction"):
         read_pairs(str(bad))
+    lines = [
+        *[bad.read_text()] * 2,
+        good.read_text(),
+        '{"instruction": "a", "chosen": null, "rejected": "c"}\n',
+        "{oops\n",
+    ]
+    bad.write_text("".join(lines))
+    columns = [f"column {name!r} holds no answer to an instruction" for name in ("rejected", "chosen")]
+    assert read_pairs(str(bad)) == (pairs, {columns[0]: 2, columns[1]: 1, "unreadable": 1})
+    assert "2 rows left out: column 'rejected'" in left_out_words(read_pairs(str(bad))[1])
     bad.write_text("")
     with pytest.raises(UserError, match="bad.jsonl"):
         read_pairs(str(bad))
@@ -142,14 +154,14 @@ ASK, GOOD, BAD = (
 )
 def test_preferences_are_read_in_the_shapes_that_filtering_reads(tmp_path, row):
     (tmp_path / "d.json").write_text(json.dumps([row, {"instruction": "a", "chosen": "b", "rejected": ""}]))
-    found = read_pairs(str(tmp_path / "d.json"))
+    found, _ = read_pairs(str(tmp_path / "d.json"))
     assert found == {"instruction": ["a", "a"], "chosen": ["b", "b"], "rejected": ["c", ""], "kind": ["", ""]}
 
 
 def test_of_a_preference_in_a_dialogue_the_last_answers_are_compared(tmp_path):
     talk = "\n\nHuman: a\n\nAssistant: b\n\nHuman: More?\n\nAssistant:"
     (tmp_path / "d.json").write_text(json.dumps([{"chosen": f"{talk} Yes.", "rejected": f"{talk} No."}]))
-    found = read_pairs(str(tmp_path / "d.json"))
+    found, _ = read_pairs(str(tmp_path / "d.json"))
     assert (found["chosen"], found["rejected"]) == (["Yes."], ["No."])
     assert found["instruction"] == ["User: a\n\nAssistant: b\n\nUser: More?"]
 
