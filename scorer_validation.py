@@ -84,7 +84,7 @@ def _ask_and_answer(record: dict, column: str) -> tuple[str, str] | None:
 
 def left_out_words(left_out: dict[str, int]) -> str:
     """What became of the rows that make no pair."""
-    return "; ".join(f"{rows:,} rows left out: {reason}" for reason, rows in left_out.items())
+    return "; ".join(f"{rows:,} row{'s' * (rows > 1)} left out: {reason}" for reason, rows in left_out.items())
 
 
 def wins_of(difference: np.ndarray) -> np.ndarray:
