@@ -21,6 +21,7 @@ LOOP_REPEATS = 3  # an answer that ends on one phrase so many times over is a ru
 MAX_LOOP_WORDS = 30
 MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
 MAX_LEAD_WORDS = 8  # "There are 3 words: ...": an answer given first, then explained
+MAX_NAMING_WORDS = 30  # "The second word of ... is drum": of a sentence that names an option
 MIN_REASON_WORDS = 3  # fewer are no explanation: "42. 43. 44." is three answers
 
 HEDGES = set("or not never maybe perhaps possibly could might between either isn't aren't wasn't doesn't don't".split())
@@ -262,14 +263,30 @@ def _is_denied(words, places):
 def is_choice(answer, value, options, opposites=()):
     """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes.
 
-    All options in their order are the question said again: "the second word of lamp, drum, tree is drum".
+    All options in their order are the question said again: "the second word of lamp, drum, tree is drum". A sentence of
+    more than MAX_NAMING_WORDS names nothing, nor does a number among others that are no options, unless it leads.
     """
     concluded = CONCLUSION.split(answer)[-1]
-    return any(_names_choice(text, value, options, opposites) for text in dict.fromkeys((answer, concluded)))
+    texts = [text for text in dict.fromkeys((answer, concluded)) if not _is_aside(text, value, options)]
+    return any(_names_choice(text, value, options, opposites) for text in texts)
+
+
+def _choice_words(text):
+    return [word.replace(",", "") if _integer(word) is not None else word for word in _words(text)]
+
+
+def _is_aside(text, value, options):
+    sentences = [_choice_words(sentence) for sentence in SENTENCE_END.split(text)]
+    naming = [len(words) for words in sentences if f" {value.lower()} " in f" {' '.join(words)} "]
+    if min(naming, default=0) > MAX_NAMING_WORDS:
+        return True
+    number, known = _integer(value), {_integer(option) for option in options}
+    others = number is not None and set(_numbers(text)) - known
+    return bool(others) and not _leads_with_number(text, number, known - {number}, MAX_LEAD_WORDS)
 
 
 def _names_choice(text, value, options, opposites):
-    words = [word.replace(",", "") if _integer(word) is not None else word for word in _words(text)]
+    words = _choice_words(text)
     if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
         words = words[: words.index("than")]
     question = f" {' '.join(option.lower() for option in options)} "

@@ -25,9 +25,10 @@ CASES = {
     ),
     "comparison": (
         "choice", LARGER,
-        ["43", "43.", "The larger number is 43.", "43 is larger than 42.", "**43**"],
+        ["43", "43.", "The larger number is 43.", "43 is larger than 42.", "**43**",
+         "43 is larger than 42, because the difference is 1."],
         ["42", "42 or 43", "143", "43 is smaller than 42.", "43 and 42", "42 is larger than 43", "4 3",
-         "43 43 43 43"],
+         "43 43 43 43", "Here are the 5 steps of 43 * 2 = 86.", "43, 44, 45, 46"],
     ),
     "number_sequence": (
         "number", {"value": 50, "operands": [30, 35, 40, 45]},
@@ -145,7 +146,7 @@ CASES = {
     "rubric_label": (
         "choice", LABELS,
         ["short", "Short.", "The label is short.", "Label: **short**"],
-        ["long", "short or long", "shorter", "not short", "It has 3 words."],
+        ["long", "short or long", "shorter", "not short", "It has 3 words.", f"The {'number of the ' * 12}short one."],
     ),
     "spelling": (
         "text", {"value": "l-a-m-p"},
