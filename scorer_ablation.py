@@ -31,7 +31,7 @@ from cost_statistics import ranks
 from dataset_readers import read_rows
 from quality_scorer import CHUNK_ROWS, SCORER_VERSION, QualityScorer
 from scorecard import correlation
-from scorer_validation import are_of_like_length, corrupted_copies, read_pairs, wins_of, word_counts
+from scorer_validation import are_of_like_length, corrupted_copies, left_out_words, read_pairs, wins_of, word_counts
 
 MOVED = 0.01
 
@@ -118,7 +118,9 @@ def report(arguments) -> None:
     """Print and keep the table."""
     started = time.time()
     folder = require_writable(Path(arguments.results_dir) / "scorer")
-    pairs, _left_out = read_pairs(arguments.pairs)
+    pairs, left_out = read_pairs(arguments.pairs)
+    if left_out:
+        print(left_out_words(left_out), end="\n\n")
     table, _ledger = read_rows([arguments.file], arguments.max_samples, arguments.seed)
     if table.num_rows < 2:
         raise UserError(f"{arguments.file} has fewer than two rows that can be scored")
