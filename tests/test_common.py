@@ -34,6 +34,9 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="disk is full"):
         common.write_json(path, {"a": 2})
     assert common.read_json(path) == {"a": 1}
+    with pytest.raises(UnicodeEncodeError):
+        common.write_text(path, "\ud800")
+    assert common.read_json(path) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 

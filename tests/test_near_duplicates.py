@@ -1,6 +1,7 @@
 """Duplicates: similarities by hand and by plain sets, planted near-duplicates, clusters, buckets that are too large."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def test_exact_duplicates_are_equal_after_normalisation():
     assert text_digest("a b", "c") != text_digest("a", "b c")
     assert text_digest("\ud800") != text_digest("")
     assert first_of_each([b"b" * 16, b"a" * 16, b"b" * 16, b"a" * 15 + b"\0"]).tolist() == [True, True, False, True]
+
+
+def test_the_short_way_to_nfkc_is_the_whole_one():
+    rng = np.random.default_rng(9)
+    letters = [*"ae .", "\xa0", "…", "\u0301", "\u0323", "é", "ﬁ", "Ａ", "가", "\u1161", "½", "\ud800"]
+    for size in rng.integers(1, 6, 2_000):
+        text = "".join(rng.choice(letters, size))
+        assert module.nfkc(text) == unicodedata.normalize("NFKC", text), ascii(text)
 
 
 def test_shingles_by_hand():
