@@ -92,7 +92,8 @@ def retained_phrase(result: dict, metric: str) -> str:
     if result["R"] is None:
         side = {"supported": "enough by T, but ", "refuted": "too little by T, and "}.get(result["verdict"], "")
         return f"{side}no share that can be stated in {metric} ({result['R_missing_because']})"
-    return f"{show_share(result['R'], result['R_interval'])} in {metric}"
+    doubt = " (inconclusive)" if result["verdict"] == "inconclusive" else ""
+    return f"{show_share(result['R'], result['R_interval'])} in {metric}{doubt}"
 
 
 def missing_words(sizes: dict, claim: dict) -> str:

@@ -161,6 +161,15 @@ def test_a_verdict_without_a_share_does_not_read_as_if_nothing_were_kept():
     assert refuted.startswith("too little by T, and no share")
 
 
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [("inconclusive", "100% [0, 600] in M (inconclusive)"), ("supported", "100% [0, 600] in M")],
+)
+def test_a_share_that_decides_nothing_does_not_stand_in_the_answer_as_if_it_did(verdict, words):
+    result = {"R": 1.0, "R_interval": [0.0, 6.0], "verdict": verdict}
+    assert report_sentences.retained_phrase(result, "M") == words
+
+
 def test_how_often_chance_refutes_or_supports_is_said(study):
     (said,) = [point for point in report_sentences.limits(study[0]) if "chance" in point]
     assert "every one of the 2 tests" in said and "just fails in at most 5%" in said and "in up to 10%." in said
