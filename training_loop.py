@@ -342,7 +342,7 @@ def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> flo
     run.accelerator.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
     run.scaler.step(run.optimizer)
     run.scaler.update()
-    return loss
+    return loss.item()  # waits for the device, which has all of the step's work by now
 
 
 def halve_micro_batch(run: PackedRun) -> None:
@@ -372,15 +372,18 @@ def micro_batches(run: PackedRun, numbers: np.ndarray) -> list[np.ndarray]:
     return [own[start : start + run.micro_batch] for start in range(0, largest, run.micro_batch)]
 
 
-def step_loss(run: PackedRun, batches: list[np.ndarray], response_tokens: int) -> float:
-    """Forward and backward of all micro-batches; the processes exchange gradients in the last backward only."""
+def step_loss(run: PackedRun, batches: list[np.ndarray], response_tokens: int):
+    """Forward and backward of all micro-batches; the processes exchange gradients in the last backward only.
+
+    Gives this process's share of the step's loss, as a scalar tensor that may not be computed yet.
+    """
     import torch
 
     total = torch.zeros((), device=run.accelerator.device)
     for number, batch in enumerate(batches, start=1):
         with run.accelerator.no_sync(run.loss) if number < len(batches) else nullcontext():
             total += backward(run, batch, response_tokens)
-    return total.item()
+    return total
 
 
 def backward(run: PackedRun, numbers: np.ndarray, response_tokens: int):
