@@ -66,7 +66,8 @@ def attend(
     from torch.nn.attention.varlen import varlen_attn
 
     # Rotary positions make fp32 of what autocast had in half precision; the values are as they were.
-    query, key, value = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
+    # Squeezed, not indexed: the gradients of an index are copied once more, into the layout that it had.
+    query, key, value = (states.squeeze(0).transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
     grouped = fewer_heads if key.shape[1] != query.shape[1] else {}
     starts, longest = cu_seq_lens_q, kwargs["max_length_q"]
