@@ -8,22 +8,23 @@ import time
 
 import numpy as np
 
-from packed_attention import pick_attention
+from language_model import pick_device, pick_precision
 from training_loop import (
     PEAK_FLOPS,
-    PackedRun,
     blocks_and_step,
+    gpu_peak,
     new_accelerator,
+    new_run,
     train_step,
-    turn_on_checkpointing,
     weights_must_fit,
 )
-from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, footprint_bytes, wants_checkpointing
+from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, gpu_bytes, plan_memory
 
 GPU_HOUR_BUDGET = 3.5
 SAMPLE_ROWS = 20_000  # encoded of a larger subset, whose totals are scaled
 PROBE_STEPS, PROBE_SECONDS = 3, 30
-ASSUMED_GPU, ASSUMED_GPU_BYTES = "H100", 80e9
+# What a stated rate is taken to be of: an H100.
+STATED_GPU = {"device": "cuda", "precision": "bf16", "memory": 80e9, "peak": PEAK_FLOPS["H100"]}
 
 
 def sample_rows(table):
@@ -48,24 +49,21 @@ def packed_size(lengths: list[int], config: dict, weight: float) -> dict:
 
 
 @weights_must_fit()
-def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str) -> float:
-    """Tokens per second of a few real steps on this device, without compiled layers; the first does not count."""
+def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str, compiled: bool) -> float:
+    """Tokens per second of a few real steps on this device; the first, which may compile, does not count."""
     accelerator = new_accelerator()
     model.to(accelerator.device).train()
-    turn_on_checkpointing(model, config, accelerator.device.type, precision)
     wanted = config["tokens_per_step"] * (PROBE_STEPS + 1)
     repeats = 1 + wanted // sum(len(example.ids) for example in examples)  # so that a small subset fills the steps
     examples = examples * repeats
     taken = np.cumsum([len(example.ids) for example in examples]).searchsorted(wanted) + 1
-    run = PackedRun(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision)
-    if run.packed:
-        pick_attention(model, run.device, precision)
+    run = new_run(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision, compiled)
     done, spent = 0, 0.0
     for number in range(PROBE_STEPS + 1):
         blocks = run.steps[number % len(run.steps)]
         tokens, response_tokens = run.block_tokens(blocks)
         began = time.perf_counter()
-        train_step(run, blocks, response_tokens)
+        train_step(run, blocks, response_tokens).item()
         if number:
             done, spent = done + tokens, spent + time.perf_counter() - began
         if spent > PROBE_SECONDS:
@@ -77,21 +75,26 @@ def stated_rate(parameters: int, tokens_per_second: float | None, mfu: float | N
     """Tokens per second as the user states them: outright, or as a share of an H100's peak; None for a probe."""
     if tokens_per_second:
         return tokens_per_second
-    return mfu * PEAK_FLOPS[ASSUMED_GPU] / (6 * parameters) if mfu else None
+    return mfu * STATED_GPU["peak"] / (6 * parameters) if mfu else None
 
 
-def estimate(size: dict, config: dict, parameters: int, shape: dict, rate: float, where: dict) -> dict:
-    """One experiment's line. where: device, precision and memory (bytes of the GPU; None on a CPU)."""
-    plain = footprint_bytes(parameters, shape, config, where["device"], where["precision"], False)
-    checkpointing = wants_checkpointing(config["gradient_checkpointing"], plain, where["memory"])
-    peak = footprint_bytes(parameters, shape, config, where["device"], where["precision"], checkpointing)
+def at_hand(precision: str) -> dict:
+    """This machine as STATED_GPU describes one, with the precision that a setting comes to; None for what it lacks."""
+    device = pick_device()
+    precision = pick_precision(precision)
+    return {"device": device, "precision": precision, "memory": gpu_bytes(device), "peak": gpu_peak(device)}
+
+
+def estimate(size: dict, config: dict, parameters: int, shape: dict, rate: float, where: dict, compiled: bool) -> dict:
+    """One experiment's line. where: as STATED_GPU."""
+    plan = plan_memory(parameters, shape, config, where, compiled)
     model_bytes = 4 * parameters
     return {
         **size,
         "tokens_per_second": rate,
         "hours": size["tokens"] / rate / 3600,
-        "peak_memory_gib": peak / 2**30,
-        "gradient_checkpointing": checkpointing,
+        "peak_memory_gib": plan["peak_bytes"] / 2**30,
+        "gradient_checkpointing": plan["gradient_checkpointing"],
         # the old and the new checkpoint while one is written; the model stays
         "disk_gib": (2 * CHECKPOINT_BYTES_PER_PARAMETER * parameters + model_bytes) / 2**30,
         "kept_gib": model_bytes / 2**30,

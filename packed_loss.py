@@ -4,6 +4,8 @@ The head sees only the positions that are learnt, about half of them in instruct
 logits would otherwise be the largest thing in memory. Both give the plain loss: see `language_model.split_head`.
 """
 
+from contextlib import contextmanager
+
 from language_model import autocast, split_head
 from packed_attention import ROW_WISE
 from training_memory import CHUNK_ABOVE_BYTES, CHUNK_BYTES, COMPILED_BYTES_PER_LOGIT, PLAIN_BYTES_PER_LOGIT
@@ -16,6 +18,7 @@ def new_packed_loss(model, precision: str):
     import torch
 
     body, head = split_head(model)
+    source = residual_source(model, body) if precision == "bf16" else None
 
     class PackedLoss(torch.nn.Module):
         _no_split_modules = getattr(model, "_no_split_modules", None)  # where accelerate's FSDP looks for layers
@@ -42,7 +45,8 @@ def new_packed_loss(model, precision: str):
                 inputs |= {"max_length_q": longest_row, "max_length_k": longest_row}
             with autocast(input_ids.device.type, precision):
                 whole = body is None
-                states = self.model(**inputs).logits if whole else body(**inputs).last_hidden_state
+                with rounded_output(source):
+                    states = self.model(**inputs).logits if whole else body(**inputs).last_hidden_state
                 states = states.flatten(0, 1).index_select(0, before)
                 return self.summed_loss(torch.nn.Identity() if whole else head, states, targets)
 
@@ -64,6 +68,29 @@ def new_packed_loss(model, precision: str):
             return sum(checkpoint(loss_of, *chunk, use_reentrant=False) for chunk in chunks)
 
     return PackedLoss()
+
+
+def residual_source(model, body):
+    """The module whose output enters the first layer: the largest around the embedding that holds no layer; None where
+    the model names no layers."""
+    embedding, names, part = model.get_input_embeddings(), model._no_split_modules or (), body
+    while part is not None and any(type(inner).__name__ in names for inner in part.modules()):
+        part = next((child for child in part.children() if any(inner is embedding for inner in child.modules())), None)
+    return None if part is body else part
+
+
+@contextmanager
+def rounded_output(module):
+    """`module`, if any, gives bf16 meanwhile: a residual stream that starts in bf16 stays so, half as large to read and
+    write as autocast's, which is fp32."""
+    import torch
+
+    hook = module and module.register_forward_hook(lambda _module, _inputs, states: states.to(torch.bfloat16))
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
 
 
 def cross_entropy(logits, targets):

@@ -47,7 +47,7 @@ from common import (
     settings_from,
     write_json,
 )
-from dry_run import ASSUMED_GPU_BYTES, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
+from dry_run import STATED_GPU, at_hand, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
 from evaluate_quality_tradeoff import evaluate_run, suite_tasks
 from generation_analysis import analyse_run
 from language_model import (
@@ -60,16 +60,14 @@ from language_model import (
     model_fingerprint,
     model_outline,
     new_model,
-    pick_device,
-    pick_precision,
     quiet_transformers,
 )
 from learning_rate_sweep import dev_rows, run_sweep, sweep_table
 from model_probe import require_positions, require_trainable
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
-from training_loop import TrainingFailed, end_processes, fit, new_accelerator
-from training_memory import gpu_bytes, model_shape
+from training_loop import TrainingFailed, end_processes, fit, new_accelerator, wants_compiling
+from training_memory import model_shape
 
 MANY_CUT_FRACTION = 0.1
 TRACKERS = ["tensorboard", "wandb", "trackio"]
@@ -474,22 +472,23 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
         parameters = sum(parameter.numel() for parameter in outline.parameters())
         table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
         examples, _ = encode_subset(table, tokenizer, training)
-        precision, rate = pick_precision(training["precision"]), stated_rate(parameters, tokens_per_second, mfu)
-        where = {"device": pick_device(), "precision": precision, "memory": gpu_bytes(pick_device())}
-        if rate:  # what is stated is a GPU's
-            where = {"device": "cuda", "precision": "bf16", "memory": ASSUMED_GPU_BYTES}
-        else:
-            key = hash_json({"model": training["model_spec"], "block": training["block_tokens"]})
+        lengths = [len(example.ids) for example in examples]
+        rate = stated_rate(parameters, tokens_per_second, mfu)
+        where = STATED_GPU if rate else at_hand(training["precision"])
+        tokens = round(sum(lengths) * weight) * training["epochs"]
+        compiled = wants_compiling(training, parameters, tokens, where["peak"])
+        if not rate:
+            key = hash_json({"model": training["model_spec"], "block": training["block_tokens"], "compiled": compiled})
             if key not in rates:
                 model, _, unpacked_reason = starting_model(config, results_dir)
-                packed = unpacked_reason is None
-                probed = {**training, "packed": packed}
-                rates[key] = probe_rate(model, examples, probed, end_token_id(tokenizer), precision), packed
+                probed = {**training, "packed": unpacked_reason is None}
+                how = end_token_id(tokenizer), where["precision"], compiled and probed["packed"]
+                rates[key] = probe_rate(model, examples, probed, *how), probed["packed"]
             rate, packed = rates[key]
-            training = {**training, "packed": packed}
-        size = packed_size([len(example.ids) for example in examples], training, weight)
+            training, compiled = {**training, "packed": packed}, compiled and packed
+        size = packed_size(lengths, training, weight)
         shape = model_shape(outline.config)
-        lines[config["experiment"]] = estimate(size, training, parameters, shape, rate, where)
+        lines[config["experiment"]] = estimate(size, training, parameters, shape, rate, where, compiled)
     return table_lines(lines)
 
 

@@ -21,19 +21,14 @@ from packed_attention import pick_attention
 from packed_loss import new_packed_loss
 from packing import collate_blocks, pack_rows, plan_steps
 from training_checkpoints import CHECKPOINT_FORMAT, TrainingStopped, load_checkpoint, noted_signals, save_checkpoint
-from training_memory import (
-    MICRO_BATCH_TOKENS,
-    STATE_BYTES_PER_PARAMETER,
-    footprint_bytes,
-    gpu_bytes,
-    model_shape,
-    wants_checkpointing,
-)
+from training_memory import STATE_BYTES_PER_PARAMETER, gpu_bytes, model_shape, plan_memory
 
 LOSS_CURVE_POINTS = 200
-# Compiling takes 9 s on an H200 and makes a 500M model 1.8 times as fast: that is regained in 11 s of compiled steps.
+# Compiling takes 6 to 15 s on an H100 and makes a 500M model twice as fast: it is regained in as many compiled seconds.
 COMPILE_PAYS_FROM_SECONDS, ASSUMED_MFU = 20, 0.4
 FEW_STEPS = 50
+# Steps queued on the device behind the one whose loss is waited for, so that a GPU always has work.
+STEPS_AHEAD = {"cpu": 0, "cuda": 1}
 # While the main process evaluates or writes, the others wait for it this long before they give up.
 PROCESS_TIMEOUT = timedelta(hours=6)
 # Dense peak in bf16/fp16 with fp32 accumulation, FLOP/s, from the makers' data sheets; by words of the device's name.
@@ -96,8 +91,8 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
     hash of the model it starts from, tells a checkpoint of this run from others. With `packed` false there, for models
     that do not keep packed rows apart, every row is a sequence of its own. how: report_to (a tracker of accelerate's)
-    and micro_batch_tokens (per process; default by device). Returns the facts for train_results.json: tokens, steps,
-    train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
+    and micro_batch_tokens (per process; by default as many as fit). Returns the facts for train_results.json: tokens,
+    steps, train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
     TrainingStopped after a signal.
     """
     import torch
@@ -110,11 +105,11 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
         torch.cuda.reset_peak_memory_stats()
     model.to(accelerator.device).train()
     attention_before = model.config._attn_implementation
-    checkpointing = turn_on_checkpointing(model, config, device, precision)
-    run = PackedRun(model, examples, config, pad_id, accelerator, precision, how.get("micro_batch_tokens"))
-    if run.packed:
-        pick_attention(model, device, precision)  # only now: the head was split in fp32, which the fast kernels refuse
-    run.compiled = compile_layers(run, checkpointing)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    tokens = config["epochs"] * sum(len(example.ids) for example in examples)
+    peak = gpu_peak(device) if accelerator.num_processes == 1 else None
+    compiled = wants_compiling(config, parameters, tokens, peak)
+    run = new_run(model, examples, config, pad_id, accelerator, precision, compiled, how.get("micro_batch_tokens"))
     log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
     log.setdefault("skipped_steps", 0)  # which a checkpoint of an earlier version lacks
     blocks = "packed blocks" if run.packed else "rows, each by itself"
@@ -130,9 +125,9 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
         tracker.finish()
     facts = {"packed": run.packed, "precision": precision, "attention": model.config._attn_implementation,
-             "compiled": run.compiled, "gradient_checkpointing": checkpointing,
+             "compiled": run.compiled, "gradient_checkpointing": run.checkpointing,
              "processes": accelerator.num_processes}  # fmt: skip
-    if checkpointing:
+    if run.checkpointing:
         model.gradient_checkpointing_disable()
     for layer in layers_of(model) if run.compiled else []:
         layer._compiled_call_impl = None  # evaluation meets shapes of all kinds
@@ -152,36 +147,45 @@ def require_data_parallel(accelerator) -> None:
         )
 
 
-def turn_on_checkpointing(model, config: dict, device: str, precision: str) -> bool:
-    """Gradient checkpointing where the setting says so, or "auto" and the GPU would be too small without."""
-    memory, footprint = gpu_bytes(device), 0.0
-    if memory and config["gradient_checkpointing"] == "auto":
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        footprint = footprint_bytes(parameters, model_shape(model.config), config, device, precision, False)
-    wanted = wants_checkpointing(config["gradient_checkpointing"], footprint, memory)
-    if wanted:
+def new_run(model, examples, config: dict, pad_id: int, accelerator, precision: str, compiled: bool, micro_tokens=None):
+    """A PackedRun whose model is ready to train: fitted into memory, with fast attention, compiled where wanted."""
+    plan = memory_plan(model, config, accelerator, precision, compiled, micro_tokens)
+    if plan["gradient_checkpointing"]:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return wanted
+    run = PackedRun(model, examples, config, pad_id, accelerator, precision, plan)
+    if run.packed:  # only now: the head was split in fp32, which the fast kernels refuse
+        pick_attention(model, run.device, precision)
+    if compiled:
+        compile_layers(run)
+    return run
 
 
-def compile_layers(run: "PackedRun", checkpointing: bool) -> bool:
-    """torch.compile of each layer, all by one compilation, and of the loss, where the setting says so, or where it is
-    "auto" and that pays: not for rows by themselves, which would all be padded to one length."""
-    import torch
+def memory_plan(model, config: dict, accelerator, precision: str, compiled: bool, micro_tokens: int | None) -> dict:
+    """`plan_memory` for this process's share of the model, which FSDP splits, and of a step's tokens."""
+    shards = accelerator.num_processes if accelerator.is_fsdp2 else 1
+    parameters = sum(parameter.numel() for parameter in model.parameters()) / shards
+    own = {**config, "tokens_per_step": -(-config["tokens_per_step"] // accelerator.num_processes)}
+    device = pick_device()
+    where = {"device": device, "precision": precision, "memory": gpu_bytes(device)}
+    return plan_memory(parameters, model_shape(model.config), own, where, compiled, micro_tokens)
 
-    wanted, peak = run.config["compile"] == "on", None
-    if run.config["compile"] == "auto" and run.device == "cuda" and run.accelerator.num_processes == 1:
-        peak = peak_flops(torch.cuda.get_device_name())
-    if peak and run.packed and not checkpointing:
-        parameters = sum(parameter.numel() for parameter in run.model.parameters())
-        tokens = run.config["epochs"] * sum(len(example.ids) for example in run.examples)
-        wanted = 6 * parameters * tokens / (ASSUMED_MFU * peak) > COMPILE_PAYS_FROM_SECONDS
-    layers = layers_of(run.model) if wanted else []
-    for layer in layers:
+
+def wants_compiling(config: dict, parameters: int, tokens: int, peak: float | None) -> bool:
+    """Whether to compile: where the setting says so, or where it is "auto" and training takes long enough on a GPU of
+    that peak, in FLOP/s; not where none is known, nor for rows by themselves, which would all be padded to one length.
+    """
+    if config["compile"] != "auto" or not peak or not config.get("packed", True):
+        return config["compile"] == "on"
+    return 6 * parameters * tokens / (ASSUMED_MFU * peak) > COMPILE_PAYS_FROM_SECONDS
+
+
+def compile_layers(run: "PackedRun") -> None:
+    """torch.compile of each layer, all by one compilation, and of the loss."""
+    for layer in layers_of(run.model):
         layer.compile()
-    if layers:
+        run.compiled = True
+    if run.compiled:
         run.accelerator.unwrap_model(run.loss).compile_cross_entropy()
-    return bool(layers)
 
 
 def layers_of(model) -> list:
@@ -192,11 +196,11 @@ def layers_of(model) -> list:
 class PackedRun:
     """What a run consists of once its rows are packed: blocks, the steps' plan, optimiser and loss scaler."""
 
-    def __init__(self, model, examples, config: dict, pad_id: int, accelerator, precision: str, micro_tokens=None):
+    def __init__(self, model, examples, config: dict, pad_id: int, accelerator, precision: str, plan: dict):
         import torch
 
         self.model, self.examples, self.config, self.pad_id = model, examples, config, pad_id
-        self.compiled = False
+        self.compiled, self.checkpointing = False, plan["gradient_checkpointing"]
         self.accelerator, self.precision, self.device = accelerator, precision, accelerator.device.type
         self.packed = config.get("packed", True)
         self.lengths = [len(example.ids) for example in examples]
@@ -205,7 +209,7 @@ class PackedRun:
         self.steps = plan_steps(len(self.blocks), self.blocks_per_step, config["epochs"], config["seed"])
         self.widest = config["block_tokens"] if self.packed else self.longest_row
         own_blocks = -(-self.blocks_per_step // accelerator.num_processes)
-        self.micro_batch = min(max(1, (micro_tokens or MICRO_BATCH_TOKENS[self.device]) // self.widest), own_blocks)
+        self.micro_batch = min(max(1, plan["micro_batch_tokens"] // self.widest), own_blocks)
         wrapped, optimizer = accelerator.prepare(new_packed_loss(model, precision), new_optimizer(model, config))
         self.loss, self.optimizer = wrapped, optimizer.optimizer
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
@@ -265,36 +269,48 @@ def learning_rate_at(step: int, steps: int, config: dict) -> float:
 def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: float) -> None:
     """All steps that `log` does not have yet; appends to it as they are done.
 
-    After SIGTERM or Ctrl-C, in whichever process, all finish the step, write a checkpoint and raise TrainingStopped.
+    After SIGTERM or Ctrl-C, in whichever process, all finish what is queued, write a checkpoint and raise
+    TrainingStopped.
     """
     from tqdm import tqdm
 
     saved, done, main = time.monotonic(), len(log["losses"]), run.accelerator.is_main_process
     bar = tqdm(total=len(run.steps), initial=done, desc="train", unit="step", leave=False, disable=not main)
+    queued, began = [], time.perf_counter()
     with bar, noted_signals() as signals:
         for step in range(done, len(run.steps)):
-            began = time.perf_counter()
-            for group in run.optimizer.param_groups:
-                group["lr"] = learning_rate_at(step, len(run.steps), run.config)
-            tokens, response_tokens = run.block_tokens(run.steps[step])
-            scale = run.scaler.get_scale()
-            loss = train_step(run, run.steps[step], response_tokens)
-            log["skipped_steps"] += int(run.scaler.get_scale() < scale)  # fp16 gradients that were not finite
-            loss, late, stop = over_processes(run, loss, time.monotonic() - saved > checkpoint_seconds, signals)
-            if not np.isfinite(loss):
-                raise TrainingFailed(f"the loss became {loss} at step {step + 1} of {len(run.steps)}; try a lower "
-                                     "learning_rate (--set learning_rate=...)")  # fmt: skip
-            log["losses"].append(loss)
-            log["tokens"] += tokens
-            log["response_tokens"] += response_tokens
-            log["seconds"] += time.perf_counter() - began
-            show_progress(run, bar, log)
+            queued.append(start_step(run, step))
+            last, late, stop = step + 1 == len(run.steps), False, None
+            while len(queued) > (0 if last or late or stop else STEPS_AHEAD[run.device]):
+                due, started = time.monotonic() - saved > checkpoint_seconds, queued.pop(0)
+                loss, late, stop = over_processes(run, started["loss"].item(), due, signals)  # waits for the device
+                if not np.isfinite(loss):
+                    raise TrainingFailed(f"the loss became {loss} at step {len(log['losses']) + 1} of {len(run.steps)};"
+                                         " try a lower learning_rate (--set learning_rate=...)")  # fmt: skip
+                log["losses"].append(loss)
+                for key in ("tokens", "response_tokens", "skipped_steps"):
+                    log[key] += started[key]
+                now = time.perf_counter()
+                log["seconds"], began = log["seconds"] + now - began, now
+                show_progress(run, bar, log)
             if late or stop:
                 save_checkpoint(checkpoint, run, log)
-                saved = time.monotonic()
+                saved, began = time.monotonic(), time.perf_counter()
             if stop:
                 raise TrainingStopped(f"stopped by {stop.name} after step {step + 1} of {len(run.steps)}, with a "
                                       "checkpoint; run the same command to go on", stop.value)  # fmt: skip
+
+
+def start_step(run: PackedRun, step: int) -> dict:
+    """Queue one step: its loss, as `train_step` gives it, tokens, response_tokens, and skipped_steps, 1 where fp16
+    gradients were not finite, so that the step changes nothing."""
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate_at(step, len(run.steps), run.config)
+    tokens, response_tokens = run.block_tokens(run.steps[step])
+    scale = run.scaler.get_scale()
+    loss = train_step(run, run.steps[step], response_tokens)
+    skipped = int(run.scaler.get_scale() < scale)
+    return {"loss": loss, "tokens": tokens, "response_tokens": response_tokens, "skipped_steps": skipped}
 
 
 def over_processes(run: PackedRun, loss: float, late: bool, signals: list[int]):
@@ -319,13 +335,15 @@ def show_progress(run: PackedRun, bar, log: dict) -> None:
     bar.set_postfix({key: f"{value:,.0f}" if value > 100 else f"{value:.3f}" for key, value in shown.items()}, False)
     bar.update()
     if run.accelerator.trackers:
-        run.accelerator.log({**shown, "tokens": log["tokens"], "lr": run.optimizer.param_groups[0]["lr"]}, bar.n)
+        learning_rate = learning_rate_at(bar.n - 1, len(run.steps), run.config)
+        run.accelerator.log({**shown, "tokens": log["tokens"], "lr": learning_rate}, bar.n)
 
 
-def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> float:
+def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int):
     """One optimiser step over some blocks; this process's share of the mean loss per response token of the whole step.
 
-    Runs in micro-batches that fit the device; where one does not, halves them and starts the step anew.
+    Runs in micro-batches that fit the device; where one does not, halves them and starts the step anew. The loss is a
+    scalar tensor that the device may not have computed yet.
     """
     import torch
 
@@ -342,7 +360,7 @@ def train_step(run: PackedRun, numbers: np.ndarray, response_tokens: int) -> flo
     run.accelerator.clip_grad_norm_(run.model.parameters(), run.config["max_grad_norm"])
     run.scaler.step(run.optimizer)
     run.scaler.update()
-    return loss.item()  # waits for the device, which has all of the step's work by now
+    return loss
 
 
 def halve_micro_batch(run: PackedRun) -> None:
@@ -373,10 +391,7 @@ def micro_batches(run: PackedRun, numbers: np.ndarray) -> list[np.ndarray]:
 
 
 def step_loss(run: PackedRun, batches: list[np.ndarray], response_tokens: int):
-    """Forward and backward of all micro-batches; the processes exchange gradients in the last backward only.
-
-    Gives this process's share of the step's loss, as a scalar tensor that may not be computed yet.
-    """
+    """Forward and backward of all micro-batches; the processes exchange gradients in the last backward only."""
     import torch
 
     total = torch.zeros((), device=run.accelerator.device)
@@ -458,11 +473,16 @@ def speed(log: dict, model, device: str, processes: int) -> dict:
 
 def flops_utilisation(model, tokens_per_second: float, device: str, processes: int) -> float | None:
     """Share of the GPUs' peak that goes into 6 FLOPs per parameter and token; None where the peak is not known."""
-    import torch
-
-    peak = peak_flops(torch.cuda.get_device_name()) if device == "cuda" else None
+    peak = gpu_peak(device)
     parameters = sum(parameter.numel() for parameter in model.parameters()) if peak else 0
     return 6 * parameters * tokens_per_second / (peak * processes) if peak else None
+
+
+def gpu_peak(device: str) -> float | None:
+    """The peak of the GPU at hand, FLOP/s; None on a CPU, and where it is not known."""
+    import torch
+
+    return peak_flops(torch.cuda.get_device_name()) if device == "cuda" else None
 
 
 def peak_flops(device_name: str) -> float | None:

@@ -1,9 +1,10 @@
-"""How much memory a training run takes, from the shape of its model: for --dry_run and for gradient checkpointing.
+"""How much memory a training run takes, from the shape of its model: for --dry_run, micro-batches and checkpointing.
 
 An estimate, for layers of the usual decoder: what a layer keeps for its backward pass is counted tensor by tensor.
 """
 
-MICRO_BATCH_TOKENS = {"cpu": 2_048, "cuda": 16_384}
+# Tokens at a time, the most first: a GPU takes as many as its memory holds.
+MICRO_BATCH_TOKENS = {"cpu": [2_048], "cuda": [32_768, 16_384, 8_192, 4_096]}
 # Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
 STATE_BYTES_PER_PARAMETER = 16
 CHECKPOINT_BYTES_PER_PARAMETER = 12
@@ -35,27 +36,54 @@ def model_shape(config) -> dict:
     }
 
 
-def activation_bytes(shape: dict, tokens: int, block_tokens: int, precision: str, checkpointing: bool) -> float:
+def activation_bytes(
+    shape: dict, tokens: int, block_tokens: int, precision: str, checkpointing: bool, compiled: bool
+) -> float:
     """What the backward pass of a micro-batch of `tokens` needs, logits included, at its peak."""
-    half = 4 if precision == "fp32" else 2
-    width, mlp = shape["width"], shape["mlp_width"]
-    # fp32: both norms' inputs, their normalised values and the residual; low precision: both norms' outputs, queries,
-    # keys and values before and after rotation, attention's output, and four of the width of the MLP.
-    layer = 4 * 5 * width + half * (5 * width + 4 * shape["key_value_width"] + 4 * mlp)
-    kept = 4 * width * shape["layers"] + layer if checkpointing else layer * shape["layers"]
-    mask = block_tokens * half  # SDPA's block mask, one row of it per token
-    logits = PLAIN_BYTES_PER_LOGIT * tokens * shape["vocabulary"]
-    return tokens * (kept + mask) + (CHUNK_BYTES if logits > CHUNK_ABOVE_BYTES else logits)
+    half, residual = 4 if precision == "fp32" else 2, 2 if precision == "bf16" else 4
+    width, mlp, key_value = shape["width"], shape["mlp_width"], shape["key_value_width"]
+    # Compiled: both norms' inputs and outputs, queries, keys, values, attention's output, gate and up.
+    layer = 2 * residual * width + half * (4 * width + 2 * key_value + 2 * mlp)
+    if not compiled:  # also what the norms compute in fp32, what is rotated, and two more of the MLP
+        layer += (8 if precision == "bf16" else 12) * width + half * (width + 2 * key_value + 2 * mlp)
+    layer += block_tokens * half / shape["layers"]  # SDPA's block mask, one row of it per token, for all layers
+    per_logit = COMPILED_BYTES_PER_LOGIT if compiled and precision != "fp32" else PLAIN_BYTES_PER_LOGIT
+    logits = per_logit * tokens * shape["vocabulary"]
+    logits = CHUNK_BYTES if logits > CHUNK_ABOVE_BYTES else logits
+    if checkpointing:  # every layer's input, and either the logits or one layer computed anew
+        return tokens * residual * width * shape["layers"] + max(logits, tokens * layer)
+    return tokens * layer * shape["layers"] + logits
 
 
-def footprint_bytes(parameters: int, shape: dict, config: dict, device: str, precision: str, checkpointing: bool):
+def footprint_bytes(
+    parameters: float, shape: dict, config: dict, precision: str, micro_tokens: int, checkpointing: bool, compiled: bool
+) -> float:
     """Peak memory of training in bytes: weights, gradients, moments, autocast's copies and one micro-batch."""
-    tokens = max(MICRO_BATCH_TOKENS[device], config["block_tokens"])
+    tokens = max(micro_tokens, config["block_tokens"])
     if config.get("packed", True):  # rows by themselves take more with their padding than a step has tokens
         tokens = max(min(tokens, config["tokens_per_step"]), config["block_tokens"])
-    copies = 0 if precision == "fp32" else 2 * parameters
-    activations = activation_bytes(shape, tokens, config["block_tokens"], precision, checkpointing)
+    copies = 0 if precision == "fp32" or checkpointing else 2 * parameters
+    activations = activation_bytes(shape, tokens, config["block_tokens"], precision, checkpointing, compiled)
     return STATE_BYTES_PER_PARAMETER * parameters + copies + activations
+
+
+def plan_memory(
+    parameters: float, shape: dict, config: dict, where: dict, compiled: bool, micro_tokens: int | None = None
+) -> dict:
+    """How to fit a run into memory: {"micro_batch_tokens", "gradient_checkpointing", "peak_bytes"}.
+
+    The most tokens at a time that fit, with activations recomputed ("auto") only where even the fewest do not fit
+    without; the last plan tried where none fits. parameters: of this device's share. where: device, precision and
+    memory, bytes of the GPU, None on a CPU, whose memory is not the limit. micro_tokens: where the user says how many.
+    """
+    setting = config["gradient_checkpointing"]
+    for checkpointing in [False, True] if setting == "auto" else [setting == "on"]:
+        for tokens in [micro_tokens] if micro_tokens else MICRO_BATCH_TOKENS[where["device"]]:
+            peak = footprint_bytes(parameters, shape, config, where["precision"], tokens, checkpointing, compiled)
+            plan = {"micro_batch_tokens": tokens, "gradient_checkpointing": checkpointing, "peak_bytes": peak}
+            if where["memory"] is None or peak <= USABLE_FRACTION * where["memory"]:
+                return plan
+    return plan
 
 
 def gpu_bytes(device: str) -> int | None:
@@ -63,13 +91,3 @@ def gpu_bytes(device: str) -> int | None:
     import torch
 
     return torch.cuda.get_device_properties(0).total_memory if device == "cuda" else None
-
-
-def wants_checkpointing(setting: str, footprint: float, memory: float | None) -> bool:
-    """Whether to recompute activations: "on", "off", or "auto": only where the run would not fit without.
-
-    footprint: bytes without checkpointing; memory: of the GPU, None on a CPU, whose memory is not the limit.
-    """
-    if setting != "auto":
-        return setting == "on"
-    return memory is not None and footprint > USABLE_FRACTION * memory

@@ -94,8 +94,9 @@ def test_what_keeps_rows_apart_passes_and_its_packed_loss_is_that_of_rows_alone(
     batch = {key: torch.from_numpy(array) for key, array in arrays.items()}
     packed = new_packed_loss(model.eval(), "fp32")(**batch, longest_row=64).item()
     assert packed == pytest.approx(response_losses(model, examples, 1, "cpu", "fp32")[0].sum(), rel=1e-5)
+    assert new_packed_loss(model, "bf16")(**batch, longest_row=64).item() == pytest.approx(packed, rel=1e-2)
     shape = model_shape(load_config(str(tmp_path)))
-    assert footprint_bytes(10**6, shape, SETTINGS, "cpu", "fp32", False) > 16 * 10**6
+    assert footprint_bytes(10**6, shape, SETTINGS, "fp32", 2_048, False, False) > 16 * 10**6
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -117,6 +118,7 @@ def test_what_does_not_keep_rows_apart_is_told_and_its_loss_over_padded_rows_is_
     model.zero_grad()
     arrays = collate_blocks(examples, [[0], [1]], max(len(example.ids) for example in examples), 1)
     batch = {key: torch.from_numpy(array) for key, array in arrays.items()} | {"position_ids": None}
+    assert new_packed_loss(model, "bf16")(**batch, longest_row=64).item() == pytest.approx(sum(alone), rel=1e-2)
     loss = new_packed_loss(model, "fp32")(**batch, longest_row=64)
     loss.backward()
     assert loss.item() == pytest.approx(sum(alone), rel=1e-5)
@@ -124,7 +126,7 @@ def test_what_does_not_keep_rows_apart_is_told_and_its_loss_over_padded_rows_is_
     for key, gradient in gradients.items():
         assert torch.allclose(model.get_parameter(key).grad, gradient, rtol=1e-3, atol=1e-5 * largest), key
     assert response_losses(model, examples, 1, "cpu", "fp32")[0].tolist() == pytest.approx(alone, rel=1e-5)
-    assert footprint_bytes(10**6, model_shape(model.config), SETTINGS, "cpu", "fp32", False) > 16 * 10**6
+    assert footprint_bytes(10**6, model_shape(model.config), SETTINGS, "fp32", 2_048, False, False) > 16 * 10**6
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -140,6 +140,6 @@ def test_a_dry_run_counts_by_hand_and_scales_a_sample():
     assert (scaled["rows"], scaled["tokens"], scaled["steps"], scaled["sampled"]) == (500, 6_000, 300, True)
     shape = dict.fromkeys(["layers", "width", "mlp_width", "key_value_width", "vocabulary"], 1)
     where = {"device": "cpu", "precision": "fp32", "memory": None}
-    line = estimate(size, {**config, "gradient_checkpointing": "off"}, 2**30, shape, 1.0, where)
+    line = estimate(size, {**config, "gradient_checkpointing": "off"}, 2**30, shape, 1.0, where, False)
     assert (line["disk_gib"], line["kept_gib"], line["hours"]) == (4 + 2 * 12, 4, 60 / 3600)
     assert stated_rate(10**9, None, 0.4) == pytest.approx(0.4 * 989e12 / 6e9)

@@ -62,15 +62,17 @@ def test_a_launch_that_splits_the_model_otherwise_is_refused():
             training_loop.require_data_parallel(SimpleNamespace(distributed_type=kind, is_fsdp2=False))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number, ahead", [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGTERM, 1)])
 def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     number,
+    ahead,
     model,
     examples,
     tokenizer,
     tmp_path,
     monkeypatch,
 ):
+    monkeypatch.setitem(training_loop.STEPS_AHEAD, training_loop.pick_device(), ahead)
     undisturbed, stopped, resumed = copy.deepcopy(model), copy.deepcopy(model), copy.deepcopy(model)
     (tmp_path / "other").mkdir()
     expected = run(undisturbed, examples, tokenizer, tmp_path / "other")
@@ -81,7 +83,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
         return step(*arguments)
 
     monkeypatch.setattr(training_loop, "train_step", signalled_step)
-    with pytest.raises(TrainingStopped, match="after step 1 of .* with a checkpoint") as caught:
+    with pytest.raises(TrainingStopped, match=f"after step {1 + ahead} of .* with a checkpoint") as caught:
         run(stopped, examples, tokenizer, tmp_path)
     assert caught.value.signal == number and signal.getsignal(number) == handlers[0]
     monkeypatch.setattr(training_loop, "train_step", step)
