@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from test_quality_scorer import PAIRS
 
 import evaluation_benchmark
 import filter_benchmark
 import gpu_benchmark
 from benchmark import CONTENDERS, available, benchmark_scorer, measure, table_lines
+from packing import pack_rows
 from training_configs import TRAINING
 from training_loop import weights_must_fit
 
@@ -128,30 +130,51 @@ def test_the_gpu_benchmark_keeps_what_it_has_and_counts_the_hours(monkeypatch):
     config = {**TRAINING, "tokens_per_step": 2_048, "block_tokens": 512}
     monkeypatch.setattr(gpu_benchmark, "VARIANTS", {"plain layers": gpu_benchmark.VARIANTS["plain layers"]})
     monkeypatch.setattr(gpu_benchmark, "find_spec", lambda _name: None)
+    for name, value in {"ANSWERS": 3, "NEW_TOKENS": 2, "LOSS_ROWS": 2}.items():
+        monkeypatch.setattr(gpu_benchmark, name, value)
     written = []
-    facts = gpu_benchmark.benchmark_gpu(specs, config, 2, lambda facts: written.append(json.dumps(facts)))
-    assert len(written) == 2 and json.loads(written[1]) == json.loads(json.dumps(facts))
-    assert json.loads(written[0])["sizes"]["1B"] == {} and len(facts["missing"]) == 2
-    for found, rate in zip(facts["sizes"].values(), (140_000, 70_000), strict=True):
-        assert found["plain layers"]["tokens_per_second"] > 0
-        found["plain layers"]["tokens_per_second"] = rate
+    facts = gpu_benchmark.benchmark_gpu(specs, config, 5, lambda facts: written.append(json.dumps(facts)))
+    assert len(written) == 4 and json.loads(written[-1]) == json.loads(json.dumps(facts))
+    assert json.loads(written[0])["sizes"]["1B"] == {} and set(facts["missing"]) == set(gpu_benchmark.SFT)
+    for size, rate in (("500M", 140_000), ("1B", 70_000)):
+        facts["sizes"][size]["plain layers"]["tokens_per_second"] = rate
+        rates = facts["evaluation"][size]["tokens_per_second"]
+        assert min(rates.values()) > 0
+        # 3,000 answers of 128 tokens and 200 of 256, 800 sampled ones of 256, 2,000 rows of 300
+        seconds = 435_200 / rates["greedy"] + 204_800 / rates["sampled"] + 600_000 / rates["heldout_loss"]
+        assert facts["evaluation"][size]["seconds"] == pytest.approx(seconds)
+        facts["evaluation"][size]["seconds"] = 600.0
     rows = 3 * 10_000 + 100_000 + 1_000_000
-    hours = rows * 300 * (1 / 140_000 + 1 / 70_000) / 3600
-    assert abs(gpu_benchmark.six_runs_hours(facts["sizes"]) - hours) < 1e-9
+    hours = gpu_benchmark.six_runs_hours(facts["sizes"], facts["evaluation"])
+    assert hours["training"] == pytest.approx(rows * 300 * (1 / 140_000 + 1 / 70_000) / 3600)
+    assert hours["evaluation"] == pytest.approx(1.0)
     facts["sizes"]["1B"]["plain layers"] = {"failed": "out of memory"}
     assert "out of memory" in "\n".join(gpu_benchmark.gpu_table(facts))
-    assert gpu_benchmark.six_runs_hours(facts["sizes"]) is None
+    assert gpu_benchmark.six_runs_hours(facts["sizes"], facts["evaluation"]) is None
+
+
+def test_what_a_run_pays_but_once_is_left_out_of_its_speed(monkeypatch):
+    """Five seconds at first, then a thousand tokens a second."""
+    monkeypatch.setattr(gpu_benchmark, "new_random_model", lambda _spec: (torch.nn.Linear(1, 1), None))
+    seconds = lambda _model, _tokenizer, rows, *_how: 5 + sum(len(row.ids) for row in rows) / 1_000  # noqa: E731
+    config = TRAINING | {"tokens_per_step": 4_096}
+    few, rows = (gpu_benchmark.step_rows(300, steps, config) for steps in (2, 10))
+    for some, steps in ((few, 2), (rows, 10)):
+        blocks = pack_rows([len(row.ids) for row in some], 1_024)
+        assert len(blocks) == 4 * steps and sum(len(row.ids) for row in some) > 0.97 * steps * 4_096
+    assert gpu_benchmark.measure(seconds, {}, few, rows, config)["tokens_per_second"] == pytest.approx(1_000)
+    many = [len(row.ids) for row in gpu_benchmark.random_rows(300, 4_000, 512)]
+    assert sum(many) / len(many) == pytest.approx(gpu_benchmark.TOKENS_PER_ROW, rel=0.02)
 
 
 def test_a_contender_out_of_memory_is_a_result(monkeypatch):
     """Ours as well, which says so in its own way."""
-    import torch
 
     def full(*_arguments):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
 
     monkeypatch.setattr(gpu_benchmark, "new_random_model", lambda _spec: (torch.nn.Linear(1, 1), None))
-    assert gpu_benchmark.measure(full, {}, [], TRAINING) == {"failed": "CUDA out of memory"}
+    assert gpu_benchmark.measure(full, {}, [], [], TRAINING) == {"failed": "CUDA out of memory"}
     monkeypatch.setattr(gpu_benchmark, "fit", weights_must_fit()(full))
-    failed = gpu_benchmark.measure(gpu_benchmark.train_ours, {}, [], TRAINING)["failed"]
+    failed = gpu_benchmark.measure(gpu_benchmark.train_ours, {}, [], [], TRAINING)["failed"]
     assert failed.startswith("out of memory for weights")
