@@ -246,19 +246,23 @@ def train_rows(facts: dict) -> list[tuple[str, ...]]:
 
 
 def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
-    """One size after the other: compiled layers beside all that was measured of it; memory."""
+    """One size after the other: the first contender beside all others of it; then what the six main runs would take."""
     gpu, rows = facts["provenance"]["hardware"]["gpus"][0], []
-    for size, found in facts["sizes"].items():
-        done = {name: item for name, item in found.items() if "failed" not in item}
-        for number, (name, item) in enumerate(done.items()):
-            memory = f"{item['peak_memory_gib']:.0f} GiB"
-            if not number:
-                first, best = f"training {size}, {gpu}, tokens/s", item["tokens_per_second"]
-                ours = f"{best:,.0f}, {name}: {item['mfu']:.0%} MFU, {memory}"
-                continue
-            other = item["tokens_per_second"]
-            rows.append((first, ours, f"{name}: {other:,.0f}, {item['mfu']:.0%} MFU, {memory}", f"{best / other:.2f}x"))
+    for size, (first, *others) in ((size, list(found.items())) for size, found in facts["sizes"].items() if found):
+        ours, what = gpu_entry(*first), f"training {size}, {gpu}, tokens/s"
+        for name, item in others:
+            times = "" if "failed" in item else f"{first[1]['tokens_per_second'] / item['tokens_per_second']:.2f}x"
+            rows.append((what, ours, gpu_entry(name, item), times))
+    if hours := facts["six_runs_hours"]:
+        parts = f"{hours['training']:.2f} of training, {hours['evaluation']:.2f} of evaluation"
+        rows.append((f"the six main runs at 300 tokens a row, {gpu}: hours, by these rates", parts, "", ""))
     return rows
+
+
+def gpu_entry(name: str, item: dict) -> str:
+    if "failed" in item:
+        return f"{name}: {item['failed']}"
+    return f"{name}: {item['tokens_per_second']:,.0f}, {item['mfu']:.0%} MFU, {item['peak_memory_gib']:.0f} GiB"
 
 
 def evaluate_rows(facts: dict) -> list[tuple[str, ...]]:
