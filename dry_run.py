@@ -18,7 +18,7 @@ from training_loop import (
     train_step,
     weights_must_fit,
 )
-from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, gpu_bytes, plan_memory
+from training_memory import CHECKPOINT_BYTES_PER_PARAMETER, gpu_bytes
 
 GPU_HOUR_BUDGET = 3.5
 SAMPLE_ROWS = 20_000  # encoded of a larger subset, whose totals are scaled
@@ -49,7 +49,9 @@ def packed_size(lengths: list[int], config: dict, weight: float) -> dict:
 
 
 @weights_must_fit()
-def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str, compiled: bool) -> float:
+def probe_rate(
+    model, examples: list, config: dict, pad_id: int, precision: str, compiled: bool, micro_tokens: int | None
+) -> float:
     """Tokens per second of a few real steps on this device; the first, which may compile, does not count."""
     accelerator = new_accelerator()
     model.to(accelerator.device).train()
@@ -57,7 +59,8 @@ def probe_rate(model, examples: list, config: dict, pad_id: int, precision: str,
     repeats = 1 + wanted // sum(len(example.ids) for example in examples)  # so that a small subset fills the steps
     examples = examples * repeats
     taken = np.cumsum([len(example.ids) for example in examples]).searchsorted(wanted) + 1
-    run = new_run(model, examples[:taken], {**config, "epochs": 1}, pad_id, accelerator, precision, compiled)
+    config = {**config, "epochs": 1}
+    run = new_run(model, examples[:taken], config, pad_id, accelerator, precision, compiled, micro_tokens)
     done, spent = 0, 0.0
     for number in range(PROBE_STEPS + 1):
         blocks = run.steps[number % len(run.steps)]
@@ -85,9 +88,8 @@ def at_hand(precision: str) -> dict:
     return {"device": device, "precision": precision, "memory": gpu_bytes(device), "peak": gpu_peak(device)}
 
 
-def estimate(size: dict, config: dict, parameters: int, shape: dict, rate: float, where: dict, compiled: bool) -> dict:
-    """One experiment's line. where: as STATED_GPU."""
-    plan = plan_memory(parameters, shape, config, where, compiled)
+def estimate(size: dict, parameters: int, rate: float, plan: dict) -> dict:
+    """One experiment's line, from what `packed_size` and `plan_memory` give."""
     model_bytes = 4 * parameters
     return {
         **size,

@@ -67,7 +67,7 @@ from model_probe import require_positions, require_trainable
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import TRAINING, experiment_config, experiments_of, model_spec
 from training_loop import TrainingFailed, end_processes, fit, new_accelerator, wants_compiling
-from training_memory import model_shape
+from training_memory import model_shape, plan_memory
 
 MANY_CUT_FRACTION = 0.1
 TRACKERS = ["tensorboard", "wandb", "trackio"]
@@ -102,7 +102,8 @@ def carry_out(arguments, configs: list[dict], results_dir: Path) -> list[str]:
     """What the command line asks for; the names of experiments that failed."""
     how = {key: getattr(arguments, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
     if arguments.dry_run:
-        print("\n".join(dry_run(configs, results_dir, arguments.tokens_per_second, arguments.mfu)))
+        stated = {key: getattr(arguments, key) for key in ("tokens_per_second", "mfu", "micro_batch_tokens")}
+        print("\n".join(dry_run(configs, results_dir, **stated)))
         return []
     if arguments.sweep_learning_rate:
         sweep(configs, results_dir, arguments.sweep_learning_rate, {**how, "force": arguments.force})
@@ -457,7 +458,9 @@ def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict)
         print("\n".join(sweep_table(entries)))
 
 
-def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | None, mfu: float | None) -> list[str]:
+def dry_run(
+    configs: list[dict], results_dir: Path, tokens_per_second=None, mfu=None, micro_batch_tokens=None
+) -> list[str]:
     """Lines of a table: what each experiment that trains would take. Nothing is trained, and no result written."""
     rates, lines = {}, {}
     for config in configs:
@@ -482,13 +485,12 @@ def dry_run(configs: list[dict], results_dir: Path, tokens_per_second: float | N
             if key not in rates:
                 model, _, unpacked_reason = starting_model(config, results_dir)
                 probed = {**training, "packed": unpacked_reason is None}
-                how = end_token_id(tokenizer), where["precision"], compiled and probed["packed"]
+                how = end_token_id(tokenizer), where["precision"], compiled and probed["packed"], micro_batch_tokens
                 rates[key] = probe_rate(model, examples, probed, *how), probed["packed"]
             rate, packed = rates[key]
             training, compiled = {**training, "packed": packed}, compiled and packed
-        size = packed_size(lengths, training, weight)
-        shape = model_shape(outline.config)
-        lines[config["experiment"]] = estimate(size, training, parameters, shape, rate, where, compiled)
+        memory = plan_memory(parameters, model_shape(outline.config), training, where, compiled, micro_batch_tokens)
+        lines[config["experiment"]] = estimate(packed_size(lengths, training, weight), parameters, rate, memory)
     return table_lines(lines)
 
 

@@ -106,11 +106,13 @@ def test_what_training_would_take_is_told_and_rates_compare_without_touching_a_r
 
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
     config = experiment_config("high_100k_demo", {"epochs": 2, "tokens_per_step": 512})
-    _, line, total = dry_run([config], results, None, None)
+    _, line, total = dry_run([config], results)
     trained = read_json(results / "high_100k_demo" / "train_results.json")  # the same rows, once
     name, _, tokens, blocks, steps, rate = line.replace(",", "").split()[:6]
     assert (name, int(tokens), int(blocks)) == ("high_100k_demo", 2 * trained["tokens"], trained["blocks"])
     assert int(steps) == -(-2 * int(blocks) // 4) and float(rate) > 50 and "hours of training" in total
+    few, many = (dry_run([config], results, mfu=0.4, micro_batch_tokens=count)[1].split()[-2] for count in (128, 512))
+    assert float(few) < float(many)  # GiB of memory
     how = {"checkpoint_seconds": 1e9, "report_to": None, "micro_batch_tokens": None, "force": False}
     sweep([config], results, [1e-3], how)
     assert "lowest dev loss at 0.001" in capsys.readouterr().out

@@ -138,8 +138,8 @@ def test_a_dry_run_counts_by_hand_and_scales_a_sample():
     assert packed_size([6, 5, 4, 3, 2], config, 1.0) == size
     scaled = packed_size([6, 5, 4, 3, 2], config, 100.0)
     assert (scaled["rows"], scaled["tokens"], scaled["steps"], scaled["sampled"]) == (500, 6_000, 300, True)
-    shape = dict.fromkeys(["layers", "width", "mlp_width", "key_value_width", "vocabulary"], 1)
-    where = {"device": "cpu", "precision": "fp32", "memory": None}
-    line = estimate(size, {**config, "gradient_checkpointing": "off"}, 2**30, shape, 1.0, where, False)
+    plan = {"peak_bytes": 3 * 2**30, "gradient_checkpointing": True}
+    line = estimate(size, 2**30, 1.0, plan)
+    assert (line["peak_memory_gib"], line["gradient_checkpointing"]) == (3, True)
     assert (line["disk_gib"], line["kept_gib"], line["hours"]) == (4 + 2 * 12, 4, 60 / 3600)
     assert stated_rate(10**9, None, 0.4) == pytest.approx(0.4 * 989e12 / 6e9)
