@@ -28,7 +28,7 @@ def test_rows_set_aside_share_no_instruction_with_the_rest():
 
 @pytest.mark.parametrize("stage, option", [("sweep", ["--sweep_learning_rate", "1e-4"]), ("dry_run", ["--dry_run"])])
 def test_rows_that_teach_nothing_are_a_users_mistake(stage, option, tmp_path, monkeypatch):
-    def nothing(*_arguments):
+    def nothing(*_arguments, **_how):
         raise train_quality_comparison.TrainingFailed("no row has a response to learn from")
 
     monkeypatch.setattr(train_quality_comparison, stage, nothing)
