@@ -246,16 +246,18 @@ def train_rows(facts: dict) -> list[tuple[str, ...]]:
 
 
 def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
-    """One size after the other: the first contender beside all others of it; then what the six main runs would take."""
+    """One size after the other: the first that ran beside all others of it; then what the six main runs would take."""
     gpu, rows = facts["provenance"]["hardware"]["gpus"][0], []
-    for size, (first, *others) in ((size, list(found.items())) for size, found in facts["sizes"].items() if found):
-        ours, what = gpu_entry(*first), f"training {size}, {gpu}, tokens/s"
-        for name, item in others:
-            times = "" if "failed" in item else f"{first[1]['tokens_per_second'] / item['tokens_per_second']:.2f}x"
-            rows.append((what, ours, gpu_entry(name, item), times))
+    for size, found in facts["sizes"].items():
+        first = next((name for name, item in found.items() if "failed" not in item), None)
+        for name, item in found.items() if first else ():
+            times = "" if "failed" in item else f"{found[first]['tokens_per_second'] / item['tokens_per_second']:.2f}x"
+            if name != first:
+                what = f"training {size}, {gpu}, tokens/s"
+                rows.append((what, gpu_entry(first, found[first]), gpu_entry(name, item), times))
     if hours := facts["six_runs_hours"]:
         parts = f"{hours['training']:.2f} of training, {hours['evaluation']:.2f} of evaluation"
-        rows.append((f"the six main runs at 300 tokens a row, {gpu}: hours, by these rates", parts, "", ""))
+        rows.append((f"the six main runs, {gpu}: hours, by these rates", parts, "", ""))
     return rows
 
 
