@@ -45,16 +45,13 @@ SFT_STEPS = 9
 # trl packs one row behind the other, each seeing those before it (wrapped), or keeps rows apart (bfd). Without the
 # package flash-attn it masks all blocks of a micro-batch as one sequence: hence few at a time as well.
 SFT = {
-    "trl SFTTrainer, wrapped, 16 blocks a time": {"packing_strategy": "wrapped", "blocks": 16},
-    "trl SFTTrainer, wrapped, 4 blocks a time": {"packing_strategy": "wrapped", "blocks": 4},
-    "trl SFTTrainer, wrapped, 1 block a time": {"packing_strategy": "wrapped", "blocks": 1},
-    "trl SFTTrainer, bfd, 4 blocks a time": {"packing_strategy": "bfd", "blocks": 4},
-    "trl SFTTrainer, wrapped, 4 blocks a time, compiled": {
-        "packing_strategy": "wrapped",
-        "blocks": 4,
-        "torch_compile": True,
-    },
-}
+    f"trl SFTTrainer, {packing}, blocks at a time: {blocks}{', compiled' * compiled}": {
+        "packing_strategy": packing, "blocks": blocks, "torch_compile": compiled,
+    }
+    for packing, blocks, compiled in [
+        ("wrapped", 16, False), ("wrapped", 4, False), ("wrapped", 1, False), ("bfd", 4, False), ("wrapped", 4, True)
+    ]
+}  # fmt: skip
 ASK, ANSWERS, NEW_TOKENS, LOSS_ROWS = "Name one more thing that is found by the sea. ", 1_000, 48, 200
 BARS = {"mfu": 0.45, "peak_memory_gib": {"500M": 20 * 1e9 / 2**30, "1B": 35 * 1e9 / 2**30}, "six_runs_hours": 3.5,
         "times_trl": 1.2}  # fmt: skip
@@ -118,10 +115,10 @@ def measure(train, spec: dict, few: list[Example], rows: list[Example], config: 
 
     cuda = pick_device() == "cuda"
     gc.collect()  # the contender before: a trainer's parts refer to each other
-    if cuda:
-        torch.cuda.empty_cache()
-    model, tokenizer = new_random_model(spec)
     try:
+        if cuda:  # which raises where a kernel failed before
+            torch.cuda.empty_cache()
+        model, tokenizer = new_random_model(spec)
         with TemporaryDirectory() as folder:
             began = time.perf_counter()
             train(model, tokenizer, few, config, Path(folder))
@@ -158,7 +155,7 @@ def train_sft(model, tokenizer, examples, config: dict, folder: Path) -> float:
     """trl with the same rows, tokens a step, precision and optimiser, and without gradient checkpointing."""
     accumulated = max(1, config["tokens_per_step"] // config["block_tokens"] // config["blocks"])
     arguments = trainer_arguments(folder, config["blocks"], config) | {"gradient_accumulation_steps": accumulated}
-    arguments |= {key: config[key] for key in ("packing_strategy", "torch_compile") if key in config}
+    arguments |= {key: config[key] for key in ("packing_strategy", "torch_compile")}
     trainer = sft_trainer(model, tokenizer, examples, config["block_tokens"], arguments)
     began = time.perf_counter()
     trainer.train()
@@ -183,12 +180,8 @@ def measure_evaluation(spec: dict) -> dict:
         response_losses(run_model.model, rows, 0, run_model.device, run_model.precision)
         return sum(len(row.ids) for row in rows)
 
-    rates = {}
-    for name, work in {
-        "greedy": partial(answer, None),
-        "sampled": partial(answer, sampling),
-        "heldout_loss": lose,
-    }.items():
+    works, rates = {"greedy": partial(answer, None), "sampled": partial(answer, sampling), "heldout_loss": lose}, {}
+    for name, work in works.items():
         work()
         began = time.perf_counter()
         rates[name] = work() / (time.perf_counter() - began)

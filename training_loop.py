@@ -24,7 +24,7 @@ from training_checkpoints import CHECKPOINT_FORMAT, TrainingStopped, load_checkp
 from training_memory import STATE_BYTES_PER_PARAMETER, gpu_bytes, model_shape, plan_memory
 
 LOSS_CURVE_POINTS = 200
-# Compiling takes 6 to 15 s on an H100 and makes a 500M model twice as fast: it is regained in as many compiled seconds.
+# Compiling takes 5 to 18 s on an H100 and makes a 500M model twice as fast: it is regained in as many compiled seconds.
 COMPILE_PAYS_FROM_SECONDS, ASSUMED_MFU = 20, 0.4
 FEW_STEPS = 50
 # Steps queued on the device behind the one whose loss is waited for, so that a GPU always has work.

@@ -168,7 +168,7 @@ def test_what_a_run_pays_but_once_is_left_out_of_its_speed(monkeypatch):
 
 
 def test_a_contender_out_of_memory_is_a_result(monkeypatch):
-    """Ours as well, which says so in its own way."""
+    """Ours as well, which says so in its own way; and a kernel that fails, also where the next one is made."""
 
     def full(*_arguments):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
@@ -178,3 +178,11 @@ def test_a_contender_out_of_memory_is_a_result(monkeypatch):
     monkeypatch.setattr(gpu_benchmark, "fit", weights_must_fit()(full))
     failed = gpu_benchmark.measure(gpu_benchmark.train_ours, {}, [], [], TRAINING)["failed"]
     assert failed.startswith("out of memory for weights")
+
+    def illegal(*_arguments):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nSearch for it")
+
+    failed = {"failed": "CUDA error: an illegal memory access was encountered"}
+    assert gpu_benchmark.measure(illegal, {}, [], [], TRAINING) == failed
+    monkeypatch.setattr(gpu_benchmark, "new_random_model", illegal)
+    assert gpu_benchmark.measure(full, {}, [], [], TRAINING) == failed
