@@ -478,17 +478,18 @@ def dry_run(
         lengths = [len(example.ids) for example in examples]
         rate = stated_rate(parameters, tokens_per_second, mfu)
         where = STATED_GPU if rate else at_hand(training["precision"])
-        tokens = round(sum(lengths) * weight) * training["epochs"]
-        compiled = wants_compiling(training, parameters, tokens, where["peak"])
+        work = parameters, round(sum(lengths) * weight) * training["epochs"], where["peak"]
         if not rate:
+            compiled = wants_compiling(training, *work)
             key = hash_json({"model": training["model_spec"], "block": training["block_tokens"], "compiled": compiled})
             if key not in rates:
                 model, _, unpacked_reason = starting_model(config, results_dir)
                 probed = {**training, "packed": unpacked_reason is None}
-                how = end_token_id(tokenizer), where["precision"], compiled and probed["packed"], micro_batch_tokens
+                how = end_token_id(tokenizer), where["precision"], wants_compiling(probed, *work), micro_batch_tokens
                 rates[key] = probe_rate(model, examples, probed, *how), probed["packed"]
             rate, packed = rates[key]
-            training, compiled = {**training, "packed": packed}, compiled and packed
+            training = {**training, "packed": packed}
+        compiled = wants_compiling(training, *work)
         memory = plan_memory(parameters, model_shape(outline.config), training, where, compiled, micro_batch_tokens)
         lines[config["experiment"]] = estimate(packed_size(lengths, training, weight), parameters, rate, memory)
     return table_lines(lines)
