@@ -87,6 +87,26 @@ def test_a_floor_is_shown_where_alpha_is_clear_of_zero(study):
         assert tradeoff_tables.curve_table(analysis)["cells"][0][2] == shown
 
 
+def test_curves_are_drawn_only_where_they_tell_something(study):
+    from matplotlib.figure import Figure
+
+    part = copy.deepcopy(study[0]["sizes"]["500M"]["tradeoff"]["bits_per_byte"])
+    part["aicc"] = {"shared_exponent": 1.0, "constant": 2.0}
+
+    def curves_drawn():
+        axis = Figure().subplots()
+        tradeoff_figures.draw_curve_panel(axis, part, "bits_per_byte")
+        return sum(len(line.get_xdata()) == tradeoff_figures.CURVE_POINTS for line in axis.lines)
+
+    for identified, drawn in ((True, 2), (False, 0)):
+        part["kappa"]["identified"] = identified
+        assert curves_drawn() == drawn
+    del part["tiers"]["random"]  # one tier has no exchange rate, but may have a curve
+    assert curves_drawn() == 1
+    part["aicc"]["constant"] = 0.5
+    assert curves_drawn() == 0
+
+
 def test_what_cannot_be_told_names_the_runs_that_would_tell():
     words = tradeoff_tables.settle_words(["random_30k_500M", "ultra_10k_500M_s1", "ultra_1k_1B"])
     assert words.startswith("runs that would settle it: random_30k_500M, ultra_10k_500M_s1; ")
