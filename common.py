@@ -141,6 +141,14 @@ def require_writable(folder) -> Path:
     return folder
 
 
+def require_apart(option: str, path, data) -> None:
+    """Raises UserError where `path`, given by `option`, is `data`, which it would replace, or lies in that folder."""
+    data = Path(data).expanduser()
+    source = os.path.realpath(data)  # unlike Path.resolve, it takes a link to itself
+    if os.path.exists(source) and Path(os.path.realpath(path)).is_relative_to(source):
+        raise UserError(f"{option} {path} lies in the data itself, {data}; choose another")
+
+
 def require_disk(folder, needed_bytes: float, what: str) -> None:
     """Raises UserError where the disk under `folder` has less than `needed_bytes` free."""
     free = shutil.disk_usage(folder).free

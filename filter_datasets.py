@@ -42,6 +42,7 @@ from common import (
     locked,
     positive,
     provenance,
+    require_apart,
     require_disk,
     require_writable,
     run_main,
@@ -322,9 +323,8 @@ def work_folder(results: Path, config: dict, inputs: dict) -> Path:
 def require_outside(results: Path, datasets: list[str]) -> None:
     """Raises UserError where results lie in a folder of data: they would be read as data the next time."""
     for entry in datasets:
-        folder = os.path.realpath(Path(entry).expanduser())  # unlike Path.resolve, it takes a link to itself
-        if entry != "demo" and results.resolve().is_relative_to(folder):
-            raise UserError(f"--results_dir {results} lies in {entry}, which is read whole; choose another")
+        if entry != "demo":
+            require_apart("--results_dir", results, entry)
 
 
 def refuse(results: Path, message: str) -> NoReturn:

@@ -35,6 +35,7 @@ from common import (
     positive,
     provenance,
     read_json,
+    require_apart,
     require_writable,
     run_main,
     whole,
@@ -275,7 +276,7 @@ def report_file(arguments) -> None:
     from dataset_readers import read_rows
     from scorecard_page import page_path
 
-    page = arguments.scorecard and page_path(arguments.scorecard)
+    page = arguments.scorecard and page_path(arguments.scorecard, [arguments.file, *filter(None, [arguments.fit])])
     rows_path = scored_rows_path(arguments.output, arguments.file)
     table, ledger = read_rows([arguments.file], max_samples=arguments.max_samples, seed=arguments.seed)
     if not table.num_rows:
@@ -308,19 +309,23 @@ def fitted_scorer(arguments, table) -> tuple[QualityScorer, str]:
     """A scorer fitted on the table or by the counts in --fit, and a phrase that says which; writes a new --fit file."""
     path = Path(arguments.fit) if arguments.fit else None
     if path and path.exists():
-        try:
-            scorer = QualityScorer.from_dict(dict(read_json(path)))
-        except (ValueError, KeyError) as error:
-            raise UserError(
-                f"{path} holds no fit statistics of this scorer ({error}); remove it to fit anew"
-            ) from error
-        scorer.weights = check_weights(arguments.weights)
+        scorer = read_fitted(path, arguments.weights)
         return scorer, f"read from {path}: {scorer.rows:,} rows"
     scorer = QualityScorer(arguments.weights)
     fit_rows(scorer, table["instruction"], arguments.num_proc)
     if path:
         write_json(path, scorer.to_dict())
     return scorer, f"written to {path}" if path else "on these rows"
+
+
+def read_fitted(path: Path, weights: dict | None) -> QualityScorer:
+    """The scorer whose counts a --fit file holds."""
+    try:
+        scorer = QualityScorer.from_dict(dict(read_json(path)))
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} holds no fit statistics of this scorer ({error}); remove it to fit anew") from error
+    scorer.weights = check_weights(weights)
+    return scorer
 
 
 def write_page(page: Path, arguments, table) -> list[str]:
@@ -370,12 +375,12 @@ def report_validation(arguments) -> None:
     """Print and keep how well the scores pick preferred answers."""
     from scorer_validation import left_out_words, read_pairs, validate, validation_lines
 
-    started = time.time()
+    started, path = time.time(), evidence_path(arguments, "validation.json", arguments.validate)
     pairs, left_out = read_pairs(arguments.validate)
     if left_out:
         print(left_out_words(left_out), end="\n\n")
     result = {"left_out": left_out, **validate(scoring(arguments), pairs, arguments.seed)}
-    write_evidence(arguments, "validation.json", arguments.validate, started, result)
+    write_evidence(path, arguments, arguments.validate, started, result)
     print("\n".join(validation_lines(result)))
 
 
@@ -384,21 +389,27 @@ def report_corruptions(arguments) -> None:
     from dataset_readers import read_rows
     from scorer_validation import corruption_evidence, corruption_lines
 
-    started = time.time()
+    started, path = time.time(), evidence_path(arguments, "corruptions.json", arguments.corruptions)
     table, ledger = read_rows([arguments.corruptions], arguments.max_samples or 5_000, arguments.seed)
     print(ledger_line(ledger))
     if not table.num_rows:
         raise UserError(f"no row of {arguments.corruptions} can be scored; see the ledger above")
     columns = table["instruction"].to_pylist(), table["response"].to_pylist()
     tables = corruption_evidence(scoring(arguments), *columns, arguments.seed)
-    write_evidence(arguments, "corruptions.json", arguments.corruptions, started, tables)
+    write_evidence(path, arguments, arguments.corruptions, started, tables)
     print("\n".join(corruption_lines(tables)))
 
 
-def write_evidence(arguments, name: str, data: str, started: float, result: dict) -> None:
-    """Write a result as JSON, with what it was made from, to --output or beside the scores."""
+def evidence_path(arguments, name: str, data: str) -> Path:
+    """Where evidence goes: to --output or beside the scores. Raises UserError where that is impossible."""
     path = Path(arguments.output) if arguments.output else Path(arguments.results_dir) / "scorer" / name
+    require_apart("--output", path, data)
     require_writable(path.parent)
+    return path
+
+
+def write_evidence(path: Path, arguments, data: str, started: float, result: dict) -> None:
+    """Write a result as JSON, with what it was made from."""
     weights = check_weights(arguments.weights)
     config = {"data": data, "scorer_version": SCORER_VERSION, "weights": weights, "seed": arguments.seed}
     config["max_samples"] = arguments.max_samples
@@ -409,7 +420,8 @@ def report_pair(arguments) -> None:
     """Print one pair's scores and what drove them."""
     if arguments.instruction is None or arguments.response is None:
         raise UserError("--explain needs both --instruction TEXT and --response TEXT")
-    scorer = QualityScorer(arguments.weights)
+    fitted = read_fitted(Path(arguments.fit), arguments.weights) if arguments.fit else None
+    scorer = fitted or QualityScorer(arguments.weights)
     scores = scorer.explain(arguments.instruction, arguments.response)
     print("\n".join(explanation(scores, scorer.weights, scorer.losses(scores))))
 
@@ -438,7 +450,7 @@ def main() -> None:
         "--scorecard", metavar="PATH.html", help="write a page about FILE's scores, and its JSON beside it"
     )
     parser.add_argument(
-        "--ifd", metavar="MODEL", help="a local causal language model, for instruction difficulty of FILE"
+        "--ifd", metavar="MODEL", help="path or hub id of a causal language model, for instruction difficulty of FILE"
     )
     parser.add_argument("--explain", action="store_true", help="one pair's sub-scores and what drove them")
     parser.add_argument("--instruction", metavar="TEXT", help="for --explain")
@@ -456,9 +468,11 @@ def main() -> None:
         help="FILE's rows with their scores, .jsonl or .parquet; or the JSON of the evidence",
     )
     parser.add_argument(
-        "--fit", metavar="PATH", help="corpus counts: used if PATH exists, else made from FILE and kept there"
+        "--fit",
+        metavar="PATH",
+        help="corpus counts, also for --explain: used if PATH exists, else made from FILE and kept there",
     )
-    report(parser.parse_args())
+    report(parser.parse_args(), vars(parser.parse_args([])))
 
 
 def take_ifd_options(arguments) -> None:
@@ -467,27 +481,35 @@ def take_ifd_options(arguments) -> None:
     if arguments.ifd is None and "ifd" in weights:
         raise UserError("--weights ifd=... needs --ifd MODEL, the model that measures it")
     if arguments.ifd is not None:
-        if arguments.explain or arguments.validate or arguments.corruptions or not arguments.file:
-            raise UserError("--ifd goes with a FILE to score, not with --explain, --validate or --corruptions")
         from instruction_difficulty import model_identity
 
         arguments.ifd_identity = model_identity(arguments.ifd)  # before the scoring: a model may not be there
     arguments.weights_ifd = weights.pop("ifd", 0.0)
 
 
-def report(arguments) -> None:
-    """Do what was asked for."""
-    take_ifd_options(arguments)
-    if arguments.explain:
-        report_pair(arguments)
-    elif arguments.validate:
-        report_validation(arguments)
-    elif arguments.corruptions:
-        report_corruptions(arguments)
-    elif arguments.file:
-        report_file(arguments)
-    else:
+# What can be asked for, by the argument that asks, and the options that it heeds.
+MODES = {
+    "explain": (report_pair, {"instruction", "response", "weights", "fit"}),
+    "validate": (report_validation, {"seed", "num_proc", "weights", "output", "results_dir"}),
+    "corruptions": (report_corruptions, {"max_samples", "seed", "num_proc", "weights", "output", "results_dir"}),
+    "file": (report_file, {"max_samples", "seed", "num_proc", "weights", "output", "results_dir", "scorecard", "ifd",
+                           "fit"}),
+}  # fmt: skip
+
+
+def report(arguments, defaults: dict) -> None:
+    """Do what was asked for. Raises UserError for an option that would change nothing."""
+    given = [name for name, value in vars(arguments).items() if value != defaults[name]]
+    mode = next((mode for mode in MODES if mode in given), None)
+    if mode is None:
         raise UserError("give a FILE to score, or --explain, --validate or --corruptions (see --help)")
+    act, heeded = MODES[mode]
+    words = {name: name.upper() if name == "file" else f"--{name}" for name in given}
+    for name in given:
+        if name != mode and name not in heeded:
+            raise UserError(f"{words[name]} does nothing beside {words[mode]}; leave one of them out")
+    take_ifd_options(arguments)
+    act(arguments)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@
 """
 
 import json
-import os
 import textwrap
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from common import UserError, one_line, require_writable, whole_file
+from common import UserError, one_line, require_apart, require_writable, whole_file
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 
 WRITE_ROWS = 2_000
@@ -133,10 +132,8 @@ def scored_rows_path(output: str | None, data: str) -> Path | None:
     path = Path(output) if output else None
     if path and path.suffix not in (".jsonl", ".parquet"):
         raise UserError(f"--output {path}: write scored rows as .jsonl or .parquet")
-    source = os.path.realpath(Path(data).expanduser())
-    if path and os.path.exists(source) and Path(os.path.realpath(path)).is_relative_to(source):
-        raise UserError(f"--output {path} lies in the data itself, {data}; choose another")
     if path:
+        require_apart("--output", path, data)
         require_writable(path.parent)
     return path
 

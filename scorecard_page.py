@@ -16,6 +16,7 @@ from common import (
     hash_json,
     provenance,
     read_json,
+    require_apart,
     require_writable,
     write_json,
     write_text,
@@ -49,11 +50,15 @@ EVIDENCE_FILES = {
 # Files
 
 
-def page_path(text: str) -> Path:
-    """Where the page goes; the JSON stands beside it. Raises UserError where that is impossible."""
+def page_path(text: str, inputs: list[str]) -> Path:
+    """Where the page goes; the JSON stands beside it. Raises UserError where that is impossible, or would replace one
+    of the `inputs`."""
     path = Path(text)
     if path.suffix != ".html":
         raise UserError(f"--scorecard {text}: the name of a page ends in .html; the JSON goes beside it")
+    for file in (path, path.with_suffix(".json")):
+        for data in inputs:
+            require_apart("--scorecard", file, data)
     try:
         require_writable(path.parent)
     except UserError as error:

@@ -546,7 +546,7 @@ def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
 def test_results_inside_the_data_are_refused(tmp_path):
     write_input(tmp_path, make_rows(60))
     for folder in (tmp_path, tmp_path / "results"):
-        with pytest.raises(UserError, match="which is read whole"):
+        with pytest.raises(UserError, match="lies in the data itself"):
             run(folder, "--dataset", str(tmp_path))
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(UserError, match="does not exist"):

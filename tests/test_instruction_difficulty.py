@@ -328,7 +328,10 @@ def test_a_weight_moves_the_total_and_none_leaves_it(folder, pairs_file, capsys,
     "options, message",
     [
         (["--weights", "ifd=0.1"], "needs --ifd"),
-        (["--ifd", "FOLDER", "--explain", "--instruction", "Go.", "--response", "Yes."], "--ifd goes with a FILE"),
+        (
+            ["--ifd", "FOLDER", "--explain", "--instruction", "Go.", "--response", "Yes."],
+            "FILE does nothing",
+        ),
         (["--ifd", "no/such/model/folder"], "no such folder"),
         (["--ifd", "tests"], "no model in this folder"),
     ],

@@ -115,6 +115,42 @@ def test_the_data_itself_is_not_written_over(tmp_path):
     assert scored_rows_path(str(tmp_path / "scored.jsonl"), str(data)) == tmp_path / "scored.jsonl"
 
 
+@pytest.mark.parametrize("mode", ["--validate", "--corruptions"])
+def test_evidence_is_not_written_over_its_data(tmp_path, mode):
+    data = tmp_path / "data.jsonl"
+    data.write_text(json.dumps({"instruction": "Hi", "response": "Hello", "chosen": "Hello.", "rejected": "No."}))
+    before = data.read_bytes()
+    done = run(mode, data, "--output", data)
+    assert (done.returncode, done.stdout) == (2, "") and "lies in the data itself" in done.stderr
+    assert data.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--validate", "p.jsonl", "--max_samples", 5], "--max_samples does nothing beside --validate"),
+        (["--corruptions", "p.jsonl", "--fit", "counts.json"], "--fit does nothing beside --corruptions"),
+        (["rows.jsonl", "--instruction", "Go."], "--instruction does nothing beside FILE"),
+        (["rows.jsonl", "--validate", "p.jsonl"], "FILE does nothing beside --validate"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == 2 and words in done.stderr, done.stderr
+
+
+def test_one_pair_is_explained_with_the_counts_of_a_corpus(data, tmp_path):
+    counts = tmp_path / "counts.json"
+    assert run(data, "--fit", counts).returncode == 0
+    pair = ["--explain", "--instruction", ROWS[0]["instruction"], "--response", "The otter sleeps all day."]
+    fitted, alone = (run(*pair, *options).stdout for options in (["--fit", counts], []))
+    scorer = QualityScorer.from_dict(json.loads(counts.read_text()))
+    quality = scorer.score(ROWS[0]["instruction"], "The otter sleeps all day.")["quality"]
+    assert f"quality             {quality:.3f}" in fitted and fitted != alone
+    missing = run(*pair, "--fit", tmp_path / "none.json")
+    assert missing.returncode == 2 and "none.json" in missing.stderr
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")

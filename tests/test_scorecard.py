@@ -419,11 +419,15 @@ def test_the_same_card_gives_the_same_page():
 
 def test_a_page_needs_an_html_name_and_a_place(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.html"):
-        page_path(str(tmp_path / "page.json"))
+        page_path(str(tmp_path / "page.json"), [])
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="--scorecard .*cannot write"):
-        page_path(str(tmp_path / "file" / "page.html"))
-    assert page_path(str(tmp_path / "new" / "page.html")).parent.is_dir()
+        page_path(str(tmp_path / "file" / "page.html"), [])
+    assert page_path(str(tmp_path / "new" / "page.html"), []).parent.is_dir()
+    data = tmp_path / "rows.json"  # the page's own JSON would replace it
+    data.write_text("[]")
+    with pytest.raises(UserError, match=r"--scorecard .*rows\.json lies in the data itself"):
+        page_path(str(tmp_path / "rows.html"), [str(data)])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
