@@ -29,8 +29,8 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
                      per byte, or the share of prompts that fail
   repetition[metric] R* of effective rows {value, interval, identified, why, runs_to_add}
   rank_correlation[metric]   quality against required rows {value, interval, n, why, tiers, quality, relative_rows}
-  cost               one per arm, means of its seeds [{run, arm, seeds, device, gpu_hours (training),
-                     scoring_cpu_hours, total_hours, tokens, rows, <metric>, gain {metric}, per_gpu_hour {metric},
+  cost               one per arm, means of its seeds [{run, arm, seeds, device, train_hours, filter_hours,
+                     total_hours, tokens, rows, <metric>, gain {metric}, per_hour {metric},
                      per_million_tokens, per_thousand_rows, on_frontier [metric],
                      tokens_per_second}]
   cost_frontier[metric]      [{from_hours, run, value}]: the best run from each budget on
@@ -93,7 +93,7 @@ def main() -> None:
         compare(runs, left_out, arguments.compare, output)
         return
     with locked(output):  # of two at once, one would remove the figures that the other is about to embed
-        analysis = analyse(runs, left_out, CLAIM, scoring_hours(results))
+        analysis = analyse(runs, left_out, CLAIM, filter_hours(results))
         analysis["provenance"] = lasting_provenance(runs)
         write_outputs(output, results, round_numbers(analysis), runs)
 
@@ -181,21 +181,25 @@ def write_outputs(output: Path, results: Path, analysis: dict, runs: list[dict])
 
 
 def remove_stale(output: Path) -> None:
-    """Remove tables and figures of an earlier analysis, told by how their names start; other files are not ours."""
-    starts = tuple(start for starts in report_pages.SECTIONS.values() for start in starts)
-    for file in [*output.glob("tables/*.*"), *output.glob("figures/*.*")]:
-        if file.name.startswith(starts) and file.suffix in (".csv", ".md", ".tex", ".png", ".svg"):
-            file.unlink()
+    """Remove tables and figures of an earlier analysis, told by their names; other files are not ours."""
+    for folder, kinds in (("tables", (".csv", ".md", ".tex")), ("figures", (".png", ".svg"))):
+        for file in (output / folder).glob("*.*"):
+            if file.suffix in kinds and report_pages.heading_of(file.stem):
+                file.unlink()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Records
 
 
-def scoring_hours(results: Path) -> float | None:
-    """Hours that filter_datasets.py took to read, score and select, by its own account; null where it has none."""
+def filter_hours(results: Path) -> float | None:
+    """Hours by the clock that filter_datasets.py took up to the scores, by its own account; null where it has none.
+
+    Of a run that was killed and went on, the last call knows its own seconds alone, and the steps those of all calls.
+    """
     try:
-        return float(read_json(results / "scores.json")["provenance"]["seconds"]) / 3600
+        scores = read_json(results / "scores.json")
+        return max(scores["provenance"]["seconds"], sum(step["seconds"] for step in scores["steps"].values())) / 3600
     except (UserError, TypeError):
         return None
 

@@ -39,23 +39,24 @@ def rank_correlation(x, y, confidence: float = 0.95) -> dict:
     return {**result, "interval": [math.tanh(centre - z), math.tanh(centre + z)]}
 
 
-def cost_record(run: dict, gains: dict, scoring_hours: float | None) -> dict:
-    """One run's cost, with its share of scoring, and its `gains` {metric: gain over the anchor} per unit of that.
+def cost_record(run: dict, gains: dict, filter_hours: float | None) -> dict:
+    """One run's cost, with that of filtering, and its `gains` {metric: gain over the anchor} per unit of that.
 
-    `run`: {"experiment", "rows", "tokens", "train_seconds", "scored", "values"}. A subset chosen by score pays for the
-    scoring of the whole pool, a random one does not. Hours are of the device that trained; null where not known.
+    `run`: {"experiment", "rows", "tokens", "train_seconds", "scored", "values"}. A subset chosen by score pays for
+    filtering the whole pool, a random one does not. Hours are by the clock, on whatever each stage ran on; null where
+    not known.
     """
     train_hours = None if run["train_seconds"] is None else run["train_seconds"] / 3600
-    scoring = scoring_hours if run["scored"] else 0.0
-    hours = None if None in (train_hours, scoring) else train_hours + scoring
+    filtering = filter_hours if run["scored"] else 0.0
+    hours = None if None in (train_hours, filtering) else train_hours + filtering
 
     def per(amount: float | None) -> dict:
         return {metric: gain / amount if amount and gain is not None else None for metric, gain in gains.items()}
 
     return {
-        "run": run["experiment"], "gpu_hours": train_hours, "scoring_cpu_hours": scoring, "total_hours": hours,
+        "run": run["experiment"], "train_hours": train_hours, "filter_hours": filtering, "total_hours": hours,
         "tokens": run["tokens"], "rows": run["rows"], **run["values"], "gain": gains,
-        "per_gpu_hour": per(hours), "per_million_tokens": per((run["tokens"] or 0) / 1e6),
+        "per_hour": per(hours), "per_million_tokens": per((run["tokens"] or 0) / 1e6),
         "per_thousand_rows": per((run["rows"] or 0) / 1e3), "on_frontier": [],
     }  # fmt: skip
 

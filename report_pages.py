@@ -11,7 +11,9 @@ from common import write_text
 from report_sentences import glossary, lead_sentences, left_out_sentences, limits, missing_sentences, not_run_sentences
 from report_tables import (
     DEMO_NOTE,
+    FAMILIES,
     capital,
+    contrasts_name,
     markdown_table,
     markdown_text,
     model_words,
@@ -19,6 +21,7 @@ from report_tables import (
     text_table,
     wordy_columns,
 )
+from training_configs import MODEL_FAMILIES
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Terminal and Markdown
@@ -119,10 +122,16 @@ def render_page(body: str, **values) -> str:
     return environment.from_string(HEAD + STYLE_SHEET + body).render(**values)
 
 
-# Each section with the names that its figures and tables start with.
+# Each section with the names of its tables and figures, less the size that a figure's name ends in.
 SECTIONS = {
-    "How much of the gain is kept": ["retention", "performance"],
-    "Is it quality, or only luck, length or more passes?": ["equal_rows", "contrasts", "dose_response"],
+    "How much of the gain is kept": ["retention", "retention_by_source", "performance"],
+    "Is it quality, or only luck, length or more passes?": [
+        "equal_rows",
+        *map(contrasts_name, FAMILIES),
+        "dose_response",
+        "dose_response_bands",
+        "dose_response_tiers_100k",
+    ],
     "The trade of quality against quantity": ["tradeoff", "exchange_rate", "curves", "rank_correlation"],
     "What it costs": ["pareto", "budget", "cost", "efficiency"],
     "Does the score predict which rows are useful?": ["score_bands", "score_dimensions", "quality_bands"],
@@ -136,9 +145,15 @@ def by_section(tables: list[dict], figures: list[dict]) -> dict:
     sections = {heading: {"figures": [], "tables": []} for heading in SECTIONS}
     for kind, items in (("figures", figures), ("tables", tables)):
         for item in items:
-            heading = next(name for name, starts in SECTIONS.items() if item["name"].startswith(tuple(starts)))
-            sections[heading][kind].append(item)
+            sections[heading_of(item["name"])][kind].append(item)
     return {heading: items for heading, items in sections.items() if items["figures"] or items["tables"]}
+
+
+def heading_of(name: str) -> str | None:
+    """The section that a table or figure of this name belongs to; None where the analysis writes none such."""
+    size = name.rpartition("_")[2]
+    bare = name.removesuffix(f"_{size}") if any(size in sizes for sizes in MODEL_FAMILIES.values()) else name
+    return next((heading for heading, names in SECTIONS.items() if bare in names), None)
 
 
 def svg_source(path: Path) -> str:

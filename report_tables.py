@@ -327,6 +327,10 @@ FAMILIES = {  # of contrasts, the order and titles of their tables
 }
 
 
+def contrasts_name(family: str) -> str:
+    return "contrasts" if family == "controls" else f"contrasts_{family}"
+
+
 def contrast_tables(analysis: dict) -> list[dict]:
     every = [contrast for summary in analysis["sizes"].values() for contrast in summary["contrasts"]]
     families = {name: [contrast for contrast in every if contrast["family"] == name] for name in FAMILIES}
@@ -349,7 +353,7 @@ def contrasts_table(analysis: dict, family: str, contrasts: list[dict]) -> dict:
          "scale": analysis["sizes"][contrast["size"]]["scale_label"]} for contrast in contrasts
     ]  # fmt: skip
     return {
-        "name": "contrasts" if family == "controls" else f"contrasts_{family}", "title": FAMILIES[family],
+        "name": contrasts_name(family), "title": FAMILIES[family],
         "note": table_note(analysis, note), "cells": [contrast_cells(contrast) for contrast in tested],
         "headings": ["", "compared", "the first is", "advantage", "p", "p (Holm)", "detectable"], "records": records,
     }  # fmt: skip

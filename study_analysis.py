@@ -18,7 +18,7 @@ BOOTSTRAP_SEED = 0
 SUBSET_FACTS = ["rows", "pool_fraction", "score", "distinct_instructions", "response_words", "source_mix"]
 
 
-def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: float | None = None) -> dict:
+def analyse(runs: list[dict], left_out: list[dict], claim: dict, filter_hours: float | None = None) -> dict:
     """The content of verdict.json, less its provenance. `runs` as `load_runs` gives them."""
     others = sorted({run["size"] for run in runs} - set(SIZES))
     is_study = any(run["size"] in SIZES for run in runs)  # a demo alone is no reason to name what the study lacks
@@ -26,7 +26,7 @@ def analyse(runs: list[dict], left_out: list[dict], claim: dict, scoring_hours: 
     sizes, run_records, left_out, scored = {}, [], list(left_out), {}
     for size in present:
         kept, omitted = comparable_runs([run for run in runs if run["size"] == size])
-        sizes[size], records, more, scored[size] = analyse_size(size, kept, claim, scoring_hours)
+        sizes[size], records, more, scored[size] = analyse_size(size, kept, claim, filter_hours)
         run_records += records
         left_out += omitted + more
     compare_sizes(sizes, scored, claim)
@@ -54,7 +54,7 @@ def claimed_sizes(sizes: dict) -> list[str]:
     return [size for size in named if not sizes[size]["demo"]]
 
 
-def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None) -> tuple[dict, list, list, dict]:
+def analyse_size(size: str, runs: list, claim: dict, filter_hours: float | None) -> tuple[dict, list, list, dict]:
     """One size: its summary, one record per run, the runs left out of a metric, and the scores of each metric."""
     records = {run["experiment"]: run_record(run) for run in runs}
     retention, contrasts, doses, left_out, scored = {}, [], [], [], {}
@@ -93,7 +93,7 @@ def analyse_size(size: str, runs: list, claim: dict, scoring_hours: float | None
         "rank_correlation": {
             metric: rank_correlation_of(scored[metric], tradeoff[metric], claim) for metric in METRICS
         },
-        **cost_of(scored, runs, claim, scoring_hours),
+        **cost_of(scored, runs, claim, filter_hours),
         "score_usefulness": usefulness_of(scored, contrasts, claim, BOOTSTRAP_SEED),
     }
     return summary, list(records.values()), left_out, scored

@@ -243,7 +243,7 @@ def rank_correlation_of(scores: dict, tradeoff: dict, claim: dict) -> dict:
 # Cost
 
 
-def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float | None) -> dict:
+def cost_of(scored: dict, runs: list[dict], claim: dict, filter_hours: float | None) -> dict:
     """{"cost": one record per arm, "cost_frontier": {metric: the best arm from each budget on}}.
 
     An arm is the mean of its seeds: otherwise the luckiest seed would be the best run for its cost.
@@ -262,12 +262,12 @@ def cost_of(scored: dict, runs: list[dict], claim: dict, scoring_hours: float | 
             values[metric] = METRICS[metric]["sign"] * oriented
             if claim["anchor"] in scores["arms"]:
                 gains[metric] = oriented - float(scores["points"][scores["arms"].index(claim["anchor"])])
-        records.append(cost_of_arm(arm, group, values, gains, scoring_hours))
+        records.append(cost_of_arm(arm, group, values, gains, filter_hours))
     frontier = mark_frontier(records, {metric: METRICS[metric]["sign"] for metric in METRICS})
     return {"cost": records, "cost_frontier": frontier}
 
 
-def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_hours: float | None) -> dict:
+def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, filter_hours: float | None) -> dict:
     """The record of one arm: seconds and tokens of one run, the mean over its seeds."""
     first, seconds = group[0], [run["train"].get("train_seconds") for run in group]
     facts = {"experiment": f"{arm}_{first['size']}", "rows": first["rows"], "tokens": first["train"].get("tokens"),
@@ -277,7 +277,7 @@ def cost_of_arm(arm: str, group: list[dict], values: dict, gains: dict, scoring_
     device = gpus[0] if gpus else "CPU"
     tokens, seconds = facts["tokens"], facts["train_seconds"]
     return {
-        **cost_record(facts, gains, scoring_hours), "arm": arm, "seeds": len(group), "device": device,
+        **cost_record(facts, gains, filter_hours), "arm": arm, "seeds": len(group), "device": device,
         "tokens_per_second": tokens / seconds if tokens and seconds else None,
     }  # fmt: skip
 

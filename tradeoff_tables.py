@@ -248,11 +248,11 @@ def cost_table(analysis: dict) -> dict:
     for size, summary in analysis["sizes"].items():
         for item in summary["cost"]:
             best = ", ".join(METRIC_NAMES[metric] for metric in item["on_frontier"]) or NONE
-            times = [show_hours(item[key]) for key in ("total_hours", "scoring_cpu_hours")]
+            times = [show_hours(item[key]) for key in ("total_hours", "filter_hours")]
             shown = [show(metric, item.get(metric)) for metric in METRIC_NAMES]
             counts = [show_count(item["tokens"]), show_count(item["rows"])]
             cells = [item["run"], item["device"], *times, *counts, *shown, best]
-            keys = ["run", "device", "total_hours", "scoring_cpu_hours", "tokens", "rows", *METRIC_NAMES]
+            keys = ["run", "device", "total_hours", "filter_hours", "tokens", "rows", *METRIC_NAMES]
             rows.append(
                 (size, cells, {key: item.get(key) for key in keys} | {"on_frontier": " ".join(item["on_frontier"])})
             )
@@ -266,7 +266,7 @@ def cost_table(analysis: dict) -> dict:
     return table(analysis, "cost", "What it costs", note, [*headings, "best for its cost"], rows)
 
 
-PER = {"per_gpu_hour": "hour", "per_million_tokens": "million tokens", "per_thousand_rows": "thousand rows"}
+PER = {"per_hour": "hour", "per_million_tokens": "million tokens", "per_thousand_rows": "thousand rows"}
 
 
 def efficiency_table(analysis: dict) -> dict:

@@ -151,8 +151,10 @@ def test_two_analyses_at_once_are_refused(tmp_path, monkeypatch):
 
 
 def test_only_what_an_earlier_analysis_wrote_is_removed(tmp_path):
-    mine = ["tables/notes.md", "figures/diagram.svg", "figures/runs.pdf", "retention.csv"]
+    mine = ["tables/notes.md", "figures/diagram.svg", "figures/runs.pdf", "retention.csv", "figures/runs.csv"]
+    mine += ["tables/runs_2025.md", "tables/costs_of_my_lab.csv", "figures/generation_of_power.png"]
     old = ["tables/contrasts_bands.csv", "tables/runs.tex", "figures/performance_1B.png"]
+    old += ["figures/dose_response_tiers_100k_small.svg", "figures/retention.png"]
     for name in [*mine, *old]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
@@ -169,9 +171,11 @@ def test_a_damaged_subset_costs_its_figure_alone(tmp_path, capsys):
 
 def test_numbers_are_rounded_and_filtering_has_its_hours(tmp_path):
     assert analyze_results.round_numbers({"a": [1.23456789, 3, "x", None]}) == {"a": [1.23457, 3, "x", None]}
-    assert analyze_results.scoring_hours(tmp_path) is None
-    write_json(tmp_path / "scores.json", {"provenance": {"seconds": 5400}})
-    assert analyze_results.scoring_hours(tmp_path) == 1.5
+    assert analyze_results.filter_hours(tmp_path) is None
+    for seconds in (5400, 10):  # in one go; by two calls, of which the last knows of its own seconds alone
+        steps = {"read": {"seconds": 1800.0}, "score": {"seconds": 3600.0}}
+        write_json(tmp_path / "scores.json", {"provenance": {"seconds": seconds}, "steps": steps})
+        assert analyze_results.filter_hours(tmp_path) == 1.5
 
 
 def test_the_demo_never_counts_for_the_study(tmp_path):

@@ -127,22 +127,22 @@ def test_rank_correlation_by_hand():
 
 
 def test_the_frontier_and_what_scoring_costs():
-    def record(name, seconds, value, scored, scoring_hours=0.5):
+    def record(name, seconds, value, scored, filter_hours=0.5):
         run = {"experiment": name, "rows": 1_000, "tokens": 2_000_000, "train_seconds": seconds, "scored": scored}
         run |= {"values": {"task_completion": value}}
-        return cost.cost_record(run, {"task_completion": 0.2}, scoring_hours)
+        return cost.cost_record(run, {"task_completion": 0.2}, filter_hours)
 
     records = [record("u", 3600, 0.4, True), record("r", 3600, 0.3, False), record("m", 7200, 0.35, False)]
     frontier = cost.mark_frontier(records, {"task_completion": 1})
     assert [step["run"] for step in frontier["task_completion"]] == ["r", "u"]
     assert [step["from_hours"] for step in frontier["task_completion"]] == [1, 1.5]
-    assert records[0]["per_gpu_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
+    assert records[0]["per_hour"]["task_completion"] == pytest.approx(0.2 / 1.5)
     assert records[2]["on_frontier"] == [] and records[0]["per_million_tokens"]["task_completion"] == 0.1
     assert records[0]["per_thousand_rows"]["task_completion"] == 0.2
     twins = [record("a", 3600, 0.3, False), record("b", 3600, 0.4, False)]  # of equal cost only the better one counts
     assert [step["run"] for step in cost.mark_frontier(twins, {"task_completion": 1})["task_completion"]] == ["b"]
     unknown = [record("u", 3600, 0.9, True, None), record("r", 3600, 0.3, False, None), record("t", None, 0.9, False)]
-    assert unknown[0]["total_hours"] is None and unknown[0]["per_gpu_hour"]["task_completion"] is None
+    assert unknown[0]["total_hours"] is None and unknown[0]["per_hour"]["task_completion"] is None
     frontier = cost.mark_frontier(unknown, {"task_completion": 1})  # what is not known is not free
     assert [step["run"] for step in frontier["task_completion"]] == ["r"]
 
@@ -176,7 +176,7 @@ def curve_study(tmp_path_factory):
 
 def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     runs, left_out = analyze_results.load_runs(curve_study)
-    analysis = analyze_results.analyse(runs, left_out, QUICK, scoring_hours=0.1)
+    analysis = analyze_results.analyse(runs, left_out, QUICK, filter_hours=0.1)
     reasons = {item["experiment"]: item["reason"] for item in analysis["left_out"]}
     assert reasons == {"longest_10k_500M": "failed: loss is not finite"}
     summary = analysis["sizes"]["500M"]
@@ -189,7 +189,7 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert curve["kappa"]["n"] == 7 and (curve["kappa"]["identified"] or curve["kappa"]["runs_to_add"])
     assert curve["nonparametric"]["kappa"][0]["rows"] == 20
     costs = {record["arm"]: record for record in summary["cost"]}
-    assert [costs[arm]["scoring_cpu_hours"] for arm in ("ultra_10k", "random_10k", "medium_1M")] == [0.1, 0, 0.1]
+    assert [costs[arm]["filter_hours"] for arm in ("ultra_10k", "random_10k", "medium_1M")] == [0.1, 0, 0.1]
     assert costs["random_1k"]["gain"] == {"bits_per_byte": 0, "task_completion": 0}  # it is the anchor
     families = {}
     for contrast in [
