@@ -25,7 +25,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from json_kinds import find_wrong, kinds_of
+from json_kinds import LARGEST, find_wrong, kinds_of
 from training_configs import ConfigError
 
 PACKAGES = ["torch", "transformers", "datasets", "accelerate", "numpy", "pandas", "pyarrow", "textstat", "rensa"]
@@ -108,8 +108,8 @@ def _typed(text: str):
 
 
 def whole(text: str, least: int = 0) -> int:
-    """An option's value as an integer of at least `least`."""
-    if not text.isdecimal() or int(text) < least:
+    """An option's value as an integer of at least `least`, and of fewer bits than NumPy's and Arrow's have."""
+    if not text.isdecimal() or not least <= int(text) < LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
 
@@ -117,6 +117,31 @@ def whole(text: str, least: int = 0) -> int:
 def positive(text: str) -> int:
     """An option's value as an integer of at least 1."""
     return whole(text, least=1)
+
+
+def not_negative(text: str) -> float:
+    """An option's value as a finite number of at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value
+
+
+def positive_number(text: str) -> float:
+    """An option's value as a finite number above 0."""
+    if not (value := not_negative(text)):
+        raise argparse.ArgumentTypeError("it must be more than 0")
+    return value
+
+
+def positive_fraction(text: str) -> float:
+    """An option's value as a share above 0, of at most 1."""
+    if (value := positive_number(text)) > 1:
+        raise argparse.ArgumentTypeError(f"{text} is more than 1, the whole")
+    return value
 
 
 def add_results_dir(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +184,10 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
         )
 
 
+def no_lock(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot lock {path}: {error.strerror}; a network disk must allow locks (NFS: lockd)")
+
+
 @contextmanager
 def locked(folder):
     """Hold the lock of `folder` meanwhile. Raises UserError that names the holder where another process has it.
@@ -170,10 +199,12 @@ def locked(folder):
         file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock's, no worker process inherits it
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:
             file.seek(0)
             holder = file.read().strip() or "another run"
             raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another folder") from error
+        except OSError as error:
+            raise no_lock(path, error) from error
         if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             break
         file.close()  # its last holder removed it between our opening and our locking
@@ -341,6 +372,8 @@ def file_lock(path, wait: bool = False):
         except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            raise no_lock(path, error) from error
         yield True
 
 

@@ -30,6 +30,7 @@ from common import (
     UserError,
     argument_parser,
     clear,
+    hash_strings,
     is_done,
     provenance,
     read_arrow,
@@ -112,13 +113,19 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
     return read_json(marker)
 
 
+def outside_name(entry: str) -> str:
+    """A set's name as a file's, which no other set's path gives."""
+    words = re.sub(r"[^\w.-]+", "_", entry).strip("_.")[-50:]
+    return f"{words}-{hash_strings([entry])[:8]}"
+
+
 def evaluate_outside(run: Path, config: dict, inputs: dict, run_model: RunModel, entry: str, force: bool) -> dict:
     """Loss on a set of the user's, up to HELDOUT["max_rows"] random rows of it; returns its JSON.
 
     Nothing keeps such a set apart from the training rows: that is up to the user.
     """
     started = time.time()
-    marker = run / "evaluation" / "outside" / f"{re.sub(r'[^A-Za-z0-9]+', '_', entry).strip('_')}.json"
+    marker = run / "evaluation" / "outside" / f"{outside_name(entry)}.json"
     settings = {"eval_dataset": entry, "max_rows": HELDOUT["max_rows"]}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
     inputs = {"model": inputs["model"], "eval_dataset": hash_input(entry)}

@@ -92,6 +92,8 @@ from subset_selection import (
 from training_configs import DEFAULT_DATASETS, HELDOUT, SCORE_KEYS, SCORE_WEIGHTS, cleaning_config
 
 WORK_FOLDER = ".filter_work"
+# Options that an export of what is there cannot heed.
+FILTERING = ["split", "columns", "turns", "decontaminate", "max_samples", "seed", "balance", "set", "ifd"]
 
 
 def main() -> None:
@@ -99,6 +101,9 @@ def main() -> None:
     results = require_writable(arguments.results_dir)
     with disk_errors(results), locked(results):
         if arguments.dataset is None and arguments.export and (results / "scores.json").exists():
+            if arguments.filtering:
+                option = arguments.filtering[0]
+                raise UserError(f"--{option} decides what is filtered: give --dataset too, or leave --{option} out")
             return export(results, arguments)  # of what is there, whatever it was made from
         arguments.dataset = arguments.dataset or DEFAULT_DATASETS
         filter_and_cut(results, arguments)
@@ -168,7 +173,7 @@ def parse_arguments():
         "--decontaminate", nargs="+", default=[], metavar="X",
         help="benchmarks, files or hub ids as in --dataset: rows that hold one of their items are dropped",
     )  # fmt: skip
-    parser.add_argument("--max_samples", type=positive, help="a seeded sample of so many rows of the whole input")
+    parser.add_argument("--max_samples", type=positive, help="only so many rows, drawn by --seed from the whole input")
     parser.add_argument("--seed", type=whole, default=0, help="of the sample, held-out and random rows (default: 0)")
     parser.add_argument(
         "--balance", choices=["none", "source"], default="none",
@@ -181,7 +186,11 @@ def parse_arguments():
         help="ray: read, deduplicate, score on the Ray cluster of RAY_ADDRESS; results_dir must be on a disk that "
         "all its nodes share (default: local)",
     )  # fmt: skip
-    parser.add_argument("--ifd", metavar="MODEL", help="a causal language model, folder or hub id; slow; in no total")
+    parser.add_argument(
+        "--ifd",
+        metavar="MODEL",
+        help="causal language model, folder or hub id, that measures difficulty; a column, in no total",
+    )
     parser.add_argument(
         "--export", choices=STYLES,
         help="write subsets to exports/ in this style; without --dataset, from what the results folder holds",
@@ -190,9 +199,10 @@ def parse_arguments():
     parser.add_argument("--subset", nargs="+", metavar="NAME", help="subsets to export (default: all but heldout)")
     parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
-    arguments = parser.parse_args()
+    arguments, defaults = parser.parse_args(), vars(parser.parse_args([]))
     if arguments.subset and not arguments.export:
         parser.error("--subset says what to --export")
+    arguments.filtering = [name for name in FILTERING if getattr(arguments, name) != defaults[name]]
     return arguments
 
 
@@ -232,7 +242,8 @@ def make_scores(results: Path, config: dict, inputs: dict, stamps: dict, argumen
     rows, scores, scorer = filter_rows(job, corpus, config, benchmarks)
     heldout, kept = reserve_heldout(job, corpus, rows, config)
     if len(kept) == len(heldout):
-        refuse(results, f"too few usable rows, none is left beside the held-out ones: {corpus.ledger.one_line()}")
+        where = "beside the held-out ones" if len(heldout) else "at all"
+        refuse(results, f"too few usable rows, none is left {where}: {corpus.ledger.one_line()}")
     chosen = np.isin(rows, kept)
     scores = {key: values[chosen] for key, values in scores.items()}
     distribution = {key: describe(values) for key, values in scores.items()}

@@ -115,7 +115,7 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
                        "runs_to_add": [] if settled else to_add(CURVE_ARMS, scores, size)}  # fmt: skip
     result["target_loss"] = None if targets is None else float(targets[0])
     for tier in (curves.TIER, curves.REFERENCE):
-        found = curves.n80(rows, losses, tiers, tier, result["target_loss"], confidence)
+        found = curves.n80(rows, losses, tiers, tier, result["target_loss"], claim["retention"], confidence)
         result["n80"][tier] = {**found, "why": no_target or found["why"]}
     result["nonparametric"] = interpolated(scores, [] if no_target == NO_GAIN else points, targets, confidence)
     return result

@@ -188,10 +188,10 @@ def compare_forms(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, apart
 # N80
 
 
-def n80(rows, losses, tiers, tier: str, target: float | None, confidence: float = 0.95) -> dict:
-    """The fewest rows of `tier` whose loss reaches `target` = 0.8 L_medium + 0.2 L_anchor, by the fitted curve.
+def n80(rows, losses, tiers, tier: str, target: float | None, retention: float = 0.8, confidence: float = 0.95) -> dict:
+    """The fewest rows of `tier` whose loss reaches `target` = r L_medium + (1 - r) L_anchor, by the fitted curve.
 
-    The target is a measurement too (of variance 0.68 that of a run), and is fitted along.
+    r is `retention`. The target is a measurement too, with r^2 + (1 - r)^2 of a run's variance, and is fitted along.
     """
     result = {"value": None, "interval": [None, None], "identified": False, "why": None}
     degrees = len(rows) - 2 - len(set(tiers))
@@ -206,7 +206,7 @@ def n80(rows, losses, tiers, tier: str, target: float | None, confidence: float 
         result["value"] = finite_power((target - fit["E"]) / fit["A"][tier], -1 / fit["alpha"])
     own = rows[tiers == tier]
     grid = np.log(own.mean()) + np.linspace(-N80_DECADES, N80_DECADES, 241) * np.log(10)
-    profile = n80_profile(rows, losses, tiers, tier, target, grid)
+    profile = n80_profile(rows, losses, tiers, tier, target, retention, grid)
     ends = profile_interval(grid, profile, degrees, confidence)
     result["interval"] = [None if end is None else float(np.exp(end)) for end in ends]
     if result["value"] is None:
@@ -222,7 +222,7 @@ def finite_power(base: float, exponent: float) -> float | None:
     return float(np.exp(power)) if abs(power) < 60 else None
 
 
-def n80_profile(rows, losses, tiers, tier: str, target: float, grid: np.ndarray) -> np.ndarray:
+def n80_profile(rows, losses, tiers, tier: str, target: float, retention: float, grid: np.ndarray) -> np.ndarray:
     """RSS at each value of `grid` (log rows), least over alpha: the tier's curve must pass the target there."""
     own = tiers == tier
     ratio = np.exp(-ALPHAS[None, :, None] * (np.log(rows)[None, None] - grid[:, None, None]))  # (grid, alphas, n)
@@ -231,7 +231,7 @@ def n80_profile(rows, losses, tiers, tier: str, target: float, grid: np.ndarray)
     constant = np.where(own, 1 - ratio, 1.0)
     others = [powers * (tiers == other) for other in sorted(set(tiers) - {tier})]
     design = np.stack([constant, ratio * own, *others], axis=-1)
-    weight = 0.68**-0.5
+    weight = (retention**2 + (1 - retention) ** 2) ** -0.5
     last = np.zeros((*design.shape[:2], 1, design.shape[-1]))
     last[..., 1] = weight
     centre = losses.mean()

@@ -161,15 +161,12 @@ def exchange_table(analysis: dict) -> dict:
         "lines between the runs, over log rows, instead. Intervals of the fit: by how much runs scatter around it; of "
         "the interpolation: over test examples. Not identified: the runs there are fit any value about as well"
     )
-    passes = {
-        part["passes"]
-        for summary in analysis["sizes"].values() for part in summary["tradeoff"].values() if part["epochs_differ"]
-    }  # fmt: skip
-    if passes:
-        times = "/".join(map(str, sorted(passes)))
+    parts = [part for summary in analysis["sizes"].values() for part in summary["tradeoff"].values()]
+    if counted := [part for part in parts if part["epochs_differ"]]:
+        times = "/".join(map(str, sorted({part["passes"] for part in counted})))
         note += (
             f". Runs differ in passes over their rows: N counts rows as if read {times} times, as ultra's are, where "
-            "more passes are worth what Muennighoff et al. (2023) found (R* 15.4)"
+            f"more passes are worth what Muennighoff et al. (2023) found (R* {counted[0]['R_star']})"
         )
     headings = ["", "quantity", "value", "remark"]
     return table(analysis, "exchange_rate", "What one good row is worth in random rows", note, headings, rows)

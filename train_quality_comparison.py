@@ -38,6 +38,10 @@ from common import (
     hash_path,
     hash_strings,
     is_done,
+    not_negative,
+    positive,
+    positive_fraction,
+    positive_number,
     provenance,
     read_arrow,
     read_json,
@@ -45,6 +49,7 @@ from common import (
     require_writable,
     run_main,
     settings_from,
+    whole,
     write_json,
 )
 from dry_run import STATED_GPU, at_hand, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
@@ -127,8 +132,10 @@ def parse_arguments():
     parser.add_argument("--model", help="a model of your own: a local folder or a hub id, for every size")
     add_settings(parser, "epochs=2")
     seeds = parser.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=int, help="seed of the order of rows and of new weights (default: 0)")
-    seeds.add_argument("--seeds", type=int, default=1, help="this many seeds of each: also <experiment>_s1, _s2, ...")
+    seeds.add_argument("--seed", type=whole, help="seed of the order of rows and of new weights (default: 0)")
+    seeds.add_argument(
+        "--seeds", type=positive, default=1, help="so many seeds of each: also <experiment>_s1, _s2, ..."
+    )
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--bf16", action="store_true", help="train in bf16 (the default where the GPU has it)")
     precision.add_argument("--fp16", action="store_true", help="train in fp16, with fp32 weights and loss scaling")
@@ -139,21 +146,20 @@ def parse_arguments():
         "a run made otherwise is refused, never skipped",
     )
     parser.add_argument("--force", action="store_true", help="train again even where it is done")
-    parser.add_argument("--checkpoint_seconds", type=float, default=600, help="time between checkpoints (default: 600)")
-    parser.add_argument("--micro_batch_tokens", type=int, help="tokens at a time on a device; for memory and speed")
+    parser.add_argument(
+        "--checkpoint_seconds", type=not_negative, default=600, help="time between checkpoints (default: 600)"
+    )
+    parser.add_argument(
+        "--micro_batch_tokens", type=positive, help="tokens of one pass on a device (default: as many as should fit)"
+    )
     parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
-    rates = {"nargs": "+", "type": float, "metavar": "RATE"}
+    rates = {"nargs": "+", "type": positive_number, "metavar": "RATE"}
     parser.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
     parser.add_argument("--dry_run", action="store_true", help="only print what training would take")
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--tokens_per_second", type=float, help="for --dry_run: a rate in place of the probe")
-    rate.add_argument("--mfu", type=float, help="for --dry_run: a share of an H100's peak in place of the probe")
+    rate.add_argument("--tokens_per_second", type=positive_number, help="for --dry_run: a rate in place of the probe")
+    rate.add_argument("--mfu", type=positive_fraction, help="for --dry_run: a share of an H100's peak instead")
     arguments = parser.parse_args()
-    for option in ("seeds", "micro_batch_tokens", "tokens_per_second", "mfu"):
-        if getattr(arguments, option) is not None and getattr(arguments, option) <= 0:
-            parser.error(f"--{option} must be more than 0")
-    if any(rate <= 0 for rate in arguments.sweep_learning_rate or []):
-        parser.error("--sweep_learning_rate takes rates of more than 0")
     tracker = arguments.report_to
     if tracker and find_spec(tracker) is None:
         raise UserError(f"--report_to {tracker}: the package is not installed; pip install {tracker}")

@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="what to publish; without any, only the README is set")
     for folder in parser.parse_args().folders:
         require_publishable(folder)
+        if folder.resolve().is_relative_to(REFERENCE):
+            raise UserError(f"{folder} is what was published; give the study's own folder, such as results/{STUDY}")
         publish(folder, REFERENCE / folder.name)
         print(f"published {folder} as {(REFERENCE / folder.name).relative_to(ROOT)}")
     readme = ROOT / "README.md"

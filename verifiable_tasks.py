@@ -14,7 +14,11 @@ import json
 import random
 import re
 
-from common import argument_parser, run_main
+from common import (
+    argument_parser,
+    run_main,
+    whole,
+)
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
@@ -137,7 +141,7 @@ def _examples(name: str, seed: int) -> list[dict]:
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--suite", choices=SUITES, default="general")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole, default=0)
     arguments = parser.parse_args()
     print(f"{'family':20}{'difficulty':12}{'checker':16}prompt -> reference")
     for task in _examples(arguments.suite, arguments.seed):

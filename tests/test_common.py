@@ -1,5 +1,7 @@
 """Files are whole or absent, JSON is strict, and "done" means the same configuration and the same inputs."""
 
+import argparse
+import errno
 import json
 import os
 import platform
@@ -116,6 +118,30 @@ def test_provenance_is_json_and_names_its_inputs():
     facts = common.provenance(0.0, {"pool": "abc"})
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["inputs"] == {"pool": "abc"} and facts["packages"]["numpy"] and facts["hardware"]["cores"] >= 1
+
+
+def test_options_that_are_numbers_take_no_others():
+    read = {common.whole: "0", common.positive: "1", common.not_negative: "0", common.positive_number: "1e-5",
+            common.positive_fraction: "1"}  # fmt: skip
+    assert [kind(text) for kind, text in read.items()] == [0, 1, 0.0, 1e-5, 1.0]
+    wrong = [(common.whole, "-1"), (common.whole, str(2**62)), (common.positive, "0"), (common.not_negative, "inf"),
+             (common.not_negative, "-0.1"), (common.positive_number, "nan"), (common.positive_number, "0"),
+             (common.positive_number, "ten"), (common.positive_fraction, "40")]  # fmt: skip
+    for kind, text in wrong:
+        with pytest.raises(argparse.ArgumentTypeError):
+            kind(text)
+
+
+def test_a_lock_that_the_disk_refuses_is_not_taken_for_another_run(tmp_path, monkeypatch):
+    def refused(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(common.fcntl, "lockf", refused)
+    with pytest.raises(UserError, match=r"cannot lock .*: No locks available"), common.locked(tmp_path):
+        pass
+    monkeypatch.setattr(common.fcntl, "flock", refused)
+    with pytest.raises(UserError, match=r"cannot lock .*: No locks available"), common.file_lock(tmp_path / ".lock"):
+        pass
 
 
 def test_unwritable_results_folder_and_full_disk(tmp_path):

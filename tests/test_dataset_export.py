@@ -138,6 +138,14 @@ def test_the_filter_exports_what_is_there_without_scoring(results, monkeypatch):
     assert [path.name for path in (results / "exports").glob("*/*.jsonl")] == ["heldout_sharegpt.jsonl"]
 
 
+def test_an_export_of_what_is_there_refuses_what_it_cannot_heed(results, monkeypatch):
+    command = ["filter_datasets.py", "--results_dir", str(results), "--export", "messages", "--set", "max_characters=9"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(UserError, match="--set decides what is filtered: give --dataset too"):
+        filter_datasets.main()
+    assert not (results / "exports").exists()
+
+
 def test_sizes_in_the_words_of_the_hub():
     assert [size_category(rows) for rows in (0, 999, 1_000, 10**6, 10**8)] == [
         "n<1K", "n<1K", "1K<n<10K", "1M<n<10M", "100M<n<1B"

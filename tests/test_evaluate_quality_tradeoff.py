@@ -137,6 +137,14 @@ def test_a_suite_too_large_is_refused_before_training(tmp_path):
         plan_experiment(config, tmp_path)
 
 
+def test_no_two_outside_sets_share_a_file():
+    entries = ["a-b.jsonl", "a_b.jsonl", "数据.jsonl", "文件.jsonl", "文", ".."]
+    names = [evaluation.outside_name(entry) for entry in entries]
+    assert len(set(names)) == len(names) and all(name.strip(".-") and "/" not in name for name in names)
+    assert evaluation.outside_name("/data/" + "x" * 500 + ".jsonl").startswith("x")  # a name that a disk takes
+    assert len(evaluation.outside_name("文" * 500).encode()) < 250
+
+
 def test_an_outside_set_is_measured_like_the_held_out_rows(tiny_models, tokenizer, tmp_path):
     data = tmp_path / "outside.jsonl"
     rows = [{"instruction": f"Add {n} and 4.", "response": f"The sum is {n + 4}."} for n in range(6)]

@@ -527,6 +527,15 @@ def test_too_few_rows(tmp_path):
         assert list((tmp_path / "results").iterdir()) == []
 
 
+def test_nothing_left_after_decontamination_is_said(tmp_path):
+    rows = [
+        {"instruction": f"Say the word number {n} out loud, slowly and twice.", "response": "Yes."} for n in range(9)
+    ]
+    path = write_input(tmp_path, rows)
+    with pytest.raises(UserError, match="too few usable rows, none is left at all: 9 read, 9 "):
+        run(tmp_path / "results", "--dataset", path, "--decontaminate", path)
+
+
 def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = write_input(tmp_path, make_rows(60))
 

@@ -468,6 +468,17 @@ def test_no_finding_is_not_called_equality():
     assert "a true difference of 4.5 pp would have been found" in experiment_comparison.cautions(comparison)[0]
 
 
+def test_what_is_published_is_not_published_over_itself(tmp_path, monkeypatch):
+    study = tmp_path / "reference" / "small"
+    (study / "analysis").mkdir(parents=True)
+    (study / "analysis" / "summary.md").write_text("x")
+    monkeypatch.setattr(sys, "argv", ["update_readme.py", str(study)])
+    monkeypatch.setattr(update_readme, "REFERENCE", tmp_path / "reference")
+    with pytest.raises(UserError, match="is what was published"):
+        update_readme.main()
+    assert (study / "analysis" / "summary.md").exists()
+
+
 def test_simulated_runs_are_not_published(tmp_path, monkeypatch):
     pair(tmp_path)
     (tmp_path / "analysis").mkdir()

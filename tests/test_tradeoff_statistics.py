@@ -89,7 +89,7 @@ def test_n80_solves_the_planted_curve():
 def test_the_target_is_one_more_measurement_of_variance_068():
     """The profile against least squares in other parameters: E and the tiers' A, with the value at N80 a row."""
     losses, target, number = planted(0.01), 1.45, 4_000.0
-    found = curves.n80_profile(ROWS, losses, TIERS, "ultra", target, np.log([number]))
+    found = curves.n80_profile(ROWS, losses, TIERS, "ultra", target, 0.8, np.log([number]))
     sums = []
     for alpha in curves.ALPHAS:
         power = (ROWS / number) ** -alpha
