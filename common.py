@@ -500,22 +500,29 @@ def _hardware() -> dict:
 # What counts as done
 
 
-def is_done(marker, config: dict, inputs: dict[str, str], force: bool = False) -> bool:
+def is_done(
+    marker, config: dict, inputs: dict[str, str], force: bool = False, remedy: str = "--force rebuilds it"
+) -> bool:
     """True where a finished stage wrote `marker` with exactly this config and these inputs.
 
-    False where it is missing, or with `force`. Raises UserError that names the differences where there are any.
+    False where it is missing, or with `force`. Raises UserError that names the differences where there are any, and the
+    `remedy`.
     """
     if force or not Path(marker).exists():
         return False
+    if differences := made_otherwise(marker, config, inputs):
+        raise UserError(f"{marker} was made with other settings or inputs ({'; '.join(differences)}); {remedy}")
+    return True
+
+
+def made_otherwise(marker, config: dict, inputs: dict[str, str]) -> list[str]:
+    """A phrase for each thing that sets the config and inputs that `marker` names apart from these."""
     found = read_json(marker)
     made = found.get("provenance")
-    differences = [
+    return [
         *list_differences(found.get("config"), config),
         *list_differences(made.get("inputs") if isinstance(made, dict) else None, inputs, "input "),
     ]
-    if differences:
-        raise UserError(f"{marker} was made otherwise ({'; '.join(differences)}); --force rebuilds it")
-    return True
 
 
 def list_differences(old: dict | None, new: dict, prefix: str = "") -> list[str]:

@@ -64,14 +64,14 @@ def export_subset(results: Path, name: str, style: str, path: Path, force: bool)
     started = time.time()
     subset, marker = read_json(results / "subsets" / f"{name}.json"), path.with_name(f"{path.name}.json")
     config = {"subset": name, "style": style, "format": path.suffix[1:]}
-    inputs = {"subset": subset["ids_hash"], **subset["provenance"]["inputs"]}
+    inputs = {"subset": subset["rows_hash"], **subset["provenance"]["inputs"]}
     if is_done(marker, config, inputs, force):
         return False
     table = read_arrow(results / "subsets" / name, ["id", "source", "instruction", "response", "quality"])
     clear(marker, path)
     with whole_file(path) as temporary:
         (_write_jsonl if path.suffix == ".jsonl" else _write_parquet)(temporary, styled_batches(table, style))
-    facts = {key: subset[key] for key in ("rule", "rows", "scale_label", "score", "source_mix", "ids_hash")}
+    facts = {key: subset[key] for key in ("rule", "rows", "scale_label", "score", "source_mix", "rows_hash")}
     write_json(marker, {"config": config, "provenance": provenance(started, inputs), "file": path.name, **facts})
     return True
 
@@ -147,7 +147,7 @@ def _front_matter(exports: list[dict], license_id: str) -> list[str]:
 
 
 def _files(exports: list[dict]) -> list[str]:
-    heads = ["file", "rows", "picked by", "score, mean and range", "most from", "hash of the ids"]
+    heads = ["file", "rows", "picked by", "score, mean and range", "most from", "hash of the rows"]
     lines = ["# Instruction data, scored and selected", "", _table_line(heads), _table_line(["---"] * len(heads))]
     for export in exports:
         score, mix = export["score"], list(export["source_mix"].items())
@@ -155,7 +155,7 @@ def _files(exports: list[dict]) -> list[str]:
         sources = ", ".join(f"{source} {rows / export['rows']:.0%}" for source, rows in mix[:LARGEST_SOURCES])
         more = f" and {len(mix) - LARGEST_SOURCES} more" if len(mix) > LARGEST_SOURCES else ""
         rule = f"{export['rule']}, scale {export['scale_label']}"
-        name, ids = f"`{export['file']}`", f"`{export['ids_hash'][:16]}`"
+        name, ids = f"`{export['file']}`", f"`{export['rows_hash'][:16]}`"
         lines.append(_table_line([name, f"{export['rows']:,}", rule, numbers, sources + more, ids]))
     return [*lines, ""]
 

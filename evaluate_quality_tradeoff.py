@@ -33,7 +33,6 @@ from common import (
     hash_strings,
     is_done,
     provenance,
-    read_arrow,
     read_json,
     run_main,
     sole_use,
@@ -42,7 +41,8 @@ from common import (
 )
 from dataset_files import hash_input
 from dataset_readers import read_rows
-from language_model import encode_examples, end_token_id, response_losses, run_inputs
+from language_model import encode_examples, end_token_id, response_losses
+from lineage import read_subset, run_inputs
 from lm_harness import evaluate_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
 from text_generation import RunModel
@@ -88,14 +88,25 @@ def evaluate_run(run: Path, force: bool, eval_datasets: Sequence[str] = (), lm_e
     return {"bits_per_byte": heldout["bits_per_byte"], "task_completion": tasks["task_completion"]}
 
 
+def refuse_other_evaluation(run: Path, config: dict, inputs: dict) -> None:
+    """Raises UserError where a run was evaluated with other settings, or on other rows or tasks, than these."""
+    how = {"remedy": "--reevaluate evaluates again, without training"}
+    is_done(run / "evaluation" / "heldout_loss.json", heldout_settings(config), inputs, **how)
+    is_done(run / "evaluation" / "task_completion.json", task_settings(config), task_inputs(config, inputs), **how)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Held-out loss
 
 
+def heldout_settings(config: dict) -> dict:
+    """What of an experiment's config decides its held-out loss."""
+    return {key: config[key] for key in ("max_tokens", "heldout_rows", "precision")}
+
+
 def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel, force: bool) -> dict:
     """Loss of every held-out row, and its bands by score; returns heldout_loss.json."""
-    started = time.time()
-    settings = {key: config[key] for key in ("max_tokens", "heldout_rows", "precision")}
+    started, settings = time.time(), heldout_settings(config)
     marker, bands_marker = run / "evaluation" / "heldout_loss.json", run / "quality_analysis" / "quality_bands.json"
     if is_done(marker, settings, inputs, force) and is_done(bands_marker, settings, inputs, force):
         print(f"skipped: {marker} is already done")
@@ -104,7 +115,7 @@ def evaluate_heldout(run: Path, config: dict, inputs: dict, run_model: RunModel,
     bands_marker.parent.mkdir(exist_ok=True)
     clear(bands_marker)
     clear(marker, marker.with_suffix(""))
-    table = choose_rows(read_arrow(run.parent / "subsets" / "heldout"), config["heldout_rows"])
+    table = choose_rows(read_subset(run.parent, "heldout", inputs["heldout"]), config["heldout_rows"])
     rows, how = measure_losses(table, run_model, config["max_tokens"], "held-out loss")
     write_arrow(marker.with_suffix(""), rows)
     facts = {"config": settings, "provenance": provenance(started, inputs)}
@@ -256,13 +267,24 @@ def quality_bands(rows) -> dict:
 # Task completion
 
 
+def task_settings(config: dict) -> dict:
+    """What of an experiment's config decides its task completion."""
+    settings = {key: config[key] for key in config if key.startswith("suite")}
+    return settings | {key: config[key] for key in ("max_tokens", "precision")}
+
+
+def suite_of(config: dict) -> list[dict]:
+    return suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])
+
+
+def task_inputs(config: dict, inputs: dict) -> dict:
+    return {"model": inputs["model"], "suite": verifiable_tasks.suite_hash(suite_of(config))}
+
+
 def evaluate_tasks(run: Path, config: dict, inputs: dict, run_model: RunModel, force: bool) -> dict:
     """Answers to the verifiable suite and whether each passes; returns task_completion.json."""
-    started = time.time()
-    settings = {key: config[key] for key in config if key.startswith("suite")}
-    settings |= {key: config[key] for key in ("max_tokens", "precision")}
-    tasks = suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])
-    inputs = {"model": inputs["model"], "suite": verifiable_tasks.suite_hash(tasks)}
+    started, settings = time.time(), task_settings(config)
+    tasks, inputs = suite_of(config), task_inputs(config, inputs)
     marker = run / "evaluation" / "task_completion.json"
     if is_done(marker, settings, inputs, force):
         print(f"skipped: {marker} is already done")

@@ -23,7 +23,6 @@ from common import (
     clear,
     is_done,
     provenance,
-    read_arrow,
     read_json,
     run_main,
     sole_use,
@@ -32,7 +31,7 @@ from common import (
     write_json,
 )
 from generation_measures import estimate, group_rows, measure_answer, self_bleu, summarise
-from language_model import run_inputs
+from lineage import read_subset, run_inputs
 from quality_scorer import QualityScorer
 from text_generation import RunModel, uniform_draws
 from training_configs import EVALUATION
@@ -62,7 +61,7 @@ def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
         return read_json(marker)
     marker.parent.mkdir(exist_ok=True)
     clear(marker, generations)
-    prompts = random_rows(read_arrow(run.parent / "subsets" / "heldout"), settings["generation_prompts"])
+    prompts = random_rows(read_subset(run.parent, "heldout", inputs["heldout"]), settings["generation_prompts"])
     run_model = RunModel(run / "model", config["precision"])
     rows = answer_prompts(run_model, prompts, settings)
     write_arrow(generations, pyarrow.Table.from_pylist(rows))
@@ -71,6 +70,12 @@ def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
     write_json(marker, {**facts, **measures})
     print_measures(run.name, measures)
     return read_json(marker)
+
+
+def refuse_other_generations(run: Path, config: dict, inputs: dict) -> None:
+    """Raises UserError where a run's generations were made with other settings or of other rows than these."""
+    marker = run / "generation_analysis" / "generation_analysis.json"
+    is_done(marker, generation_settings(config, None, marker), inputs, remedy="--reevaluate generates again")
 
 
 def generation_settings(config: dict, num_samples: int | None, marker: Path) -> dict:

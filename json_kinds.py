@@ -33,7 +33,7 @@ SCORER = {"data": (str, [str]), "scorer_version": int, "weights": SPREAD}  # wha
 
 SUBSET = {
     **FACTS, "subset": str, "rule": str, "rows": int, "scale": float, "scale_label": str, "pool_rows": int,
-    "pool_fraction": float, "ids_hash": str, "distinct_instructions": int, "score": SPREAD,
+    "pool_fraction": float, "rows_hash": str, "distinct_instructions": int, "score": SPREAD,
     "source_mix": {ANY: int}, "instruction_words": SPREAD, "response_words": SPREAD, "controls": TEXT,
     "selection": {
         "rows_unmatched": int, "ks_distance": float, "tier_words": SPREAD, "matched_words": SPREAD,

@@ -4,7 +4,6 @@ There is one `format_prompt` and one `encode_examples`, so that training, held-o
 tokens. torch and transformers are imported inside the functions that need them.
 """
 
-import functools
 import re
 import time
 from array import array
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, clear, hash_path, is_done, probe_hub, provenance, read_arrow, read_json, write_json
+from common import UserError, clear, hash_path, made_otherwise, provenance, read_arrow, read_json, write_json
 
 # One plain format for every model, so that base models without a chat template compare.
 PROMPT_HEAD = "### Instruction:\n"
@@ -150,6 +149,11 @@ def autocast(device: str, precision: str):
     return torch.autocast(device, dtype=dtype, enabled=precision != "fp32")
 
 
+# What transformers raises on a config that makes no model, such as one with no heads or an unknown activation, on
+# weights of another shape, and on kernels that are not installed.
+IMPOSSIBLE_MODEL = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, ImportError)
+
+
 def load_model(name_or_path: str):
     """A pretrained causal language model in fp32 and its tokenizer, from a local folder or the hub.
 
@@ -159,8 +163,8 @@ def load_model(name_or_path: str):
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     quiet_transformers()
-    tokenizer = load_tokenizer(name_or_path)
     load_config(name_or_path)
+    tokenizer = load_tokenizer(name_or_path)
     folder = Path(name_or_path)
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise UserError(f"the model folder {name_or_path} has no safetensors, and nothing else is loaded; load it with "
@@ -169,8 +173,7 @@ def load_model(name_or_path: str):
         model, found = AutoModelForCausalLM.from_pretrained(
             name_or_path, dtype="float32", output_loading_info=True, **SAFELY
         )
-    # RuntimeError: weights of another shape; ImportError: a config that asks for kernels that are not installed.
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+    except (OSError, SafetensorError, *IMPOSSIBLE_MODEL) as error:
         raise _cannot_load(name_or_path, error) from error
     if lacking := sorted(found["missing_keys"]):  # transformers draws them at random
         raise UserError(f"the model {name_or_path} lacks {len(lacking)} of its weights ({lacking[0]}): is it the whole "
@@ -191,11 +194,12 @@ def load_config(name_or_path: str):
 
     try:
         config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=False)
+        text_config = config.get_text_config()
     except (OSError, ValueError, TypeError, StrictDataclassError) as error:  # the last: what a config's checks say
         raise _cannot_load(name_or_path, error) from error
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         reason = "transformers has no causal language model of this type"
-    elif config.get_text_config() is not config:
+    elif text_config is not config:
         reason = "it takes more than text; give its language model alone"
     elif getattr(config, "quantization_config", None):
         reason = "its weights are quantised, and cannot be trained; give the model that they were made from"
@@ -234,7 +238,7 @@ def load_tokenizer(name_or_path: str):
 
 
 def _cannot_load(name_or_path: str, error: Exception) -> UserError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    reason = " ".join((str(error).strip() or type(error).__name__).splitlines()[:2]).rstrip(".")
     return UserError(
         f"cannot load the model {name_or_path!r} ({reason}); check the id and the network, or give a local folder"
     )
@@ -274,7 +278,7 @@ def model_outline(spec: dict, tokenizer):
     try:
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(config)
-    except (ValueError, ImportError) as error:
+    except IMPOSSIBLE_MODEL as error:
         raise _cannot_load(spec["model"], error) from error
 
 
@@ -285,8 +289,9 @@ def learn_tokenizer(results_dir: Path, vocab_size: int) -> Path:
     marker = folder.with_suffix(".json")
     config = {"vocab_size": vocab_size, "sample_rows": TOKENIZER_SAMPLE_ROWS}
     inputs = {"scores": read_json(results_dir / "scores.json")["content_hash"]}
-    if is_done(marker, config, inputs) and read_json(marker).get("content_hash") == hash_path(folder):
-        return folder
+    if marker.exists() and not made_otherwise(marker, config, inputs):  # else of an earlier pool
+        if read_json(marker).get("content_hash") == hash_path(folder):
+            return folder
     clear(marker, folder)
     rows = read_arrow(results_dir / "scores", ["instruction", "response"]).slice(0, TOKENIZER_SAMPLE_ROWS).to_pylist()
     tokenizer = learn_bpe([format_prompt(row["instruction"]) + row["response"] for row in rows], vocab_size)
@@ -313,24 +318,6 @@ def learn_bpe(texts: list[str], vocab_size: int):
     )
     bpe.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=end, pad_token=pad)
-
-
-def run_inputs(run: Path) -> tuple[dict, dict[str, str]]:
-    """A finished run's resolved config, and the hashes of its model and of the held-out rows."""
-    if not (run / "train_results.json").exists():
-        raise UserError(f"{run} has no finished training; run: python train_quality_comparison.py {run.name}")
-    heldout = read_json(run.parent / "subsets" / "heldout.json")
-    inputs = {"model": read_json(run / "train_results.json")["model_hash"], "heldout": heldout["ids_hash"]}
-    return read_json(run / "experiment_config.json")["config"], inputs
-
-
-@functools.cache  # once for all experiments of a group
-def model_fingerprint(name_or_path: str) -> str:
-    """What identifies a pretrained model: the hash of a local folder, or the hub id as it is."""
-    if Path(name_or_path).is_dir():
-        return hash_path(name_or_path)
-    probe_hub("models", name_or_path)
-    return name_or_path
 
 
 def quiet_transformers() -> None:

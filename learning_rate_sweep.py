@@ -7,13 +7,16 @@ Reads  the rows of the experiment's subset; never the held-out ones, which would
 Writes <results>/learning_rate_sweep/<experiment>/<rate>.json, one for each rate.
 """
 
+import os
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from common import clear, is_done, provenance, read_json, write_json
-from language_model import Example, end_token_id, pick_device, pick_precision, response_losses
+from common import UserError, clear, is_done, provenance, read_json, sole_use, write_json
+from experiment_inputs import encode_subset, plan_experiment, read_planned, starting_model, starting_outline
+from language_model import Example, end_token_id, pick_device, pick_precision, quiet_transformers, response_losses
 from training_loop import TrainingFailed, fit
 
 DEV_FRACTION, MAX_DEV_ROWS = 0.1, 500
@@ -36,6 +39,31 @@ def within_budget(examples: list[Example], config: dict) -> list[Example]:
     tokens = np.cumsum([len(examples[index].ids) for index in order]) * config["epochs"]
     rows = max(1, np.searchsorted(tokens, SWEEP_STEPS * config["tokens_per_step"], side="right"))
     return [examples[index] for index in order[:rows]]
+
+
+def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict) -> None:
+    """Print, for each experiment that trains, how the learning rates compare on rows of its subset set aside.
+
+    how: force, and what `fit` takes besides.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("--sweep_learning_rate runs in one process; start it without torchrun or accelerate launch")
+    quiet_transformers()
+    for config in configs:
+        if not config["subset"]:
+            raise UserError(f"{config['experiment']} is not trained: there is no learning rate to compare")
+        plan = plan_experiment(config, results_dir)
+        training, folder = plan["config"], results_dir / "learning_rate_sweep" / config["experiment"]
+        table = read_planned(plan, results_dir)
+        aside = dev_rows(table["instruction"].to_pylist(), training["seed"])
+        if aside.all():
+            raise UserError(f"the rows of {config['subset']} are too few, or too alike, to set some aside")
+        _, tokenizer = starting_outline(config, results_dir)
+        train, dev = (encode_subset(table.filter(rows), tokenizer, training)[0] for rows in (~aside, aside))
+        folder.mkdir(parents=True, exist_ok=True)  # for its lock
+        with sole_use(folder):
+            entries = run_sweep(plan, train, dev, partial(starting_model, config, results_dir), rates, folder, how)
+        print("\n".join(sweep_table(entries)))
 
 
 def run_sweep(plan: dict, train: list[Example], dev: list[Example], start, rates: list[float], folder: Path, how: dict):
@@ -67,9 +95,9 @@ def train_and_measure(
     """One run of the sweep."""
     model, tokenizer, unpacked_reason = start()
     pad_id = end_token_id(tokenizer)
-    plain = {key: value for key, value in how.items() if key != "force"}
+    fitting = {**how, "force": True}  # a checkpoint of other settings is worth little here, and is replaced
     try:
-        facts = fit(model, rows, {**config, "packed": unpacked_reason is None}, pad_id, checkpoint, **plain)
+        facts = fit(model, rows, {**config, "packed": unpacked_reason is None}, pad_id, checkpoint, **fitting)
     except TrainingFailed as failure:
         return {"dev_loss": None, "reason": str(failure), "tokens": None, "steps": None, "final_loss": None}
     nll, tokens = response_losses(model, dev, pad_id, pick_device(), pick_precision(config["precision"]))

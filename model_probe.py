@@ -34,10 +34,11 @@ def require_positions(model_config, config: dict) -> None:
     limit = scaled or getattr(model_config, "max_position_embeddings", None)
     answer = max(config["suite_max_new_tokens"], config["generation_max_new_tokens"])
     if limit and config["max_tokens"] + answer > limit:
+        room = f"max_tokens={limit - answer} or " if limit > answer else ""
         raise UserError(
             f"max_tokens {config['max_tokens']} and answers of up to {answer} tokens are more than the {limit} "
-            f"positions of this model; give --set max_tokens={max(1, limit - answer)} or shorter answers "
-            "(suite_max_new_tokens, generation_max_new_tokens)"
+            f"positions of this model; give --set {room}shorter answers (suite_max_new_tokens, "
+            "generation_max_new_tokens)"
         )
 
 
@@ -48,6 +49,8 @@ def require_trainable(model, tokenizer, name: str, config: dict) -> str | None:
     cannot do.
     """
     rows = encode_examples(tokenizer, [LONG, SHORT], ["Blue.", "Blue."], max_tokens=1_000)
+    if None in rows:
+        raise UserError(f"the tokenizer of {name} cannot write a plain English row; choose another model")
     block_tokens = max(config["block_tokens"], sum(len(row.ids) for row in rows))
     pad_id, was_training, unpacked_reason = end_token_id(tokenizer), model.training, None
     model.eval()

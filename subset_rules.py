@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+from lineage import ROW_BYTES, row_digests
 from topic_spread import pick_diverse, places_within
 
 # Each random rule has a stream of its own, so that no draw depends on another.
@@ -224,7 +225,7 @@ def ks_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def facts_of(table):
-    """Of every row its id, source and quality, the words of both texts and 16 bytes to tell instructions apart.
+    """Of every row its id, source and quality, the words of both texts, and bytes to tell instructions and rows apart.
 
     table: columns id, source, instruction, response, quality.
     """
@@ -235,7 +236,8 @@ def facts_of(table):
     facts = table.select(["id", "source", "quality"])
     for name in ("instruction", "response"):
         facts = facts.append_column(f"{name}_words", pyarrow.array(count_words(table[name]), pyarrow.int64()))
-    return facts.append_column("asked", pyarrow.array(asked, pyarrow.binary(16)))
+    facts = facts.append_column("asked", pyarrow.array(asked, pyarrow.binary(16)))
+    return facts.append_column("row", pyarrow.array(row_digests(table), pyarrow.binary(ROW_BYTES)))
 
 
 def length_facts(words: np.ndarray) -> dict:

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from common import clear, hash_strings, is_done, provenance, read_arrow, read_json, require_writable, write_json
+from common import clear, is_done, provenance, read_arrow, read_json, require_writable, write_json
 from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
+from lineage import hash_rows
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible
 from training_configs import FULL_SCALE_ROWS, HELDOUT, SCORE_KEYS, SUBSETS
 
@@ -90,7 +91,7 @@ def describe(values: np.ndarray) -> dict:
 
 
 def profile(facts) -> dict:
-    """What a subset's JSON says of its rows: the hash of their ids, different prompts, scores, sources, lengths.
+    """What a subset's JSON says of its rows: the hash of them, different prompts, scores, sources, lengths.
 
     facts: `subset_rules.facts_of` them.
     """
@@ -98,9 +99,8 @@ def profile(facts) -> dict:
     mix = dict(sorted(((item["values"], item["counts"]) for item in counts), key=lambda item: (-item[1], item[0])))
     score = describe(facts["quality"].to_numpy())
     shares = [rows / facts.num_rows for rows in mix.values()]
-    ids = (id for batch in facts.to_batches(PART_ROWS) for id in batch["id"].to_pylist())
     return {
-        "ids_hash": hash_strings(ids),
+        "rows_hash": hash_rows(facts["row"].to_pylist()),
         "distinct_instructions": len(pyarrow.compute.unique(facts["asked"])),
         "score": {name: score[key] for name, key in SCORE_FACTS.items()},
         "source_mix": mix,

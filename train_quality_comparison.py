@@ -23,7 +23,6 @@ import os
 import signal
 import sys
 import time
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,14 +35,12 @@ from common import (
     file_lock,
     hash_json,
     hash_path,
-    hash_strings,
     is_done,
     not_negative,
     positive,
     positive_fraction,
     positive_number,
     provenance,
-    read_arrow,
     read_json,
     require_disk,
     require_writable,
@@ -52,29 +49,20 @@ from common import (
     whole,
     write_json,
 )
-from dry_run import STATED_GPU, at_hand, estimate, packed_size, probe_rate, sample_rows, stated_rate, table_lines
-from evaluate_quality_tradeoff import evaluate_run, suite_tasks
-from generation_analysis import analyse_run
-from language_model import (
-    encode_examples,
-    end_token_id,
-    learn_tokenizer,
-    load_config,
-    load_model,
-    load_tokenizer,
-    model_fingerprint,
-    model_outline,
-    new_model,
-    quiet_transformers,
-)
-from learning_rate_sweep import dev_rows, run_sweep, sweep_table
-from model_probe import require_positions, require_trainable
+from dry_run import dry_run
+from evaluate_quality_tradeoff import evaluate_run, refuse_other_evaluation
+from experiment_inputs import encode_subset, is_main_process, plan_experiment, read_planned, starting_model
+from generation_analysis import analyse_run, refuse_other_generations
+from language_model import end_token_id, quiet_transformers
+from learning_rate_sweep import sweep
+from lineage import evaluation_inputs
 from training_checkpoints import TrainingStopped, whole_weights
-from training_configs import TRAINING, experiment_config, experiments_of, model_spec
-from training_loop import TrainingFailed, end_processes, fit, new_accelerator, wants_compiling
-from training_memory import model_shape, plan_memory
+from training_configs import experiment_config, experiments_of
+from training_loop import TrainingFailed, end_processes, fit, new_accelerator
+from training_memory import disk_bytes
 
-MANY_CUT_FRACTION = 0.1
+# What a run's folder holds about its model, and what a new model makes untrue.
+OF_THE_MODEL = ["evaluation", "quality_analysis", "generation_analysis"]
 TRACKERS = ["tensorboard", "wandb", "trackio"]
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -105,15 +93,18 @@ def main() -> None:
 
 def carry_out(arguments, configs: list[dict], results_dir: Path) -> list[str]:
     """What the command line asks for; the names of experiments that failed."""
-    how = {key: getattr(arguments, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens")}
+    how = {key: getattr(arguments, key) for key in ("checkpoint_seconds", "report_to", "micro_batch_tokens", "force")}
     if arguments.dry_run:
         stated = {key: getattr(arguments, key) for key in ("tokens_per_second", "mfu", "micro_batch_tokens")}
-        print("\n".join(dry_run(configs, results_dir, **stated)))
+        print("\n".join(dry_run(configs, results_dir, stated, arguments.force)))
         return []
     if arguments.sweep_learning_rate:
-        sweep(configs, results_dir, arguments.sweep_learning_rate, {**how, "force": arguments.force})
+        trained = [config for config in configs if config["subset"]]
+        if not trained:
+            raise UserError(f"{arguments.experiment} is not trained: there is no learning rate to compare")
+        sweep(trained, results_dir, arguments.sweep_learning_rate, how)
         return []
-    failed = run_experiments(configs, results_dir, arguments.force, how)
+    failed = run_experiments(configs, results_dir, how, arguments.reevaluate)
     print(f"next: python analyze_results.py {arguments.results_dir}")
     return failed
 
@@ -139,13 +130,17 @@ def parse_arguments():
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--bf16", action="store_true", help="train in bf16 (the default where the GPU has it)")
     precision.add_argument("--fp16", action="store_true", help="train in fp16, with fp32 weights and loss scaling")
-    parser.add_argument(
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
         "--skip_existing",
         action="store_true",
         help="skip what is done with this very configuration and data. That is the default, made explicit; "
         "a run made otherwise is refused, never skipped",
     )
-    parser.add_argument("--force", action="store_true", help="train again even where it is done")
+    existing.add_argument("--force", action="store_true", help="train again even where it is done")
+    existing.add_argument(
+        "--reevaluate", action="store_true", help="evaluate what is trained again, with other settings of evaluation"
+    )
     parser.add_argument(
         "--checkpoint_seconds", type=not_negative, default=600, help="time between checkpoints (default: 600)"
     )
@@ -154,21 +149,21 @@ def parse_arguments():
     )
     parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
     rates = {"nargs": "+", "type": positive_number, "metavar": "RATE"}
-    parser.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
-    parser.add_argument("--dry_run", action="store_true", help="only print what training would take")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
+    only.add_argument("--dry_run", action="store_true", help="only print what training would take")
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--tokens_per_second", type=positive_number, help="for --dry_run: a rate in place of the probe")
     rate.add_argument("--mfu", type=positive_fraction, help="for --dry_run: a share of an H100's peak instead")
     arguments = parser.parse_args()
+    if (arguments.mfu or arguments.tokens_per_second) and not arguments.dry_run:
+        parser.error("--mfu and --tokens_per_second are for --dry_run alone")
+    if arguments.model == "":
+        parser.error("--model is empty")
     tracker = arguments.report_to
     if tracker and find_spec(tracker) is None:
         raise UserError(f"--report_to {tracker}: the package is not installed; pip install {tracker}")
     return arguments
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that speaks and writes; torchrun and accelerate number them in RANK."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def main_process_says(value):
@@ -194,20 +189,23 @@ def overrides_from(arguments) -> dict:
 # Experiments
 
 
-def run_experiments(configs: list[dict], results_dir: Path, force: bool, how: dict) -> list[str]:
+def run_experiments(configs: list[dict], results_dir: Path, how: dict, reevaluate: bool = False) -> list[str]:
     """Train, evaluate and generate from each; returns the names of those that failed. Refuses before any training.
 
-    how: checkpoint_seconds, report_to and micro_batch_tokens, as `fit` takes them.
+    how: checkpoint_seconds, report_to, micro_batch_tokens and force, as `fit` takes them.
     """
     plans = [plan_experiment(config, results_dir) for config in configs]
-    for plan in plans:
-        is_done(plan["marker"], plan["config"], plan["inputs"], force)
+    for config, plan in zip(configs, plans, strict=True):
+        if is_done(plan["marker"], plan["config"], plan["inputs"], how["force"]) and not reevaluate:
+            inputs = evaluation_inputs(plan["folder"])
+            refuse_other_evaluation(plan["folder"], config, inputs)
+            refuse_other_generations(plan["folder"], config, inputs)
     failed = []
     for number, (config, plan) in enumerate(zip(configs, plans, strict=True), start=1):
         name = config["experiment"]
         print(f"[{number}/{len(plans)}] {name}")
         try:
-            run_experiment(config, plan, results_dir, force, how)
+            run_experiment(config, plan, results_dir, how, reevaluate)
         except TrainingFailed as error:
             if is_main_process():
                 print(f"failed: {name}: {error}", file=sys.stderr)
@@ -218,14 +216,14 @@ def run_experiments(configs: list[dict], results_dir: Path, force: bool, how: di
     return failed
 
 
-def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how: dict) -> None:
+def run_experiment(config: dict, plan: dict, results_dir: Path, how: dict, reevaluate: bool) -> None:
     """One experiment, unless another command works on it. All processes train; the main one does the rest."""
     if not is_main_process():
         if main_process_says(None) == "train":
             train_experiment(plan, config, results_dir, how)
         return
     with file_lock(plan["folder"] / ".lock") as held:
-        finished = held and is_done(plan["marker"], plan["config"], plan["inputs"], force)
+        finished = held and is_done(plan["marker"], plan["config"], plan["inputs"], how["force"])
         step = main_process_says("train" if held and not finished else "none")
         if not held:
             print("taken: another command is working on it")
@@ -237,50 +235,8 @@ def run_experiment(config: dict, plan: dict, results_dir: Path, force: bool, how
             write_experiment_config(plan, config)
             clear(plan["folder"] / "checkpoint.pt")
         gc.collect()  # the trained weights and their gradients, which would stay in the GPU's memory
-        evaluate_run(plan["folder"], force)
-        analyse_run(plan["folder"], force)
-
-
-def plan_experiment(config: dict, results_dir: Path) -> dict:
-    """What an experiment needs and where it is written: the training part of its config, inputs' hashes, subset."""
-    spec = model_spec(config)
-    if config["max_tokens"] > config["block_tokens"]:
-        raise UserError(f"max_tokens {config['max_tokens']} is more than block_tokens {config['block_tokens']}")
-    suite_tasks(config["suite"], config["suite_prompts"], config["suite_seed"])  # a suite too large is refused now
-    require_subset(results_dir, "heldout")
-    subset = require_subset(results_dir, config["subset"]) if config["subset"] else None
-    inputs = {"subset": subset["ids_hash"]} if subset else {}
-    if "model" in spec:
-        inputs["model"] = model_fingerprint(spec["model"])
-    else:
-        inputs["tokenizer_rows"] = read_json(results_dir / "scores.json")["content_hash"]
-    training = {key: config[key] for key in ("experiment", "subset", "size", *TRAINING)}
-    folder = results_dir / config["experiment"]
-    return {
-        "folder": folder,
-        "marker": folder / "train_results.json",
-        "config": {**training, "model_spec": spec},
-        "inputs": inputs,
-        "subset": subset,
-    }
-
-
-def require_subset(results_dir: Path, name: str) -> dict:
-    """The JSON of a finished subset. Raises UserError that names the command which makes it."""
-    marker = results_dir / "subsets" / f"{name}.json"
-    scores = read_json(results_dir / "scores.json") if (results_dir / "scores.json").exists() else {}
-    if name in scores.get("subsets_left_out", {}):
-        reason = scores["subsets_left_out"][name]
-        raise UserError(
-            f"subset {name} was left out at scale {scores['scale_label']} ({reason}): a pool of "
-            f"{scores['pool_rows']:,} rows is too small for it; give filter_datasets.py more"
-        )
-    if not marker.exists():
-        raise UserError(
-            f"subset {name} is missing under {results_dir}; make it: python filter_datasets.py (--dataset demo for the "
-            "embedded corpus)"
-        )
-    return read_json(marker)
+        evaluate_run(plan["folder"], how["force"] or reevaluate)
+        analyse_run(plan["folder"], how["force"] or reevaluate)
 
 
 def write_experiment_config(plan: dict, config: dict) -> None:
@@ -336,22 +292,23 @@ def train_experiment(plan: dict, config: dict, results_dir: Path, how: dict) -> 
     started = time.time()
     training, folder = plan["config"], plan["folder"]
     checkpoint = folder / "checkpoint.pt"
+    # Of a run that failed the checkpoint is of no use with the other settings that it advised.
+    how = how | {"force": main_process_says(how["force"] or (folder / "failure.json").exists())}
     quiet_transformers()
     model, tokenizer, unpacked_reason = starting_model(config, results_dir)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if is_main_process():
-        # fp32 weights once as the model; weights and two moments as the checkpoint, old and new while it is saved
         there = checkpoint.stat().st_size if checkpoint.exists() else 0
-        require_disk(results_dir, 7 * 4 * parameters - there, f"the model and checkpoints of {folder.name}")
+        needed = disk_bytes(parameters, trained=bool(plan["subset"])) - there
+        require_disk(results_dir, needed, f"the model and checkpoints of {folder.name}")
         folder.mkdir(exist_ok=True)
-        clear(plan["marker"], folder / "model", folder / "failure.json")
+        clear(plan["marker"], folder / "model", folder / "failure.json", *[folder / name for name in OF_THE_MODEL])
         write_experiment_config(plan, config)
     subset = plan["subset"]
     facts = {"parameters": parameters, "scale": None, "scale_label": None, "steps": 0, "tokens": 0}
     facts |= {"rows": {"trained": 0}, "loss_curve": [], "final_loss": None, "train_seconds": 0.0}
     if subset:
-        table = read_subset(results_dir, training["subset"], subset)
-        examples, rows = encode_subset(table, tokenizer, training)
+        examples, rows = encode_subset(read_planned(plan, results_dir), tokenizer, training)
         facts |= {"scale": subset["scale"], "scale_label": subset["scale_label"], "rows": rows}
         # With other data, a checkpoint is of another run.
         decided = {**training, "packed": unpacked_reason is None, "inputs": plan["inputs"]}
@@ -383,128 +340,11 @@ def save_model(model, weights: dict, tokenizer, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
+        kept = folder.with_name("checkpoint.pt").exists()
+        goes_on = "goes on from the last checkpoint" if kept else "trains anew, for want of a checkpoint"
         raise UserError(
-            f"cannot write {folder} ({reason}); free some disk and run the same command: it goes on from the last "
-            "checkpoint"
+            f"cannot write {folder} ({reason}); free some disk and run the same command: it {goes_on}"
         ) from error
-
-
-def starting_model(config: dict, results_dir: Path):
-    """The model and tokenizer that an experiment starts from, and why rows must not be packed for it, or None.
-
-    Raises UserError where the model cannot be used.
-    """
-    spec = model_spec(config)
-    if "model" in spec:
-        require_positions(load_config(spec["model"]), config)
-        model, tokenizer = load_model(spec["model"])
-        unpacked_reason = require_trainable(model, tokenizer, spec["model"], config)
-        if unpacked_reason:
-            print(f"a row to a sequence, not packed: of {spec['model']}, {unpacked_reason}")
-        return model, tokenizer, unpacked_reason
-    return *new_model(spec, own_tokenizer(results_dir, spec), config["seed"]), None
-
-
-def own_tokenizer(results_dir: Path, spec: dict) -> Path:
-    """The folder of the learnt tokenizer; of several processes, one learns it."""
-    with file_lock(results_dir / f".tokenizer_{spec['vocab_size']}.lock", wait=True):
-        return learn_tokenizer(results_dir, spec["vocab_size"])
-
-
-def read_subset(results_dir: Path, name: str, subset: dict):
-    """The rows of a subset. Raises UserError where they are damaged or not those of its JSON."""
-    folder = results_dir / "subsets" / name
-    table = read_arrow(folder, ["id", "instruction", "response"])
-    if hash_strings(table["id"].to_pylist()) != subset["ids_hash"]:
-        raise UserError(f"{folder} does not hold the rows that {name}.json names; run filter_datasets.py with --force")
-    return table
-
-
-def encode_subset(table, tokenizer, config: dict) -> tuple[list, dict]:
-    """The subset's rows as Examples, and what became of them: trained, cut, dropped."""
-    from tqdm import tqdm
-
-    examples, max_tokens = [], config["max_tokens"]
-    batches = table.to_batches(max_chunksize=2_000)
-    for batch in tqdm(batches, desc="encode", unit="batch", leave=False, disable=not is_main_process()):
-        columns = batch.to_pydict()
-        examples += encode_examples(tokenizer, columns["instruction"], columns["response"], max_tokens)
-    kept = [example for example in examples if example]
-    if not kept:
-        raise TrainingFailed(f"no row of {config['subset']} has a response to learn from")
-    cut = sum(example.response_cut for example in kept)
-    if cut > MANY_CUT_FRACTION * len(kept):
-        print(f"warning: {cut} of {len(kept)} responses are cut at max_tokens={max_tokens}: they do not learn to end")
-    return kept, {
-        "trained": len(kept),
-        "dropped_empty_response": len(examples) - len(kept),
-        "prompt_cut": sum(example.prompt_cut for example in kept),
-        "response_cut": cut,
-    }
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Before training: learning rates compared, cost estimated
-
-
-def sweep(configs: list[dict], results_dir: Path, rates: list[float], how: dict) -> None:
-    """Print, for each experiment that trains, how the learning rates compare on rows of its subset set aside."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("--sweep_learning_rate runs in one process; start it without torchrun or accelerate launch")
-    quiet_transformers()
-    configs = [config for config in configs if config["subset"]]
-    for config, plan in [(config, plan_experiment(config, results_dir)) for config in configs]:
-        training = plan["config"]
-        table = read_subset(results_dir, training["subset"], plan["subset"])
-        aside = dev_rows(table["instruction"].to_pylist(), training["seed"])
-        tokenizer = starting_tokenizer(config, results_dir)
-        train, dev = (encode_subset(table.filter(rows), tokenizer, training)[0] for rows in (~aside, aside))
-        folder = results_dir / "learning_rate_sweep" / training["experiment"]
-        entries = run_sweep(plan, train, dev, partial(starting_model, config, results_dir), rates, folder, how)
-        print("\n".join(sweep_table(entries)))
-
-
-def dry_run(
-    configs: list[dict], results_dir: Path, tokens_per_second=None, mfu=None, micro_batch_tokens=None
-) -> list[str]:
-    """Lines of a table: what each experiment that trains would take. Nothing is trained, and no result written."""
-    rates, lines = {}, {}
-    for config in configs:
-        plan = plan_experiment(config, results_dir)  # asks whether there is a network, before transformers is imported
-        if not plan["subset"]:
-            continue
-        quiet_transformers()
-        training = plan["config"]
-        tokenizer = starting_tokenizer(config, results_dir)
-        outline = model_outline(training["model_spec"], tokenizer)
-        require_positions(outline.config, config)
-        parameters = sum(parameter.numel() for parameter in outline.parameters())
-        table, weight = sample_rows(read_subset(results_dir, training["subset"], plan["subset"]))
-        examples, _ = encode_subset(table, tokenizer, training)
-        lengths = [len(example.ids) for example in examples]
-        rate = stated_rate(parameters, tokens_per_second, mfu)
-        where = STATED_GPU if rate else at_hand(training["precision"])
-        work = parameters, round(sum(lengths) * weight) * training["epochs"], where["peak"]
-        if not rate:
-            compiled = wants_compiling(training, *work)
-            key = hash_json({"model": training["model_spec"], "block": training["block_tokens"], "compiled": compiled})
-            if key not in rates:
-                model, _, unpacked_reason = starting_model(config, results_dir)
-                probed = {**training, "packed": unpacked_reason is None}
-                how = end_token_id(tokenizer), where["precision"], wants_compiling(probed, *work), micro_batch_tokens
-                rates[key] = probe_rate(model, examples, probed, *how), probed["packed"]
-            rate, packed = rates[key]
-            training = {**training, "packed": packed}
-        compiled = wants_compiling(training, *work)
-        memory = plan_memory(parameters, model_shape(outline.config), training, where, compiled, micro_batch_tokens)
-        lines[config["experiment"]] = estimate(packed_size(lengths, training, weight), parameters, rate, memory)
-    return table_lines(lines)
-
-
-def starting_tokenizer(config: dict, results_dir: Path):
-    """The tokenizer that an experiment starts from, without its model."""
-    spec = model_spec(config)
-    return load_tokenizer(spec["model"] if "model" in spec else str(own_tokenizer(results_dir, spec)))
 
 
 if __name__ == "__main__":

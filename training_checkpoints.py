@@ -10,7 +10,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import UserError
+from common import UserError, list_differences
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
 
@@ -73,7 +73,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
         if run.device == "cuda":
             random["cuda_random"] = torch.cuda.get_rng_state()
         try:
-            torch.save({**state, **random, "log": log, "identity": run.identity}, temporary)
+            torch.save({**state, **random, "log": log, "identity": run.identity, "config": run.config}, temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -109,8 +109,12 @@ def read_checkpoint(path: Path) -> dict:
     return state
 
 
-def load_checkpoint(path: Path, run) -> dict | None:
-    """Put the checkpoint's state into `run` and return its log; None where this run has none."""
+def load_checkpoint(path: Path, run, force: bool) -> dict | None:
+    """Put the checkpoint's state into `run` and return its log; None where this run has none.
+
+    One that was written with other settings, data or another model is hours of somebody's work: UserError names what
+    differs, unless `force` says to begin anew.
+    """
     import torch
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
@@ -120,7 +124,11 @@ def load_checkpoint(path: Path, run) -> dict | None:
         return None
     state = read_checkpoint(path)
     if state["identity"] != run.identity:
-        print(f"{path} belongs to another configuration, data or model: starting anew")
+        differences = list_differences(state.get("config"), run.config) or ["its rows or their packing"]
+        if not force:
+            raise UserError(f"{path} is of a run made otherwise ({'; '.join(differences)}); the command that began it "
+                            "goes on with it, --force trains anew")  # fmt: skip
+        print(f"training anew: {path} is of a run made otherwise ({'; '.join(differences)})")
         return None
     parts = {"model_state_dict": state["model"], "optim_state_dict": state["optimizer"]}
     set_state_dict(run.model, run.optimizer, **parts, options=StateDictOptions(full_state_dict=True))

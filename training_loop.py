@@ -85,19 +85,22 @@ def weights_must_fit():
 
 
 @weights_must_fit()
-def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float, **how):
+def fit(
+    model, examples: list[Example], config: dict, pad_id: int, checkpoint: Path, checkpoint_seconds: float,
+    report_to: str | None = None, micro_batch_tokens: int | None = None, force: bool = False,
+):  # fmt: skip
     """Fine-tune all weights of `model` in place, from its last checkpoint if there is one.
 
     Every step takes about `tokens_per_step` tokens of packed rows. What else in `config` decides the run, such as the
     hash of the model it starts from, tells a checkpoint of this run from others. With `packed` false there, for models
-    that do not keep packed rows apart, every row is a sequence of its own. how: report_to (a tracker of accelerate's)
-    and micro_batch_tokens (per process; by default as many as fit). Returns the facts for train_results.json: tokens,
-    steps, train_seconds, the loss curve and what follows from them. Raises TrainingFailed on a loss that is not finite,
-    TrainingStopped after a signal.
+    that do not keep packed rows apart, every row is a sequence of its own. report_to: a tracker of accelerate's;
+    micro_batch_tokens: per process, by default as many as fit; force: a checkpoint of another run is replaced, which
+    otherwise raises UserError. Returns the facts for train_results.json: tokens, steps, train_seconds, the loss curve
+    and what follows from them. Raises TrainingFailed on a loss that is not finite, TrainingStopped after a signal.
     """
     import torch
 
-    accelerator = new_accelerator(how.get("report_to"), checkpoint.parent)
+    accelerator = new_accelerator(report_to, checkpoint.parent)
     torch.manual_seed(config["seed"] + accelerator.process_index)  # dropout, where a model has it
     require_data_parallel(accelerator)
     device, precision = pick_device(), pick_precision(config["precision"])
@@ -109,14 +112,15 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
     tokens = config["epochs"] * sum(len(example.ids) for example in examples)
     peak = gpu_peak(device) if accelerator.num_processes == 1 else None
     compiled = wants_compiling(config, parameters, tokens, peak)
-    run = new_run(model, examples, config, pad_id, accelerator, precision, compiled, how.get("micro_batch_tokens"))
-    log = load_checkpoint(checkpoint, run) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
+    run = new_run(model, examples, config, pad_id, accelerator, precision, compiled, micro_batch_tokens)
+    log = load_checkpoint(checkpoint, run, force) or {"losses": [], "tokens": 0, "response_tokens": 0, "seconds": 0.0}
     log.setdefault("skipped_steps", 0)  # which a checkpoint of an earlier version lacks
     blocks = "packed blocks" if run.packed else "rows, each by itself"
-    print(f"{len(run.steps):,} steps of about {config['tokens_per_step']:,} tokens, {len(run.blocks):,} {blocks}")
+    step_tokens = max(config["tokens_per_step"], config["block_tokens"] if run.packed else 0)  # a block at least
+    print(f"{len(run.steps):,} steps of about {step_tokens:,} tokens, {len(run.blocks):,} {blocks}")
     if len(run.steps) < FEW_STEPS:
         print(f"warning: {len(run.steps)} optimiser steps are few; below {FEW_STEPS} a model may barely move")
-    if how.get("report_to"):
+    if report_to:
         plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
         accelerator.init_trackers(checkpoint.parent.name, plain)
     run_steps(run, log, checkpoint, checkpoint_seconds)
@@ -128,7 +132,7 @@ def fit(model, examples: list[Example], config: dict, pad_id: int, checkpoint: P
              "compiled": run.compiled, "gradient_checkpointing": run.checkpointing,
              "processes": accelerator.num_processes}  # fmt: skip
     if run.checkpointing:
-        model.gradient_checkpointing_disable()
+        model.activation_checkpointing_disable()
     for layer in layers_of(model) if run.compiled else []:
         layer._compiled_call_impl = None  # evaluation meets shapes of all kinds
     if model.config._attn_implementation != attention_before:
@@ -151,7 +155,7 @@ def new_run(model, examples, config: dict, pad_id: int, accelerator, precision: 
     """A PackedRun whose model is ready to train: fitted into memory, with fast attention, compiled where wanted."""
     plan = memory_plan(model, config, accelerator, precision, compiled, micro_tokens)
     if plan["gradient_checkpointing"]:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     run = PackedRun(model, examples, config, pad_id, accelerator, precision, plan)
     if run.packed:  # only now: the head was split in fp32, which the fast kernels refuse
         pick_attention(model, run.device, precision)

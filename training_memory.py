@@ -86,6 +86,12 @@ def plan_memory(
     return plan
 
 
+def disk_bytes(parameters: int, trained: bool = True) -> int:
+    """Disk that a run takes at most: the model in fp32, and of training the old and the new checkpoint while one is
+    written."""
+    return (4 + 2 * CHECKPOINT_BYTES_PER_PARAMETER * trained) * parameters
+
+
 def gpu_bytes(device: str) -> int | None:
     """The memory of the GPU; None on a CPU."""
     import torch

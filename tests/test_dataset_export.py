@@ -26,7 +26,7 @@ def results(tmp_path):
         write_arrow(tmp_path / "subsets" / name, pyarrow.Table.from_pylist(ROWS))
         score = {"mean": 0.375, "min": 0.25, "max": 0.5}
         facts = {"rule": "top", "rows": 2, "scale_label": "1:2", "score": score, "source_mix": {"s": 1, "t|u": 1}}
-        facts |= {"ids_hash": "i" * 64, "provenance": {"inputs": {"scores": "h"}}}
+        facts |= {"rows_hash": "i" * 64, "provenance": {"inputs": {"scores": "h"}}}
         write_json(tmp_path / "subsets" / f"{name}.json", facts)
     argv = ["filter_datasets.py", "--dataset", "/home/me/rows.jsonl"]
     write_json(tmp_path / "scores.json", {
@@ -103,7 +103,7 @@ def test_what_is_done_is_skipped_and_what_is_stale_is_not_told_of(results, capsy
     export(results)
     assert "skipped" in capsys.readouterr().out and path.stat().st_mtime_ns == before
     subset = results / "subsets" / "ultra_10k.json"
-    write_json(subset, {**read_json(subset), "ids_hash": "j" * 64})
+    write_json(subset, {**read_json(subset), "rows_hash": "j" * 64})
     with pytest.raises(UserError, match="input subset: .*--force rebuilds"):
         export(results)
     export(results, force=True)

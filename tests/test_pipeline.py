@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,12 +62,13 @@ def test_files_are_where_the_design_puts_them(results):
 
 def test_lineage_closes_from_rows_to_metric(results):
     import common
+    from lineage import hash_rows, row_digests
 
     subset = read_json(results / "subsets" / "ultra_10k.json")
-    ids = read_arrow(results / "subsets" / "ultra_10k", ["id"])["id"].to_pylist()
+    rows = hash_rows(row_digests(read_arrow(results / "subsets" / "ultra_10k")))
     training = read_json(results / "ultra_10k_demo" / "train_results.json")
     loss = read_json(results / "ultra_10k_demo" / "evaluation" / "heldout_loss.json")
-    assert subset["ids_hash"] == common.hash_strings(ids) == training["provenance"]["inputs"]["subset"]
+    assert subset["rows_hash"] == rows == training["provenance"]["inputs"]["subset"]
     assert loss["provenance"]["inputs"]["model"] == training["model_hash"]
     assert training["model_hash"] == common.hash_path(results / "ultra_10k_demo" / "model" / "model.safetensors")
 
@@ -101,23 +103,84 @@ def test_a_second_run_skips_everything(results):
 
 
 def test_what_training_would_take_is_told_and_rates_compare_without_touching_a_run(results, capsys):
-    from train_quality_comparison import dry_run, sweep
+    from dry_run import dry_run
+    from learning_rate_sweep import sweep
     from training_configs import experiment_config
 
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
     config = experiment_config("high_100k_demo", {"epochs": 2, "tokens_per_step": 512})
-    _, line, total = dry_run([config], results)
+    stated = {"tokens_per_second": None, "mfu": None, "micro_batch_tokens": None}
+    _, line, total = dry_run([config], results, stated)
     trained = read_json(results / "high_100k_demo" / "train_results.json")  # the same rows, once
     name, _, tokens, blocks, steps, rate = line.replace(",", "").split()[:6]
     assert (name, int(tokens), int(blocks)) == ("high_100k_demo", 2 * trained["tokens"], trained["blocks"])
     assert int(steps) == -(-2 * int(blocks) // 4) and float(rate) > 50 and "hours of training" in total
-    few, many = (dry_run([config], results, mfu=0.4, micro_batch_tokens=count)[1].split()[-2] for count in (128, 512))
+    few, many = (
+        dry_run([config], results, stated | {"mfu": 0.4, "micro_batch_tokens": count})[1].split()[-2]
+        for count in (128, 512)
+    )
     assert float(few) < float(many)  # GiB of memory
     how = {"checkpoint_seconds": 1e9, "report_to": None, "micro_batch_tokens": None, "force": False}
     sweep([config], results, [1e-3], how)
     assert "lowest dev loss at 0.001" in capsys.readouterr().out
     assert read_json(results / "learning_rate_sweep" / "high_100k_demo" / "0.001.json")["dev_loss"] > 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_dry_run_leaves_out_what_is_done_and_counts_what_is_only_saved(results):
+    answer = train("ultra_10k_demo", results, "--dry_run", "--tokens_per_second", "1000")
+    assert "done, not counted" in answer.stdout and "total: 0.00 hours" in answer.stdout
+    options = ["--dry_run", "--mfu", "0.4", "--family", "scratch"]
+    answer = train("base_500M", results, *options)
+    parameters = 505_976_320
+    assert answer.returncode == 0 and f"{4 * parameters / 2**30:.2f} GiB of disk at most" in answer.stdout
+
+
+def test_other_texts_under_the_same_ids_are_other_data(tmp_path):
+    """The answers change, the ids and all else stay: what was trained, measured or learnt from them is not done."""
+    data, results = tmp_path / "rows.jsonl", tmp_path / "results"
+    words = "one two three four five six seven eight nine ten".split()
+
+    def filter_rows(change):
+        rows = [
+            {"id": f"r{n}", "instruction": f"Say {words[n % 10]} and {words[n // 10]}.",
+             "response": change(f"Here it is, {words[n // 10]} after {words[n % 10]}.")} for n in range(100)
+        ]  # fmt: skip
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        succeed("filter_datasets.py", "--dataset", data, "--results_dir", results, "--force")
+
+    filter_rows(str)
+    assert train("low_100k_demo", results).returncode == 0
+    (results / "low_100k_demo" / "model").rename(tmp_path / "model")  # as if it were somebody's pretrained one
+    pretrained = ["high_100k_demo", results, "--model", tmp_path / "model"]
+    assert train(*pretrained).returncode == 0
+    filter_rows(str.upper)
+    answer = train(*pretrained, "--skip_existing")
+    assert answer.returncode == 2 and "input subset: " in answer.stderr, answer.stdout
+    answer = run("evaluate_quality_tradeoff.py", results / "high_100k_demo")
+    assert answer.returncode == 2 and "input heldout: " in answer.stderr
+    learnt = ["high_100k_demo", results, "--force"]  # a tokenizer of the earlier rows is there
+    answer = train(*learnt)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_new_model_takes_the_old_ones_results_away_and_evaluation_alone_can_be_repeated(results, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(results, study, ignore=shutil.ignore_patterns("low_*", "high_*", "medium_*", "longest_*"))
+    arm = study / "random_1k_demo"
+    (arm / "evaluation" / "outside").mkdir()
+    other = [*SMALL, "suite_prompts=12"]
+    command = ["train_quality_comparison.py", "random_1k_demo", "--results_dir", study]
+    answer = run(*command, *other)
+    assert answer.returncode == 2 and "suite_prompts: 24 there, 12 now" in answer.stderr
+    assert "--reevaluate evaluates again, without training" in answer.stderr
+    assert read_json(arm / "experiment_config.json")["config"]["suite_prompts"] == 24
+    assert "is already done" in succeed(*command, *other, "--reevaluate")
+    assert read_json(arm / "evaluation" / "task_completion.json")["prompts"] == 12
+    script = "import train_quality_comparison as t; t.evaluate_run = t.os._exit; t.main()"  # killed before it evaluates
+    run("-c", script, *map(str, command[1:]), *other, "--force")
+    assert (arm / "train_results.json").exists() and not (arm / "evaluation").exists()
+    assert not (arm / "generation_analysis").exists() and not (arm / "quality_analysis").exists()
 
 
 def test_without_a_network_a_dry_run_says_so_at_once(results, monkeypatch):
@@ -164,8 +227,6 @@ def test_mistakes_are_one_line_that_teaches(command, message, tmp_path):
 
 
 def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(results, tmp_path):
-    import shutil
-
     study = tmp_path / "study"
     shutil.copytree(results, study, ignore=shutil.ignore_patterns("medium_1M_demo"))
     answer = train("medium_1M_demo", study, "learning_rate=1e30")
@@ -180,8 +241,6 @@ def test_a_run_that_diverges_is_recorded_and_the_rest_goes_on(results, tmp_path)
 
 def test_kill_during_training_then_the_same_command(results, tmp_path):
     """A SIGKILL in the middle of training; the same command finishes, with the weights of the undisturbed run."""
-    import shutil
-
     study = tmp_path / "study"
     shutil.copytree(results, study, ignore=shutil.ignore_patterns("*_demo"))
     command = [sys.executable, "train_quality_comparison.py", "low_100k_demo", "--results_dir", study, *SMALL]

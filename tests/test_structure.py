@@ -15,16 +15,16 @@ FLOORS = [
     "task_checkers task_phrasings text_checks text_remains training_configs training_memory word_facts",
     "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
     "corpus_shards dataset_formats decontamination demo_corpus finished_runs format_families generation_cache "
-    "language_model pair_features reasoning_families report_tables score_dimensions subset_rules training_checkpoints "
+    "language_model lineage pair_features reasoning_families report_tables score_dimensions training_checkpoints "
     "update_readme",
     "dataset_export filter_ledger generation_measures model_tables packed_loss packing report_figures "
-    "report_sentences score_output study_tradeoff text_generation tradeoff_tables verifiable_tasks",
+    "report_sentences score_output study_tradeoff subset_rules text_generation tradeoff_tables verifiable_tasks",
     "dataset_files lm_harness model_probe report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables training_loop",
-    "dataset_shards dry_run evaluate_quality_tradeoff filter_benchmark instruction_difficulty learning_rate_sweep "
+    "dataset_shards evaluate_quality_tradeoff filter_benchmark instruction_difficulty "
     "scorecard_page scorer_validation subset_comparison train_benchmark",
-    "analyze_results evaluation_benchmark gpu_benchmark quality_scorer",
-    "benchmark filter_steps generation_analysis scorer_ablation subset_selection",
+    "analyze_results evaluation_benchmark experiment_inputs gpu_benchmark quality_scorer",
+    "benchmark dry_run filter_steps generation_analysis learning_rate_sweep scorer_ablation subset_selection",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",
 ]

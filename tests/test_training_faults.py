@@ -13,7 +13,7 @@ from test_training_loop import CONFIG, assert_same, run, weights
 
 import training_checkpoints
 import training_loop
-from common import UserError, file_lock, hash_strings, write_arrow
+from common import UserError, file_lock
 from language_model import load_model, load_tokenizer
 from training_checkpoints import TrainingStopped, noted_signals
 from training_loop import TrainingFailed
@@ -123,7 +123,7 @@ def test_a_model_whose_weights_are_broken_is_not_saved(model, tokenizer, tmp_pat
         "marker": tmp_path / "run" / "m.json",
     }
     with pytest.raises(TrainingFailed, match="weights not finite"):
-        train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
+        train_quality_comparison.train_experiment(plan, {}, tmp_path, {"force": False})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["experiment_config.json"]
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_goes_on_needs_no_room_for_the_checkpoint_it_has(model, token
     for checkpoint in (None, b"12345"):
         if checkpoint:
             (folder / "checkpoint.pt").write_bytes(checkpoint)
-        train_quality_comparison.train_experiment(plan, {}, tmp_path, {})
+        train_quality_comparison.train_experiment(plan, {}, tmp_path, {"force": False})
     assert asked[1] == asked[0] - 5
 
 
@@ -212,27 +212,6 @@ def test_a_model_that_does_not_fit_fails_its_run_alone(model, examples, tokenize
     monkeypatch.setattr(torch.optim.AdamW, "step", full)
     with pytest.raises(TrainingFailed, match="16 bytes a parameter"):
         run(model, examples, tokenizer, tmp_path)
-
-
-def test_damaged_rows_and_rows_of_another_subset_are_named(tmp_path):
-    import pyarrow
-
-    from train_quality_comparison import read_subset
-
-    table = pyarrow.table({"id": ["a", "b"], "instruction": ["x", "y"], "response": ["u" * 5_000, "v"]})
-    write_arrow(tmp_path / "subsets" / "ultra_10k", table)
-    facts = {"ids_hash": hash_strings(["a", "b"])}
-    assert read_subset(tmp_path, "ultra_10k", facts).num_rows == 2
-    with pytest.raises(UserError, match="does not hold the rows that ultra_10k.json names"):
-        read_subset(tmp_path, "ultra_10k", {"ids_hash": "other"})
-    file = next((tmp_path / "subsets" / "ultra_10k").glob("*.arrow"))
-    whole = file.read_bytes()
-    file.write_bytes(whole.replace(b"uuuu", b"\xff\xfe\xfd\xfc", 1))
-    with pytest.raises(UserError, match="ultra_10k is damaged"):
-        read_subset(tmp_path, "ultra_10k", facts)
-    file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="ultra_10k is damaged"):
-        read_subset(tmp_path, "ultra_10k", facts)
 
 
 def test_a_model_without_tokenizer_end_token_or_whole_weights_is_refused(tiny_models, tokenizer, tmp_path):

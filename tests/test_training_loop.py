@@ -8,6 +8,7 @@ import torch
 import packed_loss
 import training_loop
 import training_memory
+from common import UserError
 from training_configs import TRAINING
 from training_loop import TrainingFailed, fit, learning_rate_at
 
@@ -15,8 +16,8 @@ SETTINGS = {"learning_rate": 5e-3, "tokens_per_step": 256, "block_tokens": 64, "
 CONFIG = {**TRAINING, **SETTINGS, "precision": "fp32"}
 
 
-def run(model, examples, tokenizer, folder, config=CONFIG, checkpoint_seconds=1e9):
-    return fit(model, examples, config, tokenizer.pad_token_id, folder / "checkpoint.pt", checkpoint_seconds)
+def run(model, examples, tokenizer, folder, config=CONFIG, checkpoint_seconds=1e9, **how):
+    return fit(model, examples, config, tokenizer.pad_token_id, folder / "checkpoint.pt", checkpoint_seconds, **how)
 
 
 def weights(model):
@@ -151,24 +152,26 @@ def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenize
     assert_same(weights(resumed), weights(undisturbed))
 
 
-def test_a_checkpoint_of_another_configuration_is_not_used(model, examples, tokenizer, tmp_path, capsys):
+def test_a_checkpoint_of_another_run_is_refused_and_replaced_only_by_force(model, examples, tokenizer, tmp_path):
     run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
-    other = {**CONFIG, "learning_rate": 2e-3}
-    fresh, trained = copy.deepcopy(model), copy.deepcopy(model)
-    run(fresh, examples, tokenizer, tmp_path / "elsewhere", other)
-    run(trained, examples, tokenizer, tmp_path, other)
-    assert "starting anew" in capsys.readouterr().out
-    assert_same(weights(trained), weights(fresh))
-    run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
-    capsys.readouterr()
-    run(copy.deepcopy(model), examples[:-1], tokenizer, tmp_path)
-    assert "starting anew" in capsys.readouterr().out
-    run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
-    capsys.readouterr()
+    saved = (tmp_path / "checkpoint.pt").read_bytes()
     changed = copy.deepcopy(examples)
     changed[3].ids[5] += 1  # as many rows of the same lengths
-    run(copy.deepcopy(model), changed, tokenizer, tmp_path)
-    assert "starting anew" in capsys.readouterr().out
+    other = {**CONFIG, "learning_rate": 2e-3}
+    for rows, config, words in (
+        (examples, other, "learning_rate: 0.005 there, 0.002 now"),
+        (examples[:-1], CONFIG, "its rows"),
+        (changed, CONFIG, "its rows"),
+    ):
+        with pytest.raises(
+            UserError, match=rf"checkpoint\.pt is of a run made otherwise \({words}.*--force trains anew"
+        ):
+            run(copy.deepcopy(model), rows, tokenizer, tmp_path, config)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == saved
+    fresh, trained = copy.deepcopy(model), copy.deepcopy(model)
+    run(fresh, examples, tokenizer, tmp_path / "elsewhere", other)
+    run(trained, examples, tokenizer, tmp_path, other, force=True)
+    assert_same(weights(trained), weights(fresh))
 
 
 def test_dropout_is_drawn_by_the_seed_whatever_ran_before(model, examples, tokenizer, tmp_path):
