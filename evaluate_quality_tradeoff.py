@@ -43,13 +43,14 @@ from dataset_files import hash_input
 from dataset_readers import read_rows
 from language_model import encode_examples, end_token_id, response_losses
 from lineage import read_subset, run_inputs
-from lm_harness import evaluate_harness
+from lm_harness import evaluate_harness, require_harness
 from retention_statistics import POWER, bootstrap_ratios, percentile_interval, wilson_interval
 from text_generation import RunModel
 from training_configs import HELDOUT, SCORE_KEYS
 
 BANDS = 5
 BOOTSTRAP_DRAWS = 1_000
+LARGEST_EXPONENT = 709  # of e, in a float
 
 
 def main() -> None:
@@ -68,6 +69,8 @@ def main() -> None:
 def evaluate_run(run: Path, force: bool, eval_datasets: Sequence[str] = (), lm_eval: str | None = None) -> dict:
     """Evaluate a finished run, as far as that is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
+    if lm_eval:
+        require_harness(lm_eval.split(","))
     for entry in eval_datasets:
         hash_input(entry)  # an unreachable set is refused at once, and the hub is probed before its library is imported
     run_model = RunModel(run / "model", config["precision"])
@@ -168,6 +171,8 @@ def measure_losses(table, run_model: RunModel, max_tokens: int, what: str):
     pad_id, started = end_token_id(run_model.tokenizer), time.perf_counter()
     with tqdm(total=len(kept), desc=what, unit="row", leave=False) as bar:
         losses, tokens = response_losses(run_model.model, kept, pad_id, run_model.device, run_model.precision, bar)
+    if broken := int(np.sum(~np.isfinite(losses))):
+        raise UserError(f"the model's loss is not finite on {broken} of {len(kept)} rows for {what}; train it again")
     speed = sum(len(example.ids) for example in kept) / (time.perf_counter() - started)
     rows = loss_rows(table.take(usable), kept, run_model.tokenizer, losses, tokens)
     how = {"rows_dropped_empty": len(examples) - len(usable), "precision": run_model.precision}
@@ -207,8 +212,10 @@ def summarise_losses(rows) -> dict:
         chosen = sources == source
         drawn = resampled(nll[chosen], size[chosen] * np.log(2), seed=number)
         draws.append(drawn)
-        value = bits_per_byte(nll[chosen], size[chosen])
-        by_source[source] = {"rows": int(chosen.sum()), "bits_per_byte": value, "interval": interval_of(drawn)}
+        value, rows_there = bits_per_byte(nll[chosen], size[chosen]), int(chosen.sum())
+        interval = interval_of(drawn) if rows_there > 1 else [None, None]  # one row says nothing of its spread
+        by_source[source] = {"rows": rows_there, "bits_per_byte": value, "interval": interval}
+    single = any(entry["rows"] == 1 for entry in by_source.values())
     loss = float(nll.sum() / tokens.sum())
     loss_draws = resampled(nll, tokens, seed=0)
     return {
@@ -217,12 +224,12 @@ def summarise_losses(rows) -> dict:
         "response_bytes": int(size.sum()),
         "loss_per_token": loss,
         "loss_per_token_interval": interval_of(loss_draws),
-        "perplexity": float(np.exp(loss)),
-        "perplexity_interval": interval_of(np.exp(loss_draws)),
+        "perplexity": perplexity(loss),
+        "perplexity_interval": [perplexity(end) for end in interval_of(loss_draws)],
         "bits_per_byte": bits_per_byte(nll, size),
         "bits_per_byte_interval": interval_of(resampled(nll, size * np.log(2), seed=0)),
         "bits_per_byte_macro": float(np.mean([entry["bits_per_byte"] for entry in by_source.values()])),
-        "bits_per_byte_macro_interval": interval_of(np.mean(draws, axis=0)),
+        "bits_per_byte_macro_interval": [None, None] if single else interval_of(np.mean(draws, axis=0)),
         "by_source": by_source,
     }
 
@@ -234,6 +241,11 @@ def resampled(numerators: np.ndarray, denominators: np.ndarray, seed: int) -> np
 
 def interval_of(draws: np.ndarray) -> list[float]:
     return list(percentile_interval(draws))
+
+
+def perplexity(loss_per_token: float) -> float | None:
+    """exp of a loss in nats; null beyond what a float holds."""
+    return float(np.exp(loss_per_token)) if loss_per_token < LARGEST_EXPONENT else None
 
 
 def bits_per_byte(nll: np.ndarray, size: np.ndarray) -> float:

@@ -82,7 +82,7 @@ KINDS = {
     },
     "failure.json": {"reason": str},
     "heldout_loss.json": {
-        **FACTS, "rows": int, "bits_per_byte": float, "perplexity": float, "by_source": {ANY: {"rows": int}},
+        **FACTS, "rows": int, "bits_per_byte": float, "perplexity": NUMBER, "by_source": {ANY: {"rows": int}},
     },
     "outside/*.json": {**FACTS, "rows": int, "bits_per_byte": float},
     "task_completion.json": {

@@ -182,7 +182,13 @@ def overrides_from(arguments) -> dict:
     overrides = {key: given[key] for key in ("family", "model", "seed") if given[key] is not None}
     if arguments.bf16 or arguments.fp16:
         overrides["precision"] = "bf16" if arguments.bf16 else "fp16"
-    return overrides | settings_from(arguments.set)
+    settings = settings_from(arguments.set)
+    if twice := sorted(overrides.keys() & settings.keys()):
+        raise UserError(f"{twice[0]} is given by an option and by --set; give it once")
+    overrides |= settings
+    if overrides.get("model"):
+        overrides["model"] = str(overrides["model"]).rstrip("/") or "/"  # a folder is the same with and without
+    return overrides
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -316,7 +316,7 @@ def experiments_of(name: str, seeds: int = 1) -> list[str]:
 
 def split_seed(name: str) -> tuple[str, int]:
     """The base experiment of a name and its seed: ("ultra_10k_500M", 2) of "ultra_10k_500M_s2"; 0 without one."""
-    match = re.fullmatch(r"(.+)_s([1-9]\d*)", name)
+    match = re.fullmatch(r"(.+)_s([1-9]\d{0,8})", name)
     return (match[1], int(match[2])) if match else (name, 0)
 
 
@@ -338,6 +338,9 @@ def experiment_config(name: str, overrides: dict | None = None) -> dict:
         if value is not None or key not in MAY_BE_NULL:
             _check_value(key, value, {**config, **MAY_BE_NULL}[key])
         config[key] = value
+    if config["warmup_fraction"] + config["decay_fraction"] > 1:
+        raise ConfigError(f"warmup_fraction {config['warmup_fraction']} and decay_fraction {config['decay_fraction']} "
+                          "are more than all steps together")  # fmt: skip
     return config
 
 

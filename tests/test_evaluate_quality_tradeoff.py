@@ -2,6 +2,7 @@
 
 import json
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow
@@ -20,13 +21,28 @@ def loss_table(sources, nll, tokens, size):
     return pyarrow.table({"id": ids, "source": sources, **scores, "nll": nll, "tokens": tokens, "bytes": size})
 
 
+def test_a_loss_beyond_all_perplexity_is_kept_and_one_that_is_none_is_refused(tiny_models, tokenizer, monkeypatch):
+    facts = evaluation.summarise_losses(
+        loss_table(["a"] * 3, np.array([2e3, 1e3, 2e3]), np.array([1, 2, 1]), np.ones(3))
+    )
+    assert facts["perplexity"] is None and facts["loss_per_token"] == 1250 and facts["perplexity_interval"][1] is None
+    json.dumps(facts, allow_nan=False)
+    model = SimpleNamespace(load=lambda: None, model=tiny_models["scratch"], tokenizer=tokenizer, device="cpu",
+                            precision="fp32")  # fmt: skip
+    monkeypatch.setattr(evaluation, "response_losses", lambda *_arguments: (np.array([1.0, np.nan]), np.ones(2)))
+    rows = pyarrow.table({"instruction": ["Go.", "Stop."], "response": ["Yes.", "No."]})
+    with pytest.raises(UserError, match="not finite on 1 of 2 rows"):
+        evaluation.measure_losses(rows, model, 64, "held-out loss")
+
+
 def test_loss_summary_by_hand():
     nll = np.array([2.0, 4.0, 6.0]) * np.log(2)
     facts = evaluation.summarise_losses(loss_table(["a", "a", "b"], nll, np.array([2, 2, 2]), np.array([2, 4, 2])))
     assert facts["bits_per_byte"] == pytest.approx(12 / 8) and facts["perplexity"] == pytest.approx(2**2)
     assert facts["by_source"]["a"]["bits_per_byte"] == pytest.approx(1)
     assert facts["bits_per_byte_macro"] == pytest.approx((1 + 3) / 2)
-    assert facts["by_source"]["b"]["interval"] == pytest.approx([3, 3])
+    assert facts["by_source"]["b"]["interval"] == [None, None]  # one row says nothing of its spread
+    assert facts["bits_per_byte_macro_interval"] == [None, None] and facts["by_source"]["a"]["interval"][0] >= 0.5
     json.dumps(facts, allow_nan=False)
 
 

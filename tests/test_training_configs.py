@@ -80,6 +80,8 @@ def test_weights_sum_to_one():
         (("ultra_10k_500M", {"precision": "fp61"}), "'precision' cannot be 'fp61'.*fp16"),
         (("ultra_10k_500M", {"epochs": 0}), "'epochs' must be a finite number, more than 0"),
         (("ultra_10k_500M", {"seed": -1}), "'seed' must be a finite number, 0 or more"),
+        (("ultra_10k_500M", {"warmup_fraction": 0.9}), "are more than all steps together"),
+        (("ultra_10k_500M_s1234567890", {}), "unknown experiment"),
         (("ultra_10_500M", {}), "unknown experiment.*ultra_10k_500M"),
     ],
 )
