@@ -6,7 +6,7 @@ Reads  nothing
 Writes <results>/benchmark/analysis.json
 
 Retention: pass/fail of three arms on shared prompts, whose training differs by seed; at the boundary R = 0.8, just
-under it, with no gain kept, and with all of it. Kappa: eight or nine runs on curves of a planted exchange rate. Cost:
+under it, near the floor and at the ceiling, with no gain kept, and with all of it. Kappa: eight or nine runs on curves of a planted exchange rate. Cost:
 24 runs on 3,000 prompts and rows. The numbers are of simulations and are never results.
 """
 
@@ -34,6 +34,8 @@ SCENARIOS = {
     "boundary, 3 seeds": {"rates": [0.44, 0.5, 0.2], "seeds": [3, 3, 3], "seed_sd": 0.01},
     "just under, 3, 1, 3 seeds": {"rates": [0.437, 0.5, 0.2], "seeds": [3, 1, 3], "seed_sd": 0.01},
     "boundary, 25 families": {"rates": [0.44, 0.5, 0.2], "families": 25, "family_sd": 0.1},
+    "boundary near the floor": {"rates": [0.0168, 0.02, 0.004]},
+    "boundary at the ceiling": {"rates": [0.9789, 0.9989, 0.899]},
     "null, R = 0": {"rates": [0.2, 0.5, 0.2], "seeds": [3, 1, 3], "seed_sd": 0.01},
     "strong, R = 1": {"rates": [0.5, 0.5, 0.2], "seeds": [3, 1, 3], "seed_sd": 0.01},
 }
@@ -68,7 +70,7 @@ def retention_once(scenario: dict, prompts: int, draws: int, seed: int) -> dict:
     points = statistics.ratio_of_sums(sums, sizes)
     arm = statistics.arm_draws(run_draws, groups, statistics.seed_spread(points, groups, run_draws), seed)
     means = np.array([points[group].mean() for group in groups])
-    result = statistics.retention(means, arm, prompts, 0.8, 0.95, units)
+    result = statistics.retention(means, arm, prompts, 0.8, 0.95, units, proportion=True)
     truth, ratio = rates @ [1, -0.8, -0.2], (rates[0] - rates[2]) / (rates[1] - rates[2])
     shown = result["R_interval"]
     return {

@@ -23,7 +23,7 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
                      minimum_detectable, missing}]; families in contrast_statistics.py; p null where runs miss
   dose_response      [{name, arms (lowest scores first), metric, values [{arm, value, low, high, rows, score}],
                      trend {slope, interval, p, test}}]
-  tradeoff[metric]   tiers {tier: {points [{rows, value, interval, run, loss, epochs, used}], A}}, E, alpha,
+  tradeoff[metric]   tiers {tier: {points [{rows, value, interval, run, seeds, loss, epochs, used}], A}}, E, alpha,
                      alpha_interval, shared_exponent_test, aicc {form}, kappa {value, interval, identified, why,
                      runs_to_add}, n80 {tier}, target_loss, nonparametric {kappa [...], n80 {tier}}; of `loss`: bits
                      per byte, or the share of prompts that fail
@@ -38,7 +38,7 @@ verdict.json holds, for each size under `sizes` (an end of an interval that the 
                      test_bands [{band, low, high, rows, gain, interval}]}}, drop_one [contrast + dimension]
   seeds[metric]      spread between seeds {degrees, sd, sd_of_examples (its part by test examples), runs_per_arm, why}
   arms[metric]       {arm: the mean of its seeds {value, low, high, n, method, rows, seeds, runs}}
-  resampling[metric] what the bootstrap drew {unit, clusters, effective_clusters, seeds, method}
+  resampling[metric] what the bootstrap drew {unit, clusters, effective_clusters, groups, group_words, seeds, method}
   missing            planned experiments that are not there
 `verdict` is about `verdict_sizes`: 500M and 1B, or, without any run of these, the sizes that stand in for them.
 Each entry of `runs` also has base_arm and seed; a repeat with another seed is an arm of its own there (ultra_10k_s1).
@@ -69,8 +69,9 @@ from common import (
     write_json,
 )
 from finished_runs import load_runs
+from report_sentences import left_out_sentences
 from study_analysis import analyse, compare_groups, scale_words
-from training_configs import CLAIM
+from training_configs import CLAIM, split_seed
 
 SIGNIFICANT_DIGITS = 6  # of what verdict.json states: beyond the bootstrap's own error, and the same on every machine
 
@@ -84,11 +85,12 @@ def main() -> None:
     arguments = parser.parse_args()
     results = Path(arguments.results or arguments.results_dir)
     output = Path(arguments.output_dir or results / "analysis")
+    option = "--output_dir" if arguments.output_dir else "--results_dir"
     if arguments.compare and are_subsets(results, arguments.compare):
-        compare_subsets(results, arguments.compare, require_writable(output))
+        compare_subsets(results, arguments.compare, require_writable(output, option))
         return
     runs, left_out = load_runs(results)
-    require_writable(output)
+    require_writable(output, option)
     if arguments.compare:
         compare(runs, left_out, arguments.compare, output)
         return
@@ -105,6 +107,9 @@ def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Pa
     comparison["provenance"] = lasting_provenance(compared)
     comparison = round_numbers(comparison)
     words, points = experiment_comparison.verdict_sentence(comparison), experiment_comparison.cautions(comparison)
+    arms = {run["arm"] for run in compared}
+    points += [f"Left out: {sentence}." for sentence in left_out_sentences({"left_out": [
+        item for item in left_out if split_seed(item["experiment"])[0].rpartition("_")[0] in arms]})]  # fmt: skip
     report_comparison(comparison, words, points, [experiment_comparison.comparison_table(comparison)], output)
 
 

@@ -153,8 +153,8 @@ def add_results_dir(parser: argparse.ArgumentParser) -> None:
 # Files
 
 
-def require_writable(folder) -> Path:
-    """Create `folder` where it is missing. Raises UserError where nothing can be written to it."""
+def require_writable(folder, option: str = "--results_dir") -> Path:
+    """Create `folder`, given by `option`, where it is missing. Raises UserError where nothing can be written to it."""
     folder = Path(folder)
     probe = folder / f".write_probe_{os.getpid()}"
     try:
@@ -162,7 +162,7 @@ def require_writable(folder) -> Path:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another with --results_dir") from error
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another with {option}") from error
     return folder
 
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from common import UserError, clear, write_json, write_text
+from finished_runs import split_copies
 from report_pages import render_page
 from report_tables import (
     METRIC_NAMES,
@@ -32,6 +33,7 @@ SIGNIFICANCE = 0.05
 
 def pick_run(runs: list[dict], name: str, left_out: list[dict]) -> dict:
     """The loaded run of an experiment's or a folder's name. Raises UserError, with the reason where it was left out."""
+    name = name.rstrip("/").rpartition("/")[2]  # a folder's path will do
     for run in runs:
         if name in (run["experiment"], run["folder"].name):
             return run
@@ -53,8 +55,9 @@ def with_repeats(runs: list[dict], run: dict) -> list[dict]:
         if (other["arm"], other["size"]) == (run["arm"], run["size"])
         and data[other["experiment"]] == data[run["experiment"]]
         and not other_differences(run, other)
+        and other["metrics"].keys() >= run["metrics"].keys()
     ]
-    return [run, *(other for other in repeats if other is not run)]
+    return split_copies([run, *(other for other in repeats if other is not run)])[0]
 
 
 def require_comparable(first: dict, second: dict) -> None:

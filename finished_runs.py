@@ -6,7 +6,6 @@ A run is left out, by name and with the reason, where it failed, is unfinished o
 is no longer there, or differs from the rest in its starting model, its scale, its test set or the settings of its test.
 """
 
-import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common import UserError, hash_strings, read_arrow, read_json
-from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_KEYS, SUBSETS
+from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_KEYS, SUBSETS, split_seed
 
 # The primary metrics. `sign` orients: higher is better. `family` is the column whose values are resampled as wholes.
 METRICS = {
@@ -125,13 +124,13 @@ def load_run(folder: Path) -> dict:
 def base_experiment(config: dict, folder: Path) -> tuple[str, str | None]:
     """The experiment that a run repeats with another seed, and the run's own name where it is such a repeat.
 
-    `ultra_10k_500M_s1` repeats `ultra_10k_500M`, whether its configuration says so or its folder alone.
+    `ultra_10k_500M_s1` repeats `ultra_10k_500M`, whether its configuration says so or, of a run of that experiment, its
+    folder alone. A folder of another name makes no other run of it.
     """
-    for name in (config["experiment"], folder.name):
-        match = re.fullmatch(r"(.+)_s\d+", name)
-        if match and (config.get("base_experiment") or match[1]) in (match[1], config["experiment"]):
-            return match[1], name
-    return config.get("base_experiment") or config["experiment"], None
+    base, seed = split_seed(config["experiment"])
+    if seed:
+        return base, config["experiment"]
+    return base, folder.name if split_seed(folder.name)[0] == base != folder.name else None
 
 
 def subset_scores(run: dict) -> dict | None:
@@ -307,8 +306,24 @@ def comparable_runs(runs: list[dict]) -> tuple[list[dict], list[dict]]:
         group = [run for run in same_scale if run["arm"] == arm]
         alike, others = split_comparable(group, training_of, "rows or passes", rest="the other seeds of its arm")
         repeats, other_training = repeats + alike, other_training + others
+    repeats, copies = split_copies(repeats)
     kept = [run for run in same_model if run in repeats or not run["subset"]]
-    return kept, other_model + other_scale + other_training
+    return kept, other_model + other_scale + other_training + copies
+
+
+def split_copies(runs: list[dict]) -> tuple[list[dict], list[dict]]:
+    """The runs without those that repeat another's weights or seed in its arm, and these as omissions: as seeds they
+    would lie too near to each other."""
+    kept, copies, seen = [], [], {}
+    for run in runs:
+        marks = [(run["arm"], run["size"], key, value) for key, value in
+                 (("weights", run["train"].get("model_hash")), ("seed", run["seed"])) if value is not None]  # fmt: skip
+        if same := next((mark for mark in marks if mark in seen), None):
+            copies.append(omission(run["experiment"], None, f"it has the {same[2]} of {seen[same]}: no repeat"))
+        else:
+            kept.append(run)
+            seen |= {mark: run["experiment"] for mark in marks}
+    return kept, copies
 
 
 def training_of(run: dict) -> dict:

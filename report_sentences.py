@@ -321,6 +321,18 @@ def size_limits(size: str, summary: dict, analysis: dict) -> list[str]:
             f"{size}: no model completes {FLOOR:.0%} of the tasks (the best {max(tasks):.1%}): the suite is too hard "
             "for it, and task completion can hardly tell its subsets apart, whatever they are worth."
         )
+    if tasks and min(tasks) > 1 - FLOOR:
+        points.append(
+            f"{size}: every model completes over {1 - FLOOR:.0%} of the tasks: the suite is too easy, and task "
+            "completion can hardly tell its subsets apart."
+        )
+    for metric, drawn in summary["resampling"].items():
+        if drawn["groups"] and drawn["unit"] != drawn["group_words"]:
+            points.append(
+                f"{size}, {METRIC_NAMES[metric]}: {drawn['groups']} {drawn['group_words']} are too few to resample, so "
+                f"intervals are over {drawn['unit']} and say nothing of other {drawn['group_words']}. Where these "
+                "respond differently to a choice of rows, they are too narrow."
+            )
     ultra, medium = (runs.get(claim[role]) for role in ("ultra", "medium"))
     if ultra and medium and ultra["tokens"] and medium["tokens"]:
         points.append(

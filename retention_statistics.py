@@ -21,6 +21,7 @@ from reference_distributions import f_tail, t_quantile
 
 MIN_UNITS = 10  # effective families or sources: with fewer, their resampling is no measure of how they differ
 MIN_EXAMPLES = 30  # with fewer, a percentile bootstrap claims too much, and no verdict is given
+FEW_EVENTS = 5  # passes, or failures, of an arm: fewer, resampled, show too little of how many there might have been
 POWER = 0.8  # of the minimum detectable effect
 CHUNK_VALUES = 500_000  # resampled indices held at once: 4 MB, which stays near the cache
 
@@ -71,6 +72,17 @@ def wilson_interval(passed: int, n: int, confidence: float = 0.95) -> tuple[floa
     # At the ends the two terms are equal, and rounding alone would leave a trace of their difference.
     low = 0.0 if passed == 0 else (centre - half_width) / scale
     return low, 1.0 if passed == n else (centre + half_width) / scale
+
+
+def wilson_sum(shares: np.ndarray, weights: np.ndarray, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of a weighted sum of shares of `n`, from Wilson's of each, put together by Zou and Donner's (2008)
+    MOVER. It knows nothing of pairs, and is wide for it; at 0 and at 1 it is honest, where a bootstrap is too sure."""
+    centre, below, above = float(weights @ shares), 0.0, 0.0
+    for share, weight in zip(shares, weights, strict=True):
+        ends = sorted(weight * end for end in wilson_interval(round(share * n), n, confidence))
+        below += (weight * share - ends[0]) ** 2
+        above += (ends[1] - weight * share) ** 2
+    return centre - math.sqrt(below), centre + math.sqrt(above)
 
 
 def expanded_tail(tail: float, units: float | None) -> float:
@@ -134,12 +146,14 @@ def seed_spread(points: np.ndarray, groups: list[list[int]], draws: np.ndarray) 
     return {"degrees": degrees, "sd": math.sqrt(squares / degrees), "sd_of_examples": math.sqrt(by_examples / degrees)}
 
 
-def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int) -> np.ndarray:
+def arm_draws(
+    draws: np.ndarray, groups: list[list[int]], spread: dict, seed: int, trained: np.ndarray | None = None
+) -> np.ndarray:
     """Bootstrap draws of each arm's mean over its seeds, (draws, arms), with the spread between seeds drawn on top.
 
     `draws` (draws, runs). The spread is estimated from few runs; each draw therefore takes another value of it, so that
     intervals have the tails of Student's t, less the part that resampled examples bring already. An arm with one seed
-    borrows the spread of the others.
+    borrows the spread of the others; one that is not `trained` (arms,) at all has none.
     """
     means = np.stack([draws[:, group].mean(axis=1) for group in groups], axis=1)
     if not spread["degrees"]:
@@ -147,7 +161,8 @@ def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: in
     rng = np.random.default_rng([seed, 1])
     total = spread["sd"] ** 2 * spread["degrees"] / rng.chisquare(spread["degrees"], len(draws))
     scale = np.sqrt(np.maximum(0, total - spread["sd_of_examples"] ** 2))
-    return means + rng.standard_normal(means.shape) * scale[:, None] / np.sqrt([len(group) for group in groups])
+    apart = np.ones(len(groups)) if trained is None else trained
+    return means + rng.standard_normal(means.shape) * scale[:, None] * apart / np.sqrt([len(group) for group in groups])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -155,28 +170,38 @@ def arm_draws(draws: np.ndarray, groups: list[list[int]], spread: dict, seed: in
 
 
 def retention(
-    points: np.ndarray, draws: np.ndarray, examples: int, share: float, confidence: float, units: float | None = None
-) -> dict:
+    points: np.ndarray, draws: np.ndarray, examples: int, share: float, confidence: float, units: float | None = None,
+    proportion: bool = False,
+) -> dict:  # fmt: skip
     """The claim "ultra keeps `share` of medium's gain over the anchor", for one metric at one size.
 
     `points` (3,) and `draws` (draws, 3) hold ultra, medium and anchor, oriented. The test is the linear contrast
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
     only where the interval of the gain m_M - m_a lies above zero, over MIN_EXAMPLES or more. `T_lower` and `T_upper`
-    are one-sided bounds. `units`: how many units the draws resampled, where they are few.
+    are one-sided bounds. `units`: how many units the draws resampled, where they are few. `proportion`: the metric is a
+    share of the examples; with FEW_EVENTS or fewer no ratio is given, and intervals are at least `wilson_sum`'s.
     """
+    few = proportion and has_few_events(points, examples)
+
+    def interval(weights: np.ndarray, level: float) -> list[float]:
+        ends = percentile_interval(draws @ weights, level, units)
+        other = wilson_sum(points, weights, examples, level) if few else ends
+        return [min(ends[0], other[0]), max(ends[1], other[1])]
+
     weights = np.array([1.0, -share, -(1.0 - share)])
     contrast = draws @ weights
-    tail = expanded_tail(1 - confidence, units)
-    lower, upper = (float(value) for value in np.quantile(contrast, [tail, 1 - tail]))
+    lower, upper = interval(weights, 2 * confidence - 1)
     gain = float(points[1] - points[2])
-    gain_low, gain_high = percentile_interval(draws[:, 1] - draws[:, 2], confidence, units)
+    gain_low, gain_high = interval(np.array([0.0, 1.0, -1.0]), confidence)
     why_no_ratio = _why_no_ratio(gain_low, gain_high, examples)
+    if few and not why_no_ratio:
+        why_no_ratio = f"fewer than {FEW_EVENTS} tasks passed, or failed, by ultra or medium say too little of it"
     verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_low, gain_high, examples)
     return {
         "T": float(points @ weights),
         "T_lower": lower,
         "T_upper": upper,
-        "T_interval": list(percentile_interval(contrast, confidence, units)),
+        "T_interval": interval(weights, confidence),
         "gain": gain,
         "gain_interval": [gain_low, gain_high],
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
@@ -187,6 +212,11 @@ def retention(
         "verdict_note": note,
         "n": examples,
     }
+
+
+def has_few_events(points: np.ndarray, examples: int) -> bool:
+    """Whether ultra or medium passes, or fails, fewer than FEW_EVENTS of the examples; `points` as in `retention`."""
+    return any(min(share, 1 - share) * examples < FEW_EVENTS - 1e-9 for share in points[:2])
 
 
 def _verdict_with_note(verdict: str, gain_low: float, gain_high: float, examples: int) -> tuple[str, str | None]:

@@ -171,7 +171,7 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
     facts = {run["arm"]: {**{key: run[key] for key in ("rows", "subset", "rule")}, "scores": run["subset_scores"],
                           "epochs": run["train"]["config"].get("epochs")} for run in first}  # fmt: skip
     scores = {"runs": runs, "arms": arms, "groups": groups, "facts": facts, "metric": metric, "examples": 0}
-    scores |= {"unit": None, "units": None, "unit_count": 0, "spread": statistics.NO_SPREAD}
+    scores |= {"unit": None, "units": None, "unit_count": 0, "groups_count": 0, "spread": statistics.NO_SPREAD}
     if not runs:
         return scores
     values = [run["metrics"][metric] for run in runs]
@@ -189,9 +189,11 @@ def score_runs(runs: list[dict], metric: str, claim: dict) -> dict:
     spread = statistics.seed_spread(run_points, groups, run_draws)
     return scores | {
         "examples": examples, "unit": unit, "units": units, "unit_count": sums.shape[1], "spread": spread,
+        "groups_count": len(set(labels["family"])),
         "passed": numerators.sum(axis=1), "run_points": run_points, "run_draws": run_draws,
         "points": np.array([run_points[group].mean() for group in groups]),
-        "draws": statistics.arm_draws(run_draws, groups, spread, training_draws_seed(runs[0]["size"])),
+        "draws": statistics.arm_draws(run_draws, groups, spread, training_draws_seed(runs[0]["size"]),
+                                      np.array([run["subset"] is not None for run in first])),
         "numerators": np.stack([sums[group].mean(axis=0) for group in groups]),
         "denominators": np.stack([sizes[group].mean(axis=0) for group in groups]),
         "by_example": {arm: {"numerators": numerators[group].mean(axis=0), "denominators": denominators[group[0]]}
@@ -215,7 +217,7 @@ def unit_words(scores: dict) -> str:
 
 def draw_words(scores: dict, claim: dict) -> str:
     seeds = " and seeds" if scores["spread"]["degrees"] else ""
-    return f"paired percentile bootstrap over {unit_words(scores)}{seeds}, {claim['bootstrap_draws']} draws"
+    return f"paired percentile bootstrap over {unit_words(scores)}{seeds}, {claim['bootstrap_draws']:,} draws"
 
 
 def seed_record(scores: dict) -> dict:
@@ -236,7 +238,7 @@ def estimate(scores: dict, column: int, metric: str, claim: dict) -> dict:
     else:
         draws = sign * scores["run_draws"][:, column]
         low, high = statistics.percentile_interval(draws, claim["confidence"], scores["units"])
-        method = f"percentile bootstrap over {unit_words(scores)}, {claim['bootstrap_draws']} draws"
+        method = f"percentile bootstrap over {unit_words(scores)}, {claim['bootstrap_draws']:,} draws"
     return {"value": value, "low": min(low, value), "high": max(high, value), "n": examples, "method": method}
 
 
@@ -267,6 +269,7 @@ def resampling_of(scores: dict, claim: dict) -> dict:
     """What the bootstrap drew: its unit, how many of them, and whether seeds as well."""
     return {
         "unit": unit_words(scores), "clusters": scores["unit_count"], "effective_clusters": scores["units"],
+        "groups": scores["groups_count"], "group_words": UNIT_WORDS[scores["metric"]]["family"],
         "seeds": bool(scores["spread"]["degrees"]), "method": draw_words(scores, claim),
     }  # fmt: skip
 
@@ -287,8 +290,9 @@ def retention_of(scores: dict, size: str, claim: dict) -> dict:
         columns = [scores["arms"].index(arm) for arm in arms]
         points, draws = scores["points"][columns], scores["draws"][:, columns]
         share, confidence, units = claim["retention"], claim["confidence"], scores["units"]
+        proportion = scores["metric"] == "task_completion"
         results[anchor] = {
-            **statistics.retention(points, draws, scores["examples"], share, confidence, units),
+            **statistics.retention(points, draws, scores["examples"], share, confidence, units, proportion),
             "raw_ratio": statistics.raw_ratio(points[:2], draws[:, :2], confidence, units),
             "method": draw_words(scores, claim),
             "unit": unit_words(scores),
@@ -365,7 +369,7 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
         draws = scores["draws"] @ row
         result = statistics.contrast(float(scores["points"] @ row), draws, claim["confidence"], scores["units"])
         result["interval"] = [result["low"], result["high"]]
-        test = f"sign-flip permutation over {unit_words(scores)}, {claim['bootstrap_draws']} draws"
+        test = f"sign-flip permutation over {unit_words(scores)}, {claim['bootstrap_draws']:,} draws"
         pair = [record["a"][0], record["b"][0]]
         alone = len(record["a"]) == len(record["b"]) == 1 and not scores["spread"]["degrees"]
         if scores["metric"] == "task_completion" and alone:
@@ -375,7 +379,7 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
                 p, test = result["p_mcnemar"], "exact McNemar"
         if scores["spread"]["degrees"]:
             p = statistics.bootstrap_p(draws, scores["units"])
-            test = f"bootstrap over {unit_words(scores)} and seeds, {claim['bootstrap_draws']} draws"
+            test = f"bootstrap over {unit_words(scores)} and seeds, {claim['bootstrap_draws']:,} draws"
         results.append({**result, "p": p, "test": test, "method": test})
     return results
 

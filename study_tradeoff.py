@@ -33,26 +33,37 @@ def tier_of(subset: str) -> str:
 
 
 def curve_points(scores: dict, claim: dict) -> list[dict]:
-    """One point per trained run, in the order of the runs: its tier, rows, epochs and loss.
+    """One point per trained arm, the mean of its seeds: its tier, rows, epochs and loss.
 
-    Runs with different numbers of passes do not lie on one curve over their rows: `counted` is how many rows, read as
-    often as ultra reads its own, are worth as much, by the effective rows of Muennighoff et al.
+    Not one per run: an arm lies off a curve by more than its seeds lie apart, and three seeds would count as three
+    arms. Arms with different numbers of passes do not lie on one curve over their rows: `counted` is how many rows,
+    read as often as ultra reads its own, are worth as much, by the effective rows of Muennighoff et al.
     """
     points, ultra = [], scores["facts"].get(claim["ultra"], {})
     unit = curves.effective_rows(1, ultra.get("epochs") or 1, R_STAR)
-    for column, run in enumerate(scores["runs"]):
-        if not run["rows"]:
+    for column, (arm, group) in enumerate(zip(scores["arms"], scores["groups"], strict=True)):
+        facts = scores["facts"][arm]
+        if not facts["rows"]:
             continue
-        facts = scores["facts"][run["arm"]]
-        repeated = facts["subset"] != run["arm"] and facts["subset"] in scores["arms"]
         points.append(
-            {"run": run["experiment"], "column": column, "arm": run["arm"], "subset": run["subset"],
-             "rows": run["rows"],
-             "counted": float(curves.effective_rows(run["rows"], facts["epochs"] or 1, R_STAR) / unit),
-             "tier": tier_of(run["subset"]), "epochs": facts["epochs"] or 1, "repeated": repeated,
-             "loss": float(loss_of(scores["metric"], scores["run_points"][column]))}
+            {"run": scores["runs"][group[0]]["experiment"], "seeds": len(group), "column": column, "arm": arm,
+             "subset": facts["subset"], "rows": facts["rows"],
+             "counted": float(curves.effective_rows(facts["rows"], facts["epochs"] or 1, R_STAR) / unit),
+             "tier": tier_of(facts["subset"]), "epochs": facts["epochs"] or 1,
+             "repeated": facts["subset"] != arm and facts["subset"] in scores["arms"],
+             "loss": float(loss_of(scores["metric"], scores["points"][column]))}
         )  # fmt: skip
     return points
+
+
+def fitted_points(points: list[dict], names: tuple, repeated: bool = False) -> list[np.ndarray]:
+    """The columns `names` of the points of the two tiers with a curve; more passes over an arm's own rows only where
+    `repeated` asks for them."""
+    fitted = [
+        point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE)
+        and (repeated or not point["repeated"])
+    ]  # fmt: skip
+    return [np.array([point[name] for point in fitted]) for name in names]
 
 
 def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
@@ -61,9 +72,7 @@ def tradeoff_of(scored: dict, size: str, claim: dict) -> tuple[dict, dict]:
     for metric, scores in scored.items():
         points = curve_points(scores, claim)
         found = tradeoff[metric] = curves_of_metric(scores, points, size, claim)
-        fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE)]
-        names = ("rows", "epochs", "loss", "tier", "subset")
-        columns = [np.array([point[name] for point in fitted]) for name in names]
+        columns = fitted_points(points, ("rows", "epochs", "loss", "tier", "subset"), repeated=True)
         worth = curves.repetition(*columns, claim["confidence"])
         if found["kappa"]["why"] == NO_GAIN:
             worth |= {"value": None, "interval": [None, None], "identified": False, "why": NO_GAIN}
@@ -84,14 +93,15 @@ def to_add(arms: list[str], scores: dict, size: str) -> list[str]:
 def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -> dict:
     """The content of verdict.json's `tradeoff` for one metric. Losses: bits per byte, or the share that fails."""
     confidence, metric = claim["confidence"], scores["metric"]
-    fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
-    rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("counted", "loss", "tier"))
+    rows, losses, tiers, names, columns, epochs = fitted_points(
+        points, ("counted", "loss", "tier", "run", "column", "epochs")
+    )
     exchange = curves.kappa(rows, losses, tiers, confidence)
     result = {
         "tiers": tier_records(scores, points), "E": None, "alpha": None, "alpha_interval": [None, None],
-        "fit_why": None, "n80": {}, "runs": [point["run"] for point in fitted],
+        "fit_why": None, "n80": {}, "arms": names.tolist(),
         "shared_exponent_test": curves.exponent_test(rows, losses, tiers), "aicc": None,
-        "epochs_differ": len({point["epochs"] for point in fitted}) > 1, "R_star": R_STAR,
+        "epochs_differ": len(set(epochs.tolist())) > 1, "R_star": R_STAR,
         "passes": scores["facts"].get(claim["ultra"], {}).get("epochs") or 1,
     }  # fmt: skip
     targets, no_target = target_of(scores, claim)
@@ -104,14 +114,14 @@ def curves_of_metric(scores: dict, points: list[dict], size: str, claim: dict) -
         result["alpha_interval"] = list(curves.profile_interval(curves.ALPHAS, fit["profile"], degrees, confidence))
         result["aicc"] = curves.compare_forms(rows, losses, tiers, result["shared_exponent_test"].get("rss_apart"))
         fill_amplitudes(result["tiers"], fit)
-        draws = loss_of(metric, scores["run_draws"][:, [point["column"] for point in fitted]])
+        draws = loss_of(metric, scores["draws"][:, columns])
         exchange |= over_test_examples(rows, draws, tiers, confidence)
         exchange["rows_counted_once"] = kappa_counted(points, None, confidence)
     else:
         result["fit_why"] = exchange["why"]
     settled = exchange["identified"] or no_target == NO_GAIN  # no more runs make a gain where there is none
-    method = "profile likelihood over runs, shared E and alpha, F with the runs' degrees of freedom"
-    result["kappa"] = {**exchange, "method": method, "n": len(fitted),
+    method = "profile likelihood over arms, shared E and alpha, F with the arms' degrees of freedom"
+    result["kappa"] = {**exchange, "method": method, "n": len(rows),
                        "runs_to_add": [] if settled else to_add(CURVE_ARMS, scores, size)}  # fmt: skip
     result["target_loss"] = None if targets is None else float(targets[0])
     for tier in (curves.TIER, curves.REFERENCE):
@@ -125,14 +135,15 @@ def tier_records(scores: dict, points: list[dict]) -> dict:
     """{tier: {"points": [...], "A": null}}, fewest rows first; values as the metric is usually written."""
     sign, tiers = METRICS[scores["metric"]]["sign"], {}
     for point in sorted(points, key=lambda point: (point["tier"], point["rows"], point["run"])):
-        draws = sign * scores["run_draws"][:, point["column"]]
-        value = float(sign * scores["run_points"][point["column"]])
+        draws = sign * scores["draws"][:, point["column"]]
+        value = float(sign * scores["points"][point["column"]])
         record = {"rows": point["rows"], "counted_rows": point["counted"], "epochs": point["epochs"]}
         record |= {"value": value, "loss": point["loss"]}
         ends = [value, *percentile_interval(draws, units=scores["units"])]
         if scores["metric"] == "task_completion":  # a bootstrap of no pass at all has no width
             ends += wilson_interval(round(value * scores["examples"]), scores["examples"])
-        record |= {"interval": [min(ends), max(ends)], "run": point["run"]}
+            ends = [min(max(end, 0.0), 1.0) for end in ends]
+        record |= {"interval": [min(ends), max(ends)], "run": point["run"], "seeds": point["seeds"]}
         tiers.setdefault(point["tier"], {"points": [], "A": None})["points"].append(
             record | {"used": not point["repeated"]}
         )
@@ -166,7 +177,7 @@ def target_of(scores: dict, claim: dict) -> tuple[np.ndarray | None, str | None]
 
 
 def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
-    """Kappa refitted to resampled test examples: how far it rests on the test set, the runs being what they are."""
+    """Kappa refitted to the bootstrap's draws: how far it rests on test examples and, where known, on seeds."""
     refitted = curves.kappa_draws(rows, draws, tiers)
     refitted = refitted[np.isfinite(refitted)]
     known = len(refitted) > 0.9 * len(draws)
@@ -175,10 +186,9 @@ def over_test_examples(rows, draws, tiers, confidence: float) -> dict:
 
 def kappa_counted(points: list[dict], r_star: float | None, confidence: float) -> dict:
     """Kappa with passes counted by another R*, or not at all where it is null: how far it rests on counting them."""
-    fitted = [point for point in points if point["tier"] in (curves.TIER, curves.REFERENCE) and not point["repeated"]]
-    rows, losses, tiers = (np.array([point[name] for point in fitted]) for name in ("rows", "loss", "tier"))
+    rows, losses, tiers, epochs = fitted_points(points, ("rows", "loss", "tier", "epochs"))
     if r_star is not None:
-        rows = curves.effective_rows(rows, np.array([point["epochs"] for point in fitted]), r_star)
+        rows = curves.effective_rows(rows, epochs, r_star)
     other = curves.kappa(rows, losses, tiers, confidence)
     return {key: other[key] for key in ("value", "interval", "identified", "why")}
 
@@ -191,7 +201,7 @@ def tier_curve(scores: dict, points: list[dict], tier: str) -> tuple[np.ndarray,
     """Distinct rows of a tier, its falling curve over them: as measured, then by draws (1 + draws, n)."""
     own = [point for point in points if point["tier"] == tier and not point["repeated"]]
     rows = sorted({point["counted"] for point in own})
-    every = np.concatenate([scores["run_points"][None], scores["run_draws"][:INTERPOLATED_DRAWS]])
+    every = np.concatenate([scores["points"][None], scores["draws"][:INTERPOLATED_DRAWS]])
     columns = [[point["column"] for point in own if point["counted"] == number] for number in rows]
     losses = [loss_of(scores["metric"], every[:, group].mean(axis=1)) for group in columns]
     return np.array(rows, dtype=float), curves.falling_fit(np.stack(losses, axis=1))
@@ -200,13 +210,15 @@ def tier_curve(scores: dict, points: list[dict], tier: str) -> tuple[np.ndarray,
 def interpolated(scores: dict, points: list[dict], targets: np.ndarray | None, confidence: float) -> dict:
     """Kappa at each number of ultra rows, and N80 of each tier, by interpolating falling curves in log rows."""
     present = {point["tier"] for point in points}
-    result = {"kappa": [], "n80": {}, "method": "falling curves, linear in log rows; intervals over test examples"}
+    result = {"kappa": [], "n80": {}, "method": "falling curves, linear in log rows"}
     if {curves.TIER, curves.REFERENCE} <= present:
         rows, reference = tier_curve(scores, points, curves.REFERENCE)
         own_rows, own = tier_curve(scores, points, curves.TIER)
         for index, number in enumerate(own_rows):
             needed = curves.rows_at_loss(rows, reference, own[:, index])
             record = curves.censored_record(needed[0], needed[1:], rows, confidence, factor=number)
+            if (needed == rows[0]).all():  # at the floor, say: no draw tells ultra's rows from the fewest random ones
+                record |= {"value": None, "interval": [None, None], "censored": "alike"}
             result["kappa"].append({"rows": round(float(number)), **record})
     for tier in [curves.TIER, curves.REFERENCE] if targets is not None else []:
         if tier in present:

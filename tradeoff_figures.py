@@ -45,7 +45,7 @@ def draw_figures(analysis: dict, folder: Path) -> list[dict]:
                 series = [part for part in summary["dose_response"] if part["name"] == name]
                 figures.append(draw_doses(name, series, size, note, bars, folder))
             figures.append(draw_pareto(summary["cost"], records, size, note, bars, folder))
-            figures.append(draw_curves(summary["tradeoff"], size, note, folder))
+            figures.append(draw_curves(summary["tradeoff"], size, note, bars, folder))
     return [figure for figure in figures if figure]
 
 
@@ -198,8 +198,8 @@ def draw_pareto_panel(axis, items: list[dict], records: dict, metric: str) -> No
     axis.set_title(METRIC_LABELS[metric], loc="left")
 
 
-def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | None:
-    """The runs of the two tiers with a curve, the fitted curves, and the level at which the claim holds."""
+def draw_curves(tradeoff: dict, size: str, note: str, bars: str, folder: Path) -> dict | None:
+    """The arms of the two tiers with a curve, the fitted curves, and the level at which the claim holds."""
     shown = {metric: part for metric, part in tradeoff.items() if set(CURVES) & set(part["tiers"])}
     if not shown:
         return None
@@ -210,9 +210,9 @@ def draw_curves(tradeoff: dict, size: str, note: str, folder: Path) -> dict | No
     put_note(figure, note)
     return save(
         figure, folder, f"tradeoff_{size}", f"Curves of best-scored and random rows, {size}",
-        f"{note}. A point is a run, its bar a 95% interval over test examples. Lines: L = E + A N^-alpha in rows N, "
-        "with E and alpha shared, as far as there are runs; none where the runs do not identify them. Across: what the "
-        "claim asks for.",
+        f"{note}. A point is an arm, the mean of its seeds. Bars: {bars}. Lines: L = E + A N^-alpha in rows N, with E "
+        "and alpha shared, as far as there are arms; none where the arms do not identify them. Across: what the claim "
+        "asks for.",
         "; ".join(f"{METRIC_NAMES[metric]}: {kappa_words(part['kappa'])}" for metric, part in shown.items()),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ Reads and writes nothing; `study_analysis.py` calls it. A tier's loss falls with
 
 with E and alpha shared (2402.17193 has this form for tuning), so that one row of tier q is worth
 kappa = (A_random / A_q)^(1/alpha) random rows at equal loss. Given alpha and kappa the rest is linear: both are
-searched on a grid and no optimiser can stop early. Intervals are profile likelihood over the runs, calibrated by F with
+searched on a grid and no optimiser can stop early. Intervals are profile likelihood over the arms, calibrated by F with
 the few degrees of freedom there are: all values whose residual sum of squares stays under RSS_min (1 + F / df). Where
 that set has no end inside the grid the data cannot tell, and `identified` is false.
 """
@@ -111,7 +111,7 @@ def kappa(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, confidence: f
         return {**result, "why": f"a curve needs two numbers of random rows and one of {TIER}; there are {counts}"}
     degrees = result["degrees"] = len(rows) - 2 - len(set(tiers))
     if degrees < 1:
-        return {**result, "why": f"{len(rows)} runs for as many parameters: no degree of freedom is left for noise"}
+        return {**result, "why": f"{len(rows)} arms for as many parameters: no degree of freedom is left for noise"}
     fit = fit_shared(rows, losses, tiers)
     if min(fit["A"][TIER], fit["A"][REFERENCE]) <= 0:
         return {**result, "why": "the loss does not fall with the number of rows"}
@@ -119,7 +119,7 @@ def kappa(rows: np.ndarray, losses: np.ndarray, tiers: np.ndarray, confidence: f
     ends = profile_interval(LOG_KAPPAS, kappa_profile(rows, losses, tiers), degrees, confidence)
     result["interval"] = [None if end is None else float(np.exp(end)) for end in ends]
     if None in ends:
-        return {**result, "why": f"exchange rates without bound fit the {len(rows)} runs as well"}
+        return {**result, "why": f"exchange rates without bound fit the {len(rows)} arms as well"}
     return {**result, "identified": True}
 
 
@@ -198,7 +198,7 @@ def n80(rows, losses, tiers, tier: str, target: float | None, retention: float =
     if target is None:
         return {**result, "why": "the runs that set the target (medium, anchor) are missing"}
     if tier not in tiers or degrees < 1:
-        return {**result, "why": "too few runs for a curve"}
+        return {**result, "why": "too few arms for a curve"}
     fit = fit_shared(rows, losses, tiers)
     if fit["A"][tier] <= 0:
         return {**result, "why": "the loss does not fall with the number of rows"}
@@ -214,7 +214,7 @@ def n80(rows, losses, tiers, tier: str, target: float | None, retention: float =
     if None in ends:
         return {**result, "why": f"rows {10**N80_DECADES:,} times as many as there are, or as few, fit as well"}
     outside = not own.min() <= result["value"] <= own.max()
-    return {**result, "identified": True, "why": "extrapolated beyond the runs" if outside else None}
+    return {**result, "identified": True, "why": "extrapolated beyond the arms" if outside else None}
 
 
 def finite_power(base: float, exponent: float) -> float | None:
@@ -296,7 +296,7 @@ def repetition(rows, epochs, losses, tiers, subsets, confidence: float = 0.95) -
     if not repeated:
         return {**result, "why": "no subset was trained for two numbers of epochs"}
     if degrees < 1:
-        return {**result, "why": f"{len(rows)} runs for {3 + len(set(tiers))} parameters"}
+        return {**result, "why": f"{len(rows)} arms for {3 + len(set(tiers))} parameters"}
     counted = [effective_rows(rows, epochs, constant) for constant in REPETITION_CONSTANTS]
     profile = np.array([fit_shared(number, losses, tiers)["rss"] for number in counted])
     grid = np.log(REPETITION_CONSTANTS)

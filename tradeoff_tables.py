@@ -95,7 +95,7 @@ def exchange_rows(metric: str, summary: dict) -> list[tuple[str, str, dict]]:
     if content["epochs_differ"] and kappa.get("rows_counted_once"):
         found["κ where more passes count as nothing"] = (kappa["rows_counted_once"], show_number)
     if kappa.get("rows_counted_by_own_R_star"):
-        found["κ where passes count by the R* of these runs"] = (kappa["rows_counted_by_own_R_star"], show_number)
+        found["κ where passes count by the R* of these arms"] = (kappa["rows_counted_by_own_R_star"], show_number)
     found |= {f"rows of {tier} that reach the claim": (part, show_rows) for tier, part in content["n80"].items()}
     worth = {**summary["repetition"][metric], "remark": repetition_remark(summary["repetition"][metric], content)}
     found["R*: passes until repeating wears off"] = (worth, show_number)
@@ -121,7 +121,7 @@ def exponent_remark(content: dict) -> str | None:
 
 
 def repetition_remark(worth: dict, content: dict) -> str | None:
-    """Said beside R* where the runs do not agree with the one that rows are counted by."""
+    """Said beside R* where the arms do not agree with the one that rows are counted by."""
     low, high = worth["interval"]
     if not (worth["identified"] and content["epochs_differ"]) or low <= content["R_star"] <= high:
         return None
@@ -129,7 +129,9 @@ def repetition_remark(worth: dict, content: dict) -> str | None:
 
 
 def censored_words(part: dict, words) -> str:
-    """A value read off between runs, or which way it lies beyond them."""
+    """A value read off between arms, or which way it lies beyond them."""
+    if part["censored"] == "alike":
+        return "not told apart"
     if part["censored"]:
         edge = part["rows_min"] if part["censored"] == "below" else part["rows_max"]
         return f"{'under' if part['censored'] == 'below' else 'over'} {words(edge)}"
@@ -158,14 +160,15 @@ def exchange_table(analysis: dict) -> dict:
                 rows.append((size, [f"{size}, {METRIC_NAMES[metric]}", quantity, shown, why], record))
     note = (
         "From one curve per tier, L = E + A N^-alpha in the rows N, with E and alpha shared; interpolated: straight "
-        "lines between the runs, over log rows, instead. Intervals of the fit: by how much runs scatter around it; of "
-        "the interpolation: over test examples. Not identified: the runs there are fit any value about as well"
+        "lines between the arms, over log rows, instead. Intervals of the fit: by how much arms, each the mean of its "
+        "seeds, scatter around it; of the interpolation: over test examples and, where known, seeds. Not identified: "
+        "the arms there are fit any value about as well"
     )
     parts = [part for summary in analysis["sizes"].values() for part in summary["tradeoff"].values()]
     if counted := [part for part in parts if part["epochs_differ"]]:
         times = "/".join(map(str, sorted({part["passes"] for part in counted})))
         note += (
-            f". Runs differ in passes over their rows: N counts rows as if read {times} times, as ultra's are, where "
+            f". Arms differ in passes over their rows: N counts rows as if read {times} times, as ultra's are, where "
             f"more passes are worth what Muennighoff et al. (2023) found (R* {counted[0]['R_star']})"
         )
     headings = ["", "quantity", "value", "remark"]
@@ -185,22 +188,22 @@ def curve_table(analysis: dict) -> dict:
             if part["alpha"] is None:
                 continue
             test, forms = part["shared_exponent_test"], part["aicc"]
-            best = (best_form(part) or "too few runs to tell").replace("_", " ")
+            best = (best_form(part) or "too few arms to tell").replace("_", " ")
             interval = part["alpha_interval"]
             floor = "not identified" if interval[0] is None else show_number(part["E"])
             shown = [floor, show_number(part["alpha"], interval), show_number(part["residual_sd"])]
-            cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['runs'])}", *shown, show_p(test["p"]), best]
-            record = {"metric": metric, "runs": " ".join(part["runs"]), "E": part["E"], "alpha": part["alpha"]}
+            cells = [f"{size}, {METRIC_NAMES[metric]}", f"{len(part['arms'])}", *shown, show_p(test["p"]), best]
+            record = {"metric": metric, "arms": " ".join(part["arms"]), "E": part["E"], "alpha": part["alpha"]}
             record |= {"alpha_low": interval[0], "alpha_high": interval[1], "residual_sd": part["residual_sd"]}
             record |= {"exponent_p": test["p"], **{f"aicc_{name}": value for name, value in forms.items()}}
             rows.append((size, cells, record))
     note = (
         "The curves of ultra and random rows. E: the loss that no number of rows gets under, not identified where an "
-        "alpha near 0 fits about as well; alpha: how fast rows tell; scatter: standard deviation of the runs around "
+        "alpha near 0 fits about as well; alpha: how fast rows tell; scatter: standard deviation of the arms around "
         "their curve; p: of one alpha for both tiers against one each (F test). Best form: by AICc among one exponent, "
         "one per tier, one curve for all rows alike, a constant"
     )
-    headings = ["", "runs", "E", "alpha", "scatter", "p of one alpha", "best form"]
+    headings = ["", "arms", "E", "alpha", "scatter", "p of one alpha", "best form"]
     return table(analysis, "curves", "The curves behind it", note, headings, rows)
 
 

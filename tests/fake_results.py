@@ -49,6 +49,7 @@ class FakeStudy:
         self.folder, self.scale, self.rng = Path(folder), scale, np.random.default_rng(seed)
         self.scale_label = "full scale" if scale == 1 else f"scale 1:{round(1 / scale)}"
         self.prompts, self.heldout_rows = prompts, heldout_rows
+        self.models, self.trained = {}, 0
         self.difficulty = self.rng.standard_normal(prompts)
         self.bytes = self.rng.integers(40, 900, heldout_rows)
         self.row_loss = self.rng.normal(0, 0.25, heldout_rows)
@@ -75,6 +76,8 @@ class FakeStudy:
         return folder
 
     def write_training(self, folder, config, rows, epochs, level):
+        self.trained += 1  # no two trainings end in the same weights
+        self.models[folder.name] = f"model {self.trained}"
         steps = 0 if rows is None else max(8, rows * epochs // 100)
         at = np.unique(np.linspace(1, max(steps, 1), 60).astype(int)) if steps else []
         tokens = 0 if rows is None else rows * epochs * 300
@@ -94,7 +97,7 @@ class FakeStudy:
                 "tokens": tokens, "response_tokens": tokens // 2, "steps": steps, "loss_curve": curve,
                 "train_seconds": tokens / 40_000, "tokens_per_second": 40_000 if rows else None, "mfu": 0.4,
                 "peak_memory_gib": 12.5, "parameters": parameters,
-                "model_hash": f"model of {config['experiment']}",
+                "model_hash": self.models[folder.name],
             },
         )  # fmt: skip
 
@@ -110,7 +113,7 @@ class FakeStudy:
             folder / "evaluation" / "heldout_loss.json",
             {
                 "config": {"max_tokens": 512},
-                "provenance": {"inputs": {"model": f"model of {folder.name}", "heldout": heldout_hash}},
+                "provenance": {"inputs": {"model": self.models[folder.name], "heldout": heldout_hash}},
                 "rows": self.heldout_rows,
                 "bits_per_byte": float(nll.sum() / np.log(2) / self.bytes.sum()),
                 "loss_per_token": float(nll.sum() / tokens.sum()),
@@ -141,7 +144,7 @@ class FakeStudy:
             folder / "evaluation" / "task_completion.json",
             {
                 "config": {"suite": suite, "max_tokens": 512},
-                "provenance": {"inputs": {"model": f"model of {folder.name}", "suite": suite_hash}},
+                "provenance": {"inputs": {"model": self.models[folder.name], "suite": suite_hash}},
                 "suite": suite, "suite_hash": suite_hash,
                 "prompts": self.prompts, "task_completion": float(passed.mean()), "by_family": by_family,
             },

@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+import analysis_benchmark
 import retention_statistics as statistics
 
 SHARE, CONFIDENCE = 0.8, 0.95
@@ -300,3 +301,29 @@ def test_a_strong_effect_is_found_both_ways():
     assert retention_of(passes, np.ones_like(passes), 0)["verdict"] == "supported"
     passes = simulate_passes(rng, [0.3, 0.6, 0.2], 2_000)
     assert retention_of(passes, np.ones_like(passes), 0)["verdict"] == "refuted"
+
+
+def test_where_nearly_all_pass_chance_supports_no_claim_that_fails():
+    """T = 0 at the ceiling: medium passes all of 100 prompts, which resampled knows no failure at all."""
+    scenario, studies = {"rates": [0.9799, 0.9999, 0.9]}, 300
+    found = analysis_benchmark.retention_study(scenario, studies, 100, 500, 1)
+    assert found["supported_rate"] <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies) and found["R_shown"] == 0
+    floor = analysis_benchmark.retention_study({"rates": [0.03, 0.03, 0.03]}, studies, 60, 500, 1)
+    assert floor["refuted_rate"] <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_clear_case_stays_clear_where_ultra_passes_nothing():
+    passes = np.array([[0.0] * 600, [1.0, 0.0] * 300, [0.0] * 600])
+    draws = statistics.bootstrap_ratios(passes, np.ones_like(passes), 1_000, 0)
+    result = statistics.retention(passes.mean(axis=1), draws, 600, 0.8, 0.95, proportion=True)
+    assert result["verdict"] == "refuted" and result["R"] is None and "fewer than 5" in result["R_missing_because"]
+
+
+def test_the_interval_of_a_sum_of_shares_by_hand():
+    """One share alone has Wilson's interval; of a difference the two distances are put together by their squares."""
+    low, high = statistics.wilson_interval(3, 50)
+    assert statistics.wilson_sum(np.array([0.06]), np.array([1.0]), 50) == pytest.approx((low, high))
+    assert statistics.wilson_sum(np.array([0.06]), np.array([-2.0]), 50) == pytest.approx((-2 * high, -2 * low))
+    found = statistics.wilson_sum(np.array([0.06, 0.06]), np.array([1.0, -1.0]), 50)
+    apart = np.sqrt((0.06 - low) ** 2 + (high - 0.06) ** 2)
+    assert found == pytest.approx((-apart, apart))

@@ -1,5 +1,7 @@
 """Clusters, seeds, families of contrasts, cost and ranks: hand-computed, planted, or faults that must be named."""
 
+import shutil
+
 import fake_results
 import numpy as np
 import pytest
@@ -118,10 +120,11 @@ def test_trend_weights_give_the_slope():
 def test_rank_correlation_by_hand():
     assert cost.ranks([3, 1, 3]).tolist() == [2.5, 1, 2.5]
     assert cost.ranks(np.array([30.0, 10.0, 30.0, 20.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
-    result = cost.rank_correlation([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2])
-    assert result["value"] == pytest.approx(1 - 6 * 68 / 210) and result["n"] == 6
-    z, spread = np.arctanh(result["value"]), 1.95996 * np.sqrt((1 + result["value"] ** 2 / 2) / 3)
+    result = cost.rank_correlation(range(10), [9, 8, 7, 6, 5, 4, 3, 2, 0, 1])
+    assert result["value"] == pytest.approx(1 - 6 * 328 / 990) and result["n"] == 10
+    z, spread = np.arctanh(result["value"]), 1.95996 * np.sqrt((1 + result["value"] ** 2 / 2) / 7)
     assert result["interval"] == pytest.approx(np.tanh([z - spread, z + spread]), abs=1e-5)
+    assert cost.rank_correlation(range(10), range(10))["interval"] == [None, None]  # chance alone has no such order
     assert cost.rank_correlation([1, 2], [1, 2])["value"] is None
     assert cost.rank_correlation([1, 2, 3], [1, 2, 3])["interval"] == [None, None]
 
@@ -185,8 +188,10 @@ def test_the_whole_analysis_of_curves_doses_seeds_and_a_failed_run(curve_study):
     assert [dose["arms"] for dose in summary["dose_response"]] == [["low_100k", "random_100k", "high_100k"]] * 2
     assert summary["dose_response"][0]["trend"]["slope"] > 0
     curve = summary["tradeoff"]["bits_per_byte"]
-    assert len(curve["tiers"]["ultra"]["points"]) == 4 and curve["tiers"]["medium"]["A"] is not None
-    assert curve["kappa"]["n"] == 7 and (curve["kappa"]["identified"] or curve["kappa"]["runs_to_add"])
+    assert [point["seeds"] for point in curve["tiers"]["ultra"]["points"]] == [1, 3] and curve["tiers"]["medium"][
+        "A"
+    ] is not None
+    assert curve["kappa"]["n"] == 5 and (curve["kappa"]["identified"] or curve["kappa"]["runs_to_add"])
     assert curve["nonparametric"]["kappa"][0]["rows"] == 20
     costs = {record["arm"]: record for record in summary["cost"]}
     assert [costs[arm]["filter_hours"] for arm in ("ultra_10k", "random_10k", "medium_1M")] == [0.1, 0, 0.1]
@@ -304,7 +309,7 @@ def test_rows_are_counted_by_what_their_passes_are_worth(curve_study):
 def test_a_tiers_curve_takes_the_mean_of_equal_rows():
     points = [{"tier": "random", "repeated": False, "counted": rows, "column": column}
               for column, rows in enumerate([10, 100, 10])]  # fmt: skip
-    scores = {"metric": "bits_per_byte", "run_points": np.array([-2.0, -1, -4]), "run_draws": np.full((3, 3), -1.0)}
+    scores = {"metric": "bits_per_byte", "points": np.array([-2.0, -1, -4]), "draws": np.full((3, 3), -1.0)}
     rows, curve = study_tradeoff.tier_curve(scores, points, "random")
     assert rows.tolist() == [10, 100] and curve.tolist() == [[3, 1], [1, 1], [1, 1], [1, 1]]
 
@@ -401,6 +406,30 @@ def test_what_the_score_is_worth(tmp_path, monkeypatch):
     assert set(summary["rank_correlation"]["bits_per_byte"]["tiers"]) == tiers
     points = summary["tradeoff"]["bits_per_byte"]["tiers"]["ultra"]["points"]
     assert [point["run"] for point in points if not point["used"]] == ["ultra_10k_x10_500M"]
+
+
+def test_a_folder_of_another_name_makes_no_other_run_and_copies_are_no_seeds(tmp_path):
+    fake = FakeStudy(tmp_path, prompts=60, heldout_rows=60)
+    fake.write_run("longest_10k", "500M").rename(tmp_path / "ultra_10k_500M_s1")
+    fake.write_run("random_10k", "500M").rename(tmp_path / "mine_s3")
+    fake.write_run("ultra_10k", "500M")
+    fake.write_run("ultra_10k", "500M", seed=7).rename(tmp_path / "ultra_10k_500M_s7")
+    fake.write_run("ultra_10k", "500M")
+    for name in ("ultra_10k_500M_s2", "ultra_10k_500M_s3"):
+        shutil.copytree(tmp_path / "ultra_10k_500M", tmp_path / name)
+    runs, left_out = load_runs(tmp_path)
+    found = {run["folder"].name: (run["experiment"], run["arm"]) for run in runs}
+    assert found["ultra_10k_500M_s1"] == ("longest_10k_500M", "longest_10k")
+    assert found["mine_s3"] == ("random_10k_500M", "random_10k")
+    assert found["ultra_10k_500M_s7"] == ("ultra_10k_500M_s7", "ultra_10k")
+    analysis = analyse(runs, left_out, QUICK)
+    assert analysis["sizes"]["500M"]["arms"]["bits_per_byte"]["ultra_10k"]["seeds"] == 2
+    reasons = {item["experiment"]: item["reason"] for item in analysis["left_out"]}
+    assert set(reasons) == {"ultra_10k_500M_s2", "ultra_10k_500M_s3"}
+    assert reasons["ultra_10k_500M_s2"] == "it has the weights of ultra_10k_500M: no repeat"
+    copied = next(run for run in runs if run["experiment"] == "ultra_10k_500M_s3")
+    first = next(run for run in runs if run["experiment"] == "ultra_10k_500M")
+    assert copied not in experiment_comparison.with_repeats(runs, first)
 
 
 def test_any_two_runs_are_compared_on_what_both_took(curve_study):

@@ -80,7 +80,7 @@ def test_n80_solves_the_planted_curve():
     assert found["identified"] and found["interval"][0] < 5_000 < found["interval"][1]
     assert found["value"] == pytest.approx(5_000, rel=0.2)
     far = curves.n80(ROWS, planted(0.0001), TIERS, "ultra", E + A * (KAPPA * 20_000) ** -ALPHA)
-    assert far["identified"] and far["why"] == "extrapolated beyond the runs"
+    assert far["identified"] and far["why"] == "extrapolated beyond the arms"
     never = curves.n80(ROWS, planted(0.001), TIERS, "ultra", E - 0.5)
     assert never["value"] is None and "no number of rows" in never["why"]
     assert "missing" in curves.n80(ROWS, planted(), TIERS, "ultra", None)["why"]
