@@ -6,8 +6,9 @@ Reads  nothing
 Writes <results>/benchmark/analysis.json
 
 Retention: pass/fail of three arms on shared prompts, whose training differs by seed; at the boundary R = 0.8, just
-under it, near the floor and at the ceiling, with no gain kept, and with all of it. Kappa: eight or nine runs on curves of a planted exchange rate. Cost:
-24 runs on 3,000 prompts and rows. The numbers are of simulations and are never results.
+under it, near the floor and at the ceiling, with no gain kept, and with all of it. Kappa: eight or nine arms on curves
+of a planted exchange rate. Cost: 24 runs on 3,000 prompts and rows. The numbers are of simulations and are never
+results.
 """
 
 import resource

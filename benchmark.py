@@ -236,9 +236,11 @@ def parse_arguments():
     )
     parser.add_argument("--data", default="demo", help="instruction data (default: the embedded corpus)")
     parser.add_argument("--model", help="evaluate: a model's folder or id (default: random weights)")
-    parser.add_argument("--max_samples", type=positive, help="rows to take of it")
+    parser.add_argument("--max_samples", type=positive, help="rows to take from --data")
     parser.add_argument("--rounds", type=positive, default=3, help="runs of each contender (default: 3)")
-    parser.add_argument("--num_proc", type=positive, default=2, help="processes beside one (default: 2)")
+    parser.add_argument(
+        "--num_proc", type=positive, default=2, help="processes to measure besides a single one (default: 2)"
+    )
     parser.add_argument("--seed", type=whole, default=0, help="of the sample (default: 0)")
     return parser.parse_args()
 

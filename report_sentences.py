@@ -175,7 +175,7 @@ def readings_words(contrasts: list[dict]) -> str:
     return join_words([f"{READING_WORDS[word]} in {metrics}" for word, metrics in names.items()])
 
 
-READING_WORDS = {"better": "better", "worse": "worse", "not distinguishable": "not detectably other"}
+READING_WORDS = {"better": "better", "worse": "worse", "not distinguishable": "not detectably different"}
 
 
 def control_words(contrast: dict) -> str:

@@ -140,8 +140,8 @@ def _examples(name: str, seed: int) -> list[dict]:
 
 def main() -> None:
     parser = argument_parser(__doc__)
-    parser.add_argument("--suite", choices=SUITES, default="general")
-    parser.add_argument("--seed", type=whole, default=0)
+    parser.add_argument("--suite", choices=SUITES, default="general", help="which suite to show (default: general)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the draw (default: 0)")
     arguments = parser.parse_args()
     print(f"{'family':20}{'difficulty':12}{'checker':16}prompt -> reference")
     for task in _examples(arguments.suite, arguments.seed):

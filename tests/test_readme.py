@@ -1,10 +1,16 @@
 """The README says what the files say: its numbers are those of the published study, its links and commands exist."""
 
+import argparse
+import importlib
 import json
 import re
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pyarrow
+import pytest
 
 import update_readme
 from common import read_json, write_arrow
@@ -41,6 +47,27 @@ def test_links_scripts_and_experiments_exist():
     assert scripts and [script for script in scripts if not (ROOT / script).exists()] == []
     experiments = re.findall(r"python train_quality_comparison\.py (\w+)", README)
     assert experiments and set(experiments) <= {*ALL_EXPERIMENTS, *GROUPS}
+
+
+def test_every_command_of_the_readme_is_one_that_its_script_takes(monkeypatch):
+    """Each is parsed by its script's own parser, and goes no further."""
+
+    class Parsed(Exception):
+        pass
+
+    parse, commands = argparse.ArgumentParser.parse_args, re.findall(r"(?:python|8) (\w+)\.py([^#`\n]*)", README)
+
+    def parse_and_stop(self, *arguments, **how):
+        parse(self, *arguments, **how)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(signal, "signal", lambda *_arguments: None)
+    assert len(commands) > 25
+    for script, options in commands:
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *shlex.split(options.replace(" ...", " all"))])
+        with pytest.raises(Parsed):
+            importlib.import_module(script).main()
 
 
 def test_every_module_is_in_the_readme_and_the_other_way_round():

@@ -225,8 +225,8 @@ def test_controls_are_named_in_words_and_draws_only_by_their_mean():
     ]  # fmt: skip
     sentence = report_sentences.control_sentence({"500M": {"contrasts": contrasts}}, CLAIM)
     assert sentence == (
-        "Against as many rows picked otherwise, ultra_10k is better in bits per byte and not detectably other in task "
-        "completion than random rows (mean of their draws) and the longest rows."
+        "Against as many rows picked otherwise, ultra_10k is better in bits per byte and not detectably different in "
+        "task completion than random rows (mean of their draws) and the longest rows."
     )
 
 
