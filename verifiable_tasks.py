@@ -14,6 +14,7 @@ import json
 import random
 import re
 
+from answer_text import MAX_ANSWER_CHARACTERS, plain
 from common import (
     argument_parser,
     run_main,
@@ -22,7 +23,7 @@ from common import (
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
-from task_checkers import CHECKERS, MAX_ANSWER_CHARACTERS, plain
+from task_checkers import CHECKERS
 from task_families import FAMILIES, draw
 from task_phrasings import CLOSERS, OPENERS
 

@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
-    "contrast_statistics cost_statistics dialogues json_kinds near_duplicates packed_attention reference_distributions "
-    "task_checkers task_phrasings text_checks text_remains training_configs training_memory word_facts",
-    "common retention_statistics scorecard task_families text_features topic_spread tradeoff_statistics",
+    "answer_text contrast_statistics cost_statistics dialogues json_kinds near_duplicates packed_attention "
+    "reference_distributions task_phrasings text_checks text_remains training_configs training_memory word_facts",
+    "common retention_statistics scorecard task_checkers task_families text_features topic_spread tradeoff_statistics",
     "corpus_shards dataset_formats decontamination demo_corpus finished_runs format_families generation_cache "
     "language_model lineage pair_features reasoning_families report_tables score_dimensions training_checkpoints "
     "update_readme",

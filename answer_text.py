@@ -1,0 +1,180 @@
+"""Reading an answer: its words, numbers, boxes and lead-ins, and the words that take one back.
+
+Written for `task_checkers`: what stands where, in what a model wrote. Every pattern runs in linear time, and nothing
+that is read is executed. Reads and writes no files.
+"""
+
+import functools
+import itertools
+import re
+
+MAX_ANSWER_CHARACTERS = 10_000  # the longest reference has about 300; a longer answer is a runaway generation
+MAX_LEAD_IN_WORDS = 20  # "Here are the words in alphabetical order:" has 7
+LOOP_REPEATS = 3  # an answer that ends on one phrase so many times over is a runaway, whatever the phrase says
+MAX_LOOP_WORDS = 30
+MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
+MIN_REASON_WORDS = 3  # fewer are no explanation: "42. 43. 44." is three answers
+HEDGES = set("or not never maybe perhaps possibly could might between either isn't aren't wasn't doesn't don't".split())
+DENIALS = {"wrong", "incorrect", "false"}  # "42 is wrong": behind what they deny
+NEGATIONS = {"not", "never", "isn't", "aren't", "wasn't", "doesn't", "don't", "cannot", "can't"}
+NEGATION_REACH_WORDS = 3  # "is not in Marl": the negation stands at most this far before what it denies
+JOINING_WORDS = {"and", "then"}
+CORRECTIONS = {"no", "wait", "actually", "sorry", "correction", "oops", "mistake", "instead"}
+FILLERS = set("the a final correct right my our so therefore thus hence".split())  # "Answer: the final answer is"
+UNITS = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
+TEENS = dict(
+    zip(
+        "zero ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
+        [0, *range(10, 20)],
+        strict=True,
+    )
+)
+TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+NUMBER_WORDS = {**UNITS, **TEENS, **TENS, "a": 1}  # "a" of "a hundred" alone
+WORD = re.compile(r"[A-Za-z0-9]+(?:[.,'-][A-Za-z0-9]+)*")
+SIGNED_TOKEN = re.compile(r"(?<![A-Za-z0-9])-?[A-Za-z0-9]+(?:[.,'][A-Za-z0-9]+)*")
+INTEGER = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
+LIST_MARKER = re.compile(r"^[ \t]{0,8}(?:[-*+]|[0-9]{1,2}[.)])[ \t]+", re.MULTILINE)
+UNIT_PATTERN, TEEN_PATTERN, TENS_PATTERN = "|".join(UNITS), "|".join(TEENS), "|".join(TENS)
+UNDER_HUNDRED = rf"(?:{TENS_PATTERN})(?:[ -](?:{UNIT_PATTERN}))?|{TEEN_PATTERN}|{UNIT_PATTERN}"
+NAMED_NUMBER = re.compile(
+    rf"\b(?:({UNIT_PATTERN}|a) hundred(?:(?: and)? ({UNDER_HUNDRED}))?|({UNDER_HUNDRED}))\b", re.IGNORECASE
+)
+TIMES = re.compile(r"\b(?<!than )(?:(once)|twice)\b(?=[.!]*\s*$|[.!]*\s+in\b)", re.IGNORECASE)  # not "once you add"
+INLINE_MARKER = re.compile(r"(?<![^\s(])[0-9]{1,2}[.)](?=\s)")
+ANSWER_MARKER = re.compile(
+    r"\banswer[ \t*]{0,4}(?:is\b(?! (?:found|given|obtained|calculated|computed))|:|=|\n)", re.IGNORECASE
+)
+BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
+GSM8K_MARKER = re.compile(r"^####[ \t]{1,8}(?=[^\n]+\Z)", re.MULTILINE)
+LINE_MARK = re.compile(r"^[ \t]{0,3}(?:#{1,6}|>)[ \t]+", re.MULTILINE)  # of a heading or a quotation
+CONSENT = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay)[!.:]\s+", re.IGNORECASE)
+LEAD_IN_END = re.compile(
+    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?)\b", re.IGNORECASE
+)
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
+CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
+PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+WRAPPING = " \t\r\n.,;!?\"'`*_$"
+
+
+def plain(answer):
+    """The answer without "Sure!", line marks of Markdown and LaTeX's \\text; a last line "#### 42" is an answer."""
+    answer = CONSENT.sub("", LATEX_TEXT.sub(r"\1", answer.translate(PLAIN_QUOTES).strip()))
+    return LINE_MARK.sub("", GSM8K_MARKER.sub("Answer: ", answer))
+
+
+def words_of(text):
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def loops(words):
+    """Whether the words close on one phrase of up to MAX_LOOP_WORDS words, LOOP_REPEATS times in a row."""
+    for size in range(1, min(MAX_LOOP_WORDS, len(words) // LOOP_REPEATS) + 1):
+        tail = words[-size * LOOP_REPEATS :]
+        if tail == tail[-size:] * LOOP_REPEATS:
+            return True
+    return False
+
+
+def unfence(text):
+    """The inside of one code fence that wraps the whole text, else the text itself."""
+    stripped = text.strip()
+    if not (stripped.startswith("```") and stripped.endswith("```") and len(stripped) > 6):
+        return stripped
+    first_line, newline, rest = stripped[3:-3].partition("\n")
+    return rest.strip() if newline and first_line.strip().isalnum() else stripped[3:-3].strip()
+
+
+def _boxed(answer):
+    """What stands in LaTeX boxes, where no word of doubt ("not", "wait") stands beside them."""
+    doubtful = (HEDGES | CORRECTIONS) & set(words_of(BOXED.sub(" ", answer)))
+    return [] if doubtful else BOXED.findall(answer)
+
+
+def _settled(answer):
+    """Where the writer settles: what is boxed, else what follows each "answer is" or "answer:", else the whole."""
+    unboxed = BOXED.sub(r"\1", answer)
+    spans = [span for span in ANSWER_MARKER.split(unboxed)[1:] if set(words_of(span)) - FILLERS]
+    return _boxed(answer) or spans or [unboxed]
+
+
+def settles(checker):
+    """The checker, asked of each place where the writer settles: two that differ are no answer, nor is a loop."""
+
+    @functools.wraps(checker)
+    def checked(answer, **arguments):
+        spans = _settled(answer)
+        return not loops(words_of(answer)) and all(checker(span, **arguments) for span in spans)
+
+    return checked
+
+
+def candidates(answer):
+    """The answer whole, then without each lead-in that a person would read past ("Sure! The new text is: ...")."""
+    spans = {" ".join(span.split()) for span in _settled(answer)}
+    if len(spans) > 1:
+        return
+    answer = unfence((_boxed(answer) or [BOXED.sub(r"\1", answer)])[0])
+    yield answer
+    for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
+        lead_in = words_of(answer[: end.end()])
+        if len(lead_in) > MAX_LEAD_IN_WORDS or HEDGES & set(lead_in):
+            return
+        yield unfence(answer[end.end() :])
+
+
+def integer_of(token):
+    """The whole number that a token spells, None where it spells none or something else ("1,2", "4x", "2.5")."""
+    if len(token) > MAX_NUMBER_CHARACTERS or not INTEGER.fullmatch(token):
+        return None
+    return int(token.replace(",", "").partition(".")[0])
+
+
+def numbers_of(text):
+    """Numbers written in digits, in order (other digit strings as text)."""
+    tokens = [token for token in SIGNED_TOKEN.findall(text) if any(character.isdigit() for character in token)]
+    integers = [integer_of(token) for token in tokens]
+    return [token if integer is None else integer for token, integer in zip(tokens, integers, strict=True)]
+
+
+def in_digits(text):
+    """The text with its number words to 999 as digits ("forty-two"), where it has no digit of its own.
+
+    Beside another number "one" is no number: "the one here is five". "It occurs once" says 1.
+    """
+    if any(character.isdigit() for character in text):
+        return text
+    text = TIMES.sub(lambda match: "1 time" if match[1] else "2 times", text)
+    others = any(_spelt(match) != 1 for match in NAMED_NUMBER.finditer(text))
+    return NAMED_NUMBER.sub(lambda match: match[0] if others and _spelt(match) == 1 else str(_spelt(match)), text)
+
+
+def _spelt(match):
+    hundreds, rest, alone = match.groups()
+    words = re.split("[ -]", (rest or alone or "zero").lower())
+    return 100 * NUMBER_WORDS[(hundreds or "zero").lower()] + sum(NUMBER_WORDS[word] for word in words)
+
+
+def opening_clause(text):
+    """The opening clause, and what follows it."""
+    text = text.strip(WRAPPING + ":")
+    end = LEAD_END.search(text)
+    return (text[: end.start()], text[end.start() :]) if end else (text, "")
+
+
+def explains(reason):
+    """Whether what follows an answer are words of explanation, with no change of mind."""
+    words = words_of(reason)
+    return sum(word[0].isalpha() for word in words) >= MIN_REASON_WORDS and not CORRECTIONS & set(words)
+
+
+def conclusions(reason):
+    """What follows each "so" or "the answer is"."""
+    return CONCLUSION.split(reason)[1:] + ANSWER_MARKER.split(reason)[1:]
+
+
+def first_line(text):
+    return text.strip().partition("\n")[0]
