@@ -14,14 +14,19 @@ LOOP_REPEATS = 3  # an answer that ends on one phrase so many times over is a ru
 MAX_LOOP_WORDS = 30
 MAX_NUMBER_CHARACTERS = 20  # int() is quadratic in the digits and refuses more than 4,300 of them
 MIN_REASON_WORDS = 3  # fewer are no explanation: "42. 43. 44." is three answers
-HEDGES = set("or not never maybe perhaps possibly could might between either isn't aren't wasn't doesn't don't".split())
-DENIALS = {"wrong", "incorrect", "false"}  # "42 is wrong": behind what they deny
-NEGATIONS = {"not", "never", "isn't", "aren't", "wasn't", "doesn't", "don't", "cannot", "can't"}
-NEGATION_REACH_WORDS = 3  # "is not in Marl": the negation stands at most this far before what it denies
+DOUBTS = {  # the one table of words that take an answer back
+    "negation": "not never no neither nor nobody nothing none except cannot can't couldn't won't wouldn't shouldn't "
+    "don't doesn't didn't isn't aren't wasn't weren't hasn't haven't wrong incorrect false",  # anywhere in its clause
+    "hedge": "or maybe perhaps possibly could might between either",  # shortly before it, or right after
+    "correction": "no wait actually sorry correction oops mistake instead",  # anywhere: a change of mind
+}
+NEGATIONS, HEDGES, CORRECTIONS = (set(words.split()) for words in DOUBTS.values())
+HEDGE_REACH_WORDS = 3
+RELATIONS = "than after before until under over below above beyond".split()  # "less than 42" names no number
+ARTICLES = {"a", "an", "the"}
 JOINING_WORDS = {"and", "then"}
-CORRECTIONS = {"no", "wait", "actually", "sorry", "correction", "oops", "mistake", "instead"}
 FILLERS = set("the a final correct right my our so therefore thus hence".split())  # "Answer: the final answer is"
-UNITS = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
+ONES = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
 TEENS = dict(
     zip(
         "zero ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
@@ -30,15 +35,15 @@ TEENS = dict(
     )
 )
 TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
-NUMBER_WORDS = {**UNITS, **TEENS, **TENS, "a": 1}  # "a" of "a hundred" alone
+NUMBER_WORDS = {**ONES, **TEENS, **TENS, "a": 1}  # "a" of "a hundred" alone
 WORD = re.compile(r"[A-Za-z0-9]+(?:[.,'-][A-Za-z0-9]+)*")
 SIGNED_TOKEN = re.compile(r"(?<![A-Za-z0-9])-?[A-Za-z0-9]+(?:[.,'][A-Za-z0-9]+)*")
 INTEGER = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
 LIST_MARKER = re.compile(r"^[ \t]{0,8}(?:[-*+]|[0-9]{1,2}[.)])[ \t]+", re.MULTILINE)
-UNIT_PATTERN, TEEN_PATTERN, TENS_PATTERN = "|".join(UNITS), "|".join(TEENS), "|".join(TENS)
-UNDER_HUNDRED = rf"(?:{TENS_PATTERN})(?:[ -](?:{UNIT_PATTERN}))?|{TEEN_PATTERN}|{UNIT_PATTERN}"
+ONE_PATTERN, TEEN_PATTERN, TENS_PATTERN = "|".join(ONES), "|".join(TEENS), "|".join(TENS)
+UNDER_HUNDRED = rf"(?:{TENS_PATTERN})(?:[ -](?:{ONE_PATTERN}))?|{TEEN_PATTERN}|{ONE_PATTERN}"
 NAMED_NUMBER = re.compile(
-    rf"\b(?:({UNIT_PATTERN}|a) hundred(?:(?: and)? ({UNDER_HUNDRED}))?|({UNDER_HUNDRED}))\b", re.IGNORECASE
+    rf"\b(?:({ONE_PATTERN}|a) hundred(?:(?: and)? ({UNDER_HUNDRED}))?|({UNDER_HUNDRED}))\b", re.IGNORECASE
 )
 TIMES = re.compile(r"\b(?<!than )(?:(once)|twice)\b(?=[.!]*\s*$|[.!]*\s+in\b)", re.IGNORECASE)  # not "once you add"
 INLINE_MARKER = re.compile(r"(?<![^\s(])[0-9]{1,2}[.)](?=\s)")
@@ -49,25 +54,63 @@ BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
 GSM8K_MARKER = re.compile(r"^####[ \t]{1,8}(?=[^\n]+\Z)", re.MULTILINE)
 LINE_MARK = re.compile(r"^[ \t]{0,3}(?:#{1,6}|>)[ \t]+", re.MULTILINE)  # of a heading or a quotation
-CONSENT = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay)[!.:]\s+", re.IGNORECASE)
+CONSENT = re.compile(
+    r"\A(?:(?:sure(?: thing)?|certainly|of course|absolutely|yes|alright)[!.:]|ok(?:ay)?[!.:,])\s+", re.IGNORECASE
+)
 LEAD_IN_END = re.compile(
-    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?)\b", re.IGNORECASE
+    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|be|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?|"
+    r"translate[sd](?: to| as| into)?|written(?: with hyphens)?(?: as)?)\b",
+    re.IGNORECASE,
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]{0,3}\s+|\n")
 CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+CLAUSE_END = re.compile(
+    r"[.,;:!?][\"')*`]{0,3}(?=\s|\Z)|[()\n]|\s-+\s|"
+    r"\b(?:but|so|because|since|as|and|that|which|who|while|if|therefore|thus|hence)\b",
+    re.IGNORECASE,
+)
 LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
-PLAIN_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+PLAIN_MARKS = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2192": "->"})
 WRAPPING = " \t\r\n.,;!?\"'`*_$"
 
 
 def plain(answer):
     """The answer without "Sure!", line marks of Markdown and LaTeX's \\text; a last line "#### 42" is an answer."""
-    answer = CONSENT.sub("", LATEX_TEXT.sub(r"\1", answer.translate(PLAIN_QUOTES).strip()))
+    answer = CONSENT.sub("", LATEX_TEXT.sub(r"\1", answer.translate(PLAIN_MARKS).strip()))
     return LINE_MARK.sub("", GSM8K_MARKER.sub("Answer: ", answer))
 
 
 def words_of(text):
     return [word.lower() for word in WORD.findall(text)]
+
+
+def names_of(text):
+    """The words, whole numbers among them as plain digits."""
+    numbers = {word: integer_of(word) for word in words_of(text)}
+    return [word if numbers[word] is None else str(numbers[word]) for word in words_of(text)]
+
+
+def clauses(text):
+    """The words of each clause."""
+    return [names_of(clause) for clause in CLAUSE_END.split(text)]
+
+
+def is_denied(text, value):
+    """Whether a clause that names `value` says no, before it or behind: "it cannot be 42", "42 isn't right"."""
+    return any(NEGATIONS & set(clause) for clause in clauses(text) if value in clause)
+
+
+def is_hedged(words, value, reach_behind=1):
+    """Whether a hedge stands shortly before `value` or behind it: "42 or 17"."""
+    places = [place for place, word in enumerate(words) if word == value]
+    return any(HEDGES & set(words[max(0, place - HEDGE_REACH_WORDS) : place + 1 + reach_behind]) for place in places)
+
+
+def is_only_related(words, value):
+    """Whether `value` stands nowhere but right behind a relation: "less than 42", "the day after Sunday"."""
+    words = [word for word in words if word not in ARTICLES]
+    before = [words[place - 1] if place else "" for place, word in enumerate(words) if word == value]
+    return bool(before) and set(before) <= set(RELATIONS)
 
 
 def loops(words):
@@ -90,7 +133,7 @@ def unfence(text):
 
 def _boxed(answer):
     """What stands in LaTeX boxes, where no word of doubt ("not", "wait") stands beside them."""
-    doubtful = (HEDGES | CORRECTIONS) & set(words_of(BOXED.sub(" ", answer)))
+    doubtful = (NEGATIONS | HEDGES | CORRECTIONS) & set(words_of(BOXED.sub(" ", answer)))
     return [] if doubtful else BOXED.findall(answer)
 
 
@@ -121,7 +164,7 @@ def candidates(answer):
     yield answer
     for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
         lead_in = words_of(answer[: end.end()])
-        if len(lead_in) > MAX_LEAD_IN_WORDS or HEDGES & set(lead_in):
+        if len(lead_in) > MAX_LEAD_IN_WORDS or (NEGATIONS | HEDGES) & set(lead_in):
             return
         yield unfence(answer[end.end() :])
 

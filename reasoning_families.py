@@ -6,6 +6,7 @@ it comes to is checked. Used by `verifiable_tasks`; reads and writes no files.
 
 import datetime
 
+from task_checkers import LARGER_UNITS
 from task_families import DAYS, NAMES, draft_of, joined, other
 
 THINGS = "apples pears books coins pens cards stamps eggs shells buttons".split()
@@ -16,14 +17,6 @@ RELATIONS = [  # comparative, the one at its upper end, its opposite, the one at
 ]  # fmt: skip
 INVENTED_WORDS = "zan tolo mip reka sulo vint bako dema fiso gur hapa jel kimo lorn nuba pesk".split()
 PLAIN_WORDS = "red blue small large old new lamp tree house river stone bird dog boat king road".split()
-UNITS = {  # unit asked for -> larger unit, how many of the smaller make one, other units that would be wrong
-    "minutes": ("hours", 60, ["hours", "hour", "seconds", "days"]),
-    "seconds": ("minutes", 60, ["minutes", "minute", "hours"]),
-    "centimetres": ("metres", 100, ["metres", "metre", "meters", "meter", "m", "mm", "km"]),
-    "grams": ("kilograms", 1000, ["kilograms", "kilogram", "kg"]),
-    "days": ("weeks", 7, ["weeks", "week", "hours"]),
-    "hours": ("days", 24, ["days", "day", "minutes"]),
-}
 
 
 def number_draft(form, slots, value, wrong, operands, frame, key, **arguments):
@@ -103,17 +96,17 @@ def unit_conversion(rng, difficulty):
         operands = [hour_or_minute for time in times for hour_or_minute in map(int, time.split(":"))]
         return number_draft(
             "between", {"start": times[0], "end": times[1]}, length, _slip(rng, length, *operands), operands,
-            "It takes {} minutes.", None, other_units=UNITS["minutes"][2],
+            "It takes {} minutes.", None, unit="minutes",
         )  # fmt: skip
-    unit = rng.choice(list(UNITS))
-    larger, factor, wrong_units = UNITS[unit]
+    unit = rng.choice(list(LARGER_UNITS))
+    larger, factor = LARGER_UNITS[unit]
     large, small = rng.randint(2, 12), rng.randint(2, factor - 1) if difficulty == 2 else 0
     value = large * factor + small
     amount = f"{large} {larger} and {small} {unit}" if small else f"{large} {larger}"
     operands = [large, factor, *([small] if small else [])]
     return number_draft(
         "convert", {"amount": amount, "unit": unit}, value, _slip(rng, value, *operands), operands,
-        f"That is {{}} {unit}.", None, other_units=wrong_units,
+        f"That is {{}} {unit}.", None, unit=unit,
     )  # fmt: skip
 
 
@@ -158,10 +151,13 @@ def ordering_logic(rng, difficulty):
         facts.append(f"{lower} is {less} than {upper}." if turned else f"{upper} is {more} than {lower}.")
     if difficulty > 1:
         rng.shuffle(facts)
-    claim, value, wrong = rng.choice([(most, people[0], people[1]), (least, people[-1], people[-2])])
+    claim, value, wrong, opposites = rng.choice(
+        [(most, people[0], people[1], [least, less]), (least, people[-1], people[-2], [most, more])]
+    )
     return draft_of(
         "who", {"facts": " ".join(facts), "claim": claim}, value, wrong, [f"The {claim} is {{}}.", "It is {}."],
-        "final_choice", {"value": value, "options": people, "claim": claim}, f"{facts} {claim}",
+        "final_choice", {"value": value, "options": people, "claim": claim, "opposites": opposites},
+        f"{facts} {claim}",
     )  # fmt: skip
 
 

@@ -10,27 +10,36 @@ Used through `verifiable_tasks.check`; reads and writes no files. A change of wh
 `verifiable_tasks.SUITE_VERSION`; a test holds the verdicts of its reference table.
 """
 
+import functools
 import json
 import re
 
 from answer_text import (
+    ARTICLES,
+    CLAUSE_END,
     CONCLUSION,
     CORRECTIONS,
-    DENIALS,
+    HEDGE_REACH_WORDS,
     HEDGES,
     INLINE_MARKER,
     JOINING_WORDS,
     LIST_MARKER,
-    NEGATION_REACH_WORDS,
     NEGATIONS,
+    NUMBER_WORDS,
+    RELATIONS,
     SENTENCE_END,
     WRAPPING,
     candidates,
+    clauses,
     conclusions,
     explains,
     first_line,
     in_digits,
     integer_of,
+    is_denied,
+    is_hedged,
+    is_only_related,
+    names_of,
     numbers_of,
     opening_clause,
     settles,
@@ -44,17 +53,72 @@ ANNOUNCING_WORDS = set(
     "sure here sentence answer response output result solution".split()
 )  # "Sure! Here is one:" is not the sentence that was asked for
 STEP_WORDS = set("first then next step let let's start starts starting if more less".split())  # working, no answer yet
-LIST_WORDS = {"a", "an", "the", "and", "or", "with", "of", "in", "on", "to"}  # with given words, a list, no sentence
+# With the given words alone, these make a list, or a sentence about the words: not one that was asked for.
+LIST_WORDS = {"a", "an", "the", "and", "or", "with", "of", "in", "on", "to", *NUMBER_WORDS}
+WORDS_FOR_WORDS = {"word", "words", "sentence", "list"}
+ABOUT_WORDS = {*WORDS_FOR_WORDS, *"is are was first last next begins starts ends following these here this it".split()}
 SELECTION_WORDS = set(
-    "the word words is are in both lists list share shared common that i would i'd choose pick select".split()
+    "a an the word words is are appear appears in both lists list share shared common that they these my choice "
+    "sure i i've have would i'd choose chose chosen pick picked select selected".split()
 )
+STEPS = set("tomorrow yesterday day days week weeks later next after before ago".split())  # "in 2 days it is Saturday"
+EXPLAINING_WORDS = set(  # about an option that is not the answer: "spoon starts with s", "the first is lamp"
+    "start starts begin begins end ends with first second third fourth fifth sixth seventh last before after "
+    "other others smaller larger less greater lower higher not do does don't doesn't".split()
+)
+OPEN_WORDS = {"also", "too", "both"}  # "spoon also starts with t": a second answer
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
+NUMBERS_AT_END = re.compile(  # "It prints 12, 36": candidates, where one number was asked for
+    r"(?<![0-9.-])([0-9]{1,20})[*`]{0,2}(?:, |,? (?:and|then) |\n\s{0,4})(?:(?:and|then) )?[*`]{0,2}([0-9]{1,20})\Z"
+)
+MAX_LIST_END_CHARACTERS = 80
+UNIT_WORDS = {  # unit -> the words for it
+    unit: set(words.split())
+    for unit, words in {
+        "seconds": "second seconds sec secs s",
+        "minutes": "minute minutes min mins m",
+        "hours": "hour hours hr hrs h",
+        "days": "day days d",
+        "weeks": "week weeks wk wks",
+        "months": "month months",
+        "years": "year years",
+        "millimetres": "millimetre millimetres millimeter millimeters mm",
+        "centimetres": "centimetre centimetres centimeter centimeters cm cms",
+        "metres": "metre metres meter meters m",
+        "kilometres": "kilometre kilometres kilometer kilometers km kms",
+        "imperial lengths": "inch inches foot feet ft yard yards mile miles",
+        "milligrams": "milligram milligrams mg",
+        "grams": "gram grams gramme grammes g gr",
+        "kilograms": "kilogram kilograms kilo kilos kg kgs",
+        "other weights": "tonne tonnes ton tons pound pounds lb lbs ounce ounces oz",
+    }.items()
+}
+EVERY_UNIT_WORD = set().union(*UNIT_WORDS.values())
+LARGER_UNITS = {  # unit -> a larger one, how many of the smaller make one
+    "minutes": ("hours", 60),
+    "seconds": ("minutes", 60),
+    "centimetres": ("metres", 100),
+    "grams": ("kilograms", 1000),
+    "days": ("weeks", 7),
+    "hours": ("days", 24),
+}
+CANNOT = r"i (?:cannot|can't|could not|couldn't|won't|(?:am|was) (?:not able|unable) to)|i'm (?:not able|unable) to"
+REFUSAL = re.compile(  # of the task: "I cannot find my lamp" is a sentence
+    rf"\W*(?:as an? (?:ai|artificial|language)\b|(?:(?:i'm |i am )?(?:so |very )?sorry|i apologi[sz]e|unfortunately)\W+"
+    rf"(?:but )?(?:{CANNOT}) (?:use|do|help|make|write|create|give|provide)\b|(?:{CANNOT}) (?:write|create|generate|"
+    rf"provide|compose|produce|assist|comply|fulfil|complete|(?:make|form|use|give)\b.{{1,60}}\bsentence)\b)",
+    re.IGNORECASE,
+)
+MAX_ANNOUNCEMENTS = 3
 NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|[a-z][.!?][A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
 REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 CLAIM = re.compile(
-    r"\b(?:is|are|be|equals|makes|gives)[ *$\"'`]{1,4}[0-9,]+[*$\"'`]{0,4}(?: [A-Za-z]+){0,2}[ .!*$]{0,4}$"
+    r"\b(?:(?:is|are|be|equals|makes|gives)\b|(?:total|count)\**:)[ *$\"'`]{1,4}[0-9,]+[*$\"'`]{0,4}"
+    r"(?: [A-Za-z]+){0,3}[ .!*$]{0,4}$",
+    re.IGNORECASE,
 )
+WORDS_LONG = re.compile(r"\bwords long\b", re.IGNORECASE)  # a measure, not the label "long"
 THE_NEXT = re.compile(r"\bthe next\b", re.IGNORECASE)  # number of a sequence; "next" alone is a step
 DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
 MONTH_NAMES = "january february march april may june july august september october november december".split()
@@ -63,6 +127,7 @@ DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
 DATE = re.compile(
     rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? (?:the )?{DAY_PATTERN})\b", re.IGNORECASE
 )
+RELATED_DATE = re.compile(rf"\b(?:{'|'.join(RELATIONS)}) (?:the )?{DATE.pattern}", re.IGNORECASE)
 TABLE_RULE = set("|:- \t")  # the characters of the line under a header
 
 
@@ -74,10 +139,10 @@ def is_number(answer, value, operands=()):
     ("It grows by 5, so the next one is 50."; "It grows by 5. The next one is 50.").
     """
     text = in_digits(answer)
-    if _is_hedged(words_of(text), value):
+    if _is_taken_back(text, str(value)):
         return False
     results = numbers_of(text.rpartition("=")[2]), numbers_of(CONCLUSION.split(text)[-1])
-    if any(set(result) == {value} for result in results):
+    if any(result[-1:] == [value] and set(result) <= {value, *operands} for result in results):
         return True
     numbers, corrected = numbers_of(text), CORRECTIONS & set(words_of(text))
     edges = numbers[-1:] if corrected else numbers[:1] + numbers[-1:]
@@ -103,35 +168,28 @@ def _leads_with_number(text, value, operands, max_words):
     return all(value in (numbers[0], numbers[-1]) for numbers in concluded if numbers)
 
 
-def _is_hedged(words, value):
-    """Whether a hedge stands shortly before the number or right after it ("not 42", "42 or 17")."""
-    places = [place for place, word in enumerate(words) if integer_of(word) == value]
-    hedged = any(HEDGES & set(words[max(0, place - NEGATION_REACH_WORDS) : place + 2]) for place in places)
-    return hedged or _is_denied(words, places)
-
-
-def _is_denied(words, places):
-    return any(DENIALS & set(words[place : place + 1 + NEGATION_REACH_WORDS]) for place in places)
+def _is_taken_back(text, value, reach_behind=1):
+    """Whether the words around `value` say that it is not the answer, may be it, or only lies beside it."""
+    words = names_of(text)
+    return is_denied(text, value) or is_hedged(words, value, reach_behind) or is_only_related(words, value)
 
 
 @settles
 def is_choice(answer, value, options, opposites=()):
-    """`value` and no other of `options`; "43 is larger than 42" also counts, unless one of `opposites` precedes.
+    """`value` and no other of `options`; where there are `opposites`, "43 is larger than 42" also counts.
 
-    All options in their order are the question said again: "the second word of lamp, drum, tree is drum". A sentence of
-    more than MAX_NAMING_WORDS names nothing, nor does a number among others that are no options, unless it leads.
+    One of the opposites said of the value ("43 is the smallest") is another answer. Others may be explained after it
+    ("The word is table. Spoon starts with s."). All options in their order are the question said again: "the second
+    word of lamp, drum, tree is drum". A sentence of more than MAX_NAMING_WORDS names nothing, nor does a number among
+    others that are no options, unless it leads.
     """
     concluded = CONCLUSION.split(answer)[-1]
     texts = [text for text in dict.fromkeys((answer, concluded)) if not _is_aside(text, value, options)]
     return any(_names_choice(text, value, options, opposites) for text in texts)
 
 
-def _choice_words(text):
-    return [word.replace(",", "") if integer_of(word) is not None else word for word in words_of(text)]
-
-
 def _is_aside(text, value, options):
-    sentences = [_choice_words(sentence) for sentence in SENTENCE_END.split(text)]
+    sentences = [names_of(sentence) for sentence in SENTENCE_END.split(text)]
     naming = [len(words) for words in sentences if f" {value.lower()} " in f" {' '.join(words)} "]
     if min(naming, default=0) > MAX_NAMING_WORDS:
         return True
@@ -141,26 +199,48 @@ def _is_aside(text, value, options):
 
 
 def _names_choice(text, value, options, opposites):
-    words = _choice_words(text)
-    if "than" in words and value.lower() in words[: words.index("than")] and not set(opposites) & set(words):
+    value, others = value.lower(), {option.lower() for option in options} - {value.lower()}
+    text = WORDS_LONG.sub("words", text)
+    if not value.isdigit():  # the options may be numbered
+        text = INLINE_MARKER.sub(" ", LIST_MARKER.sub("", text))
+    words = names_of(text)
+    if is_denied(text, value) or is_only_related(words, value) or _is_said_of(text, value, opposites):
+        return False
+    if opposites and "than" in words and value in words[: words.index("than")]:
         words = words[: words.index("than")]
     question = f" {' '.join(option.lower() for option in options)} "
-    spaced = f" {' '.join(word for word in words if word not in JOINING_WORDS)} ".replace(question, " ", 1)
-    if any(f" {option.lower()} " in spaced for option in options if option.lower() != value.lower()):
+    said = f" {' '.join(word for word in words if word not in JOINING_WORDS)} ".replace(question, " ", 1).split()
+    return value in said and (not others & set(said) or _leads_with_option(text, value, others))
+
+
+def _is_said_of(text, value, opposites):
+    return any(set(opposites) & set(clause) for clause in clauses(text) if value in clause)
+
+
+def _leads_with_option(text, value, others):
+    """Whether a short "The word is table." comes first, and the rest says what is different about the others."""
+    lead, reason = opening_clause(text)
+    words, said = set(names_of(lead)), set(names_of(reason))
+    if "is" not in words or value not in words or others & words or len(names_of(lead)) > MAX_LEAD_WORDS:
         return False
-    before, found, after = spaced.partition(f" {value.lower()} ")
-    negated = NEGATIONS & set(before.split()[-NEGATION_REACH_WORDS:])
-    return bool(found) and not negated and not DENIALS & set(after.split()[:NEGATION_REACH_WORDS])
+    if not explains(reason) or (HEDGES | OPEN_WORDS) & said or value in said:
+        return False
+    sentences = [set(names_of(sentence)) for sentence in SENTENCE_END.split(reason)]
+    return all(
+        any(word in EXPLAINING_WORDS or (len(word) == 1 and word not in ARTICLES) for word in sentence - words)
+        for sentence in sentences
+        if others & sentence
+    )
 
 
 def is_text(answer, value, match_case=False):
     """`value` and nothing else, except for a lead-in, quotes and end punctuation; spacing is free."""
+    return any(_bare(candidate, match_case) == _bare(value, match_case) for candidate in candidates(answer))
 
-    def plain(text):
-        text = " ".join(text.strip(WRAPPING).split())
-        return text if match_case else text.lower()
 
-    return any(plain(candidate) == plain(value) for candidate in candidates(answer))
+def _bare(text, match_case):
+    text = " ".join(text.strip(WRAPPING).split())
+    return text if match_case else text.lower()
 
 
 def is_items(answer, values):
@@ -203,8 +283,7 @@ def is_json_object(answer, expected):
     start, end = answer.find("{"), answer.rfind("}") + 1
     if set("[]{}") & set(answer[:start] + answer[end:]):  # an array round the object, or half of a second one
         return False
-    before, after = words_of(answer[:start])[-NEGATION_REACH_WORDS:], words_of(answer[end:])[:NEGATION_REACH_WORDS]
-    if NEGATIONS & set(before) or DENIALS & set(after):
+    if NEGATIONS & {*clauses(answer[:start].rstrip(WRAPPING + ":"))[-1], *clauses(answer[end:])[0]}:
         return False
     try:
         found = json.loads(answer[start:end], object_pairs_hook=_object_without_duplicates)
@@ -226,12 +305,12 @@ def _object_without_duplicates(pairs):
 def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, last=None, forbidden=()):
     """One sentence of `min_words` to `max_words` words: every `required` and no `forbidden` word, edges as given.
 
-    Fewer than 60% different words is a loop, not a sentence, and the required words joined by commas and "and" say
-    nothing. "Here is a sentence:" may come before.
+    Fewer than 60% different words is a loop, not a sentence; a refusal is none, nor are the required words in a list
+    or called words. "Here is a sentence:" may come before.
     """
-    text = unfence(answer)
-    announcement, _, announced = text.partition(":")
-    text = unfence(announced) if announced.strip() and ANNOUNCING_WORDS & set(words_of(announcement)) else text
+    text, given = sentence_of(answer), {word.lower() for word in (*required, first or "", last or "")}
+    if REFUSAL.match(text) or _only_lists(text, given):
+        return False
     words = words_of(text)
     if not words or len(words) < min_words or (max_words is not None and len(words) > max_words):
         return False
@@ -239,73 +318,139 @@ def is_sentence(answer, min_words=1, max_words=None, required=(), first=None, la
         return False
     if not {word.lower() for word in required} <= set(words) or {word.lower() for word in forbidden} & set(words):
         return False
-    if not set(words) - {word.lower() for word in required} - LIST_WORDS:
-        return False
     return (first is None or words[0] == first.lower()) and (last is None or words[-1] == last.lower())
 
 
+def sentence_of(answer):
+    """The answer less its fence, a heading "Answer", and "Here is a sentence:"."""
+    text = unfence(answer)
+    for _ in range(MAX_ANNOUNCEMENTS):
+        first, newline, below = text.partition("\n")
+        announcement, _, announced = text.partition(":")
+        if newline and words_of(first) and set(words_of(first)) <= ANNOUNCING_WORDS:
+            text = unfence(below)
+        elif announced.strip() and ANNOUNCING_WORDS & set(words_of(announcement)):
+            text = unfence(announced.lstrip(" *\t\r\n"))
+    return text
+
+
+def _only_lists(text, given):
+    """Whether a text is a list of single words, or says nothing beyond the given words but that they are words."""
+    parts = [words_of(part) for part in re.split(r"[,;\n]", INLINE_MARKER.sub(";", LIST_MARKER.sub(";", text)))]
+    parts = [part for part in parts if part]
+    others = {word for part in parts for word in part} - given - LIST_WORDS
+    about_words = ABOUT_WORDS if WORDS_FOR_WORDS & others else set()
+    return not others - about_words or (len(parts) > 2 and all(len(part) == 1 for part in parts))
+
+
 @settles
-def is_final_number(answer, value, operands=(), other_units=()):
+def is_final_number(answer, value, operands=(), unit=None):
     """The whole number `value` as what the answer comes to: working with other numbers may come before it.
 
-    That is the number alone in the first line; else the last number that is none of the question's (`operands`), or the
-    one that a short first clause gives, where an explanation follows. A unit right after it must not be one of
-    `other_units`. Numbers with nothing between them are a list of candidates.
+    That is the number alone in the first line; else the last number that is none of the question's (`operands`), or
+    the one that a short first clause gives, where an explanation follows. No other unit than `unit` may stand right
+    after it, while "3 hours and 14 minutes" may stand beside the same in minutes. Numbers with nothing but commas or
+    "and" between them are a list of candidates.
     """
     text = DIGIT_THEN_LETTER.sub(" ", in_digits(answer))
-    words, opening = [word.replace(",", "") for word in words_of(text)], words_of(first_line(text))
+    if unit:
+        text = _without_same(text, value, unit)
+    words, opening = names_of(text), names_of(first_line(text))
     listed = "=" not in text and all(word.isdigit() for word in words) and len(set(words)) > 1
     opens_wrong = len(opening) == 1 and integer_of(opening[0]) not in (None, value, *operands)
-    if listed or opens_wrong or _is_hedged(words, value):
+    if listed or opens_wrong or _ends_on_list(text) or _is_taken_back(text, str(value)):
         return False
-    places = [place for place, word in enumerate(words) if word == str(value)]
-    if places and words[places[-1] + 1 : places[-1] + 2] and words[places[-1] + 1] in other_units:
+    if unit and _other_unit_follows(words, str(value), unit):
         return False
     numbers = [number for number in numbers_of(text) if number not in operands]
     came_to = bool(numbers) and numbers[-1] == value
     return came_to or _leads_with_number(text, value, operands, MAX_LEAD_WORDS // 2)
 
 
+def _without_same(text, value, unit):
+    """The text without `value` said in two units, and an "or" that joins it to the value."""
+    factor = LARGER_UNITS[unit][1]
+    return _in_two_units(unit).sub(
+        lambda match: " " if int(match[1]) * factor + int(match[2]) == value else match[0], text
+    )
+
+
+@functools.cache
+def _in_two_units(unit):
+    larger, smaller = ("|".join(sorted(UNIT_WORDS[name])) for name in (LARGER_UNITS[unit][0], unit))
+    number = r"(?<![0-9.,])([0-9]{1,9})"
+    return re.compile(rf"{number} (?:{larger}),? (?:and )?{number} (?:{smaller})\b(?:,? or\b)?", re.IGNORECASE)
+
+
+def _ends_on_list(text):
+    end = NUMBERS_AT_END.search(text.rstrip(WRAPPING)[-MAX_LIST_END_CHARACTERS:])
+    return bool(end) and end[1] != end[2]
+
+
+def _other_unit_follows(words, value, unit):
+    places = [place for place, word in enumerate(words) if word == value]
+    after = words[places[-1] + 1 : places[-1] + 2] if places else []
+    return bool(after) and after[0] in EVERY_UNIT_WORD - UNIT_WORDS[unit]
+
+
 @settles
-def is_final_choice(answer, value, options, given=(), claim=None):
+def is_final_choice(answer, value, options, given=(), claim=None, opposites=()):
     """`value` as what the answer comes to: working that names other `options` may come before it.
 
     That is an option alone in the first line; else the last sentence to name one, or those that name one with the word
     `claim`, less reasons ("because ...") and what stands before "so"; or a short first clause that an explanation
-    follows. Options of the question (`given`) may be repeated anywhere.
+    follows. Options of the question (`given`) may be repeated anywhere; one of the `opposites` of the claim said of the
+    value is another answer.
     """
-    free = {option.lower() for option in options} - {option.lower() for option in given}
-    clauses = [_main_clause(sentence) for sentence in SENTENCE_END.split(answer)]
-    naming, opening = [clause for clause in clauses if free & set(clause)], words_of(first_line(answer))
-    if not naming or (len(opening) == 1 and opening[0] in free - {value.lower()}):
+    value, free = value.lower(), {option.lower() for option in options} - {option.lower() for option in given}
+    naming = [clause for clause in map(_main_clause, SENTENCE_END.split(answer)) if free & set(words_of(clause))]
+    opening = words_of(first_line(answer))
+    if not naming or (len(opening) == 1 and opening[0] in free - {value}):
         return False
-    claiming = [clause for clause in naming if claim in clause and len(free & set(clause)) == 1]
-    if not claiming and _leads_with_choice(answer, value, free):
+    claiming = [part for clause in naming for part in _claims(clause, claim, opposites, free, value)]
+    if not claiming and _leads_with_choice(answer, value, free, opposites):
         return True
-    deciding = claiming or [clause for clause in naming if claim in clause] or naming[-1:]
-    return all(free & set(clause) == {value.lower()} and not _is_hedged_word(clause, value) for clause in deciding)
+    claimed = [clause for clause in naming if claim in words_of(clause)]
+    return all(
+        free & set(words_of(clause)) == {value}
+        and not _is_taken_back(clause, value, HEDGE_REACH_WORDS - 1)
+        and (claim in words_of(clause) or not set(opposites) & set(words_of(clause)))
+        for clause in claiming or claimed or [_last_step(naming[-1], free)]
+    )
 
 
-def _leads_with_choice(text, value, free):
-    lead, reason = opening_clause(text)
-    words = words_of(lead)
-    if free & set(words) != {value.lower()} or len(words) > MAX_LEAD_WORDS // 2 or not explains(reason):
+def _claims(clause, claim, opposites, free, value):
+    """The parts of a clause that say the `claim` of one option, less those that deny it of another."""
+    joints = r"[,:;]|\band\b" if set(opposites) & set(words_of(clause)) else r"[,:;]"
+    parts = [clause] if "are" in words_of(clause) else re.split(joints, clause)
+    found = [(part, free & set(words_of(part))) for part in parts if claim in words_of(part)]
+    return [part for part, named in found if named == {value} or (len(named) == 1 and not is_denied(part, *named))]
+
+
+def _last_step(clause, free):
+    """What stands behind the last arrow; "in 2 days it is Saturday", where the parts before it count days too."""
+    clause = clause.rpartition("->")[2]
+    parts = [part for part in re.split(r",|\band\b", clause) if free & set(words_of(part))]
+    counted = all(STEPS & set(words_of(part)) for part in parts[:-1])
+    concludes = bool({*STEPS, "is", "be", "was"} & set(words_of(parts[-1]))) if parts else False
+    return parts[-1] if counted and concludes else clause
+
+
+def _leads_with_choice(answer, value, free, opposites):
+    lead, reason = opening_clause(answer)
+    words = set(words_of(lead))
+    if free & words != {value} or len(words_of(lead)) > MAX_LEAD_WORDS // 2 or not explains(reason):
         return False
     concluded = [free & set(words_of(SENTENCE_END.split(part)[0])) for part in conclusions(reason)]
-    return not _is_hedged_word(words, value) and all(named <= {value.lower()} for named in concluded)
+    doubted = _is_taken_back(lead, value, HEDGE_REACH_WORDS - 1) or set(opposites) & words
+    return not doubted and all(named <= {value} for named in concluded)
 
 
 def _main_clause(sentence):
-    """Its words without a reason: "since ..." ends it, or stands before its last comma."""
+    """What is left without a reason: "since ..." ends it, or stands before its last comma."""
     sentence = CONCLUSION.split(sentence)[-1]
-    return words_of(REASON.split(sentence)[0]) or words_of(sentence.rpartition(",")[2])
-
-
-def _is_hedged_word(words, value):
-    places = [place for place, word in enumerate(words) if word == value.lower()]
-    reach = NEGATION_REACH_WORDS  # "Anna is not the tallest": on either side
-    hedged = any(HEDGES & set(words[max(0, place - reach) : place + reach]) for place in places)
-    return hedged or _is_denied(words, places)
+    main = REASON.split(sentence)[0]
+    return main if words_of(main) else sentence.rpartition(",")[2]
 
 
 @settles
@@ -322,7 +467,9 @@ def is_date(answer, day, month, given=()):
     if not sentences or opens_wrong:
         return False
     result = CONCLUSION.split(sentences[-1].rpartition("=")[2])[-1]
-    return _dates(result) - known == {(day, month)} and not (HEDGES | DENIALS) & set(words_of(result))
+    is_result = _dates(result) - known == {(day, month)} <= _dates(RELATED_DATE.sub(" ", result))
+    denied = any(NEGATIONS & set(words_of(clause)) for clause in CLAUSE_END.split(result) if _dates(clause) - known)
+    return is_result and not denied and not HEDGES & set(words_of(result))
 
 
 def _dates(text):

@@ -32,6 +32,8 @@ NAMES = "Anna Ben Clara David Emma Frank Grace Henry Irene Jack Karen Leo Mary N
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 CITIES = "Paris Rome Cairo Delhi Lima Oslo Tokyo Dublin Madrid Boston Sydney Vienna".split()
 OPENING_WORDS = "Today Often Sometimes Now Again Still Here Yesterday".split()
+SMALL_WORDS = "smaller less lower fewer smallest least lowest fewest"
+LARGE_WORDS = "larger more higher bigger greater largest most highest biggest greatest"
 
 SENTENCES_BY_LENGTH = {  # words -> a sentence of that many words about {w}
     4: "The {w} looks {a}.",
@@ -139,7 +141,7 @@ def comparison(rng, difficulty):
     ordered, upwards = sorted(numbers), rng.random() < 0.5
     value, wrong = (ordered[-1], ordered[0]) if upwards else (ordered[0], ordered[-1])
     form = ("larger" if upwards else "smaller") if difficulty == 1 else ("largest" if upwards else "smallest")
-    opposites = ["smaller", "less", "lower"] if upwards else ["larger", "more", "bigger", "greater"]
+    opposites = (SMALL_WORDS if upwards else LARGE_WORDS).split()
     return draft_of(
         form, {"numbers": " or ".join(map(str, numbers)) if difficulty == 1 else joined(map(str, numbers))},
         str(value), str(wrong), ["The answer is {}.", f"The {form} number is {{}}."],

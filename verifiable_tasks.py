@@ -14,7 +14,7 @@ import json
 import random
 import re
 
-from answer_text import MAX_ANSWER_CHARACTERS, plain
+from answer_text import MAX_ANSWER_CHARACTERS, plain, words_of
 from common import (
     argument_parser,
     run_main,
@@ -23,11 +23,11 @@ from common import (
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
-from task_checkers import CHECKERS
+from task_checkers import CHECKERS, sentence_of
 from task_families import FAMILIES, draw
 from task_phrasings import CLOSERS, OPENERS
 
-SUITE_VERSION = 6  # raise it with any change of what a checker accepts: results of two versions do not compare
+SUITE_VERSION = 7  # raise it with any change of what a checker accepts: results of two versions do not compare
 
 GENERAL_FAMILIES = {**FAMILIES, **FORMAT_FAMILIES, **REASONING_FAMILIES}
 EVERY_FAMILY = {**GENERAL_FAMILIES, **ALL_FAMILIES}
@@ -89,7 +89,15 @@ def check(task: dict, answer: str) -> bool:
         answer = answer[said.end() :]
         if " ".join(_core(prompt)[:5]) in " ".join(_core(answer)):  # the question begun again
             return False
-    return CHECKERS[task["checker"]](plain(answer), **task["arguments"])
+    answer = plain(answer)
+    if task["checker"] == "sentence" and _is_part(words_of(sentence_of(answer)), words_of(prompt)):
+        return False
+    return CHECKERS[task["checker"]](answer, **task["arguments"])
+
+
+def _is_part(words: list[str], of_words: list[str]) -> bool:
+    """Whether the words stand in this order, without a gap, among `of_words`: no sentence of the writer's own."""
+    return f" {' '.join(words)} " in f" {' '.join(of_words)} "
 
 
 def _is_echo(answer: str, prompt: str) -> bool:

@@ -1,10 +1,12 @@
 """What each family's checker accepts and rejects, near misses among both: data for test_verifiable_tasks.py."""
 
+import itertools
+
 import demo_corpus
 import task_families
 
 SUM = {"value": 42, "operands": [17, 25]}
-LARGER = {"value": "43", "options": ["42", "43"], "opposites": ["smaller", "less", "lower"]}
+LARGER = {"value": "43", "options": ["42", "43"], "opposites": ["smaller", "less", "lower", "smallest", "least"]}
 WORDS = {"value": "drum", "options": ["lamp", "drum", "tree"]}
 SORTED = {"values": ["apple", "lamp", "tree"]}
 SORTED_NUMBERS = {"values": ["4", "7", "21"]}
@@ -211,7 +213,7 @@ CASES = {
          "13. 13. 13.", "5 * 3 - 2"],
     ),
     "unit_conversion": (
-        "final_number", {"value": 180, "operands": [3, 60], "other_units": ["hours", "seconds"]},
+        "final_number", {"value": 180, "operands": [3, 60], "unit": "minutes"},
         ["180", "180 minutes", "180min", "3 hours are 180 minutes.", "3 x 60 = 180", "There are 60 in one, so 180.",
          "The answer is 180.", "1 hour has 60 minutes, so 3 hours have 180 minutes."],
         ["180 hours", "180 seconds", "18", "1800", "3", "60", "about 170", "180 or 190", "", "180 - 10 = 170"],
@@ -232,7 +234,8 @@ CASES = {
          "3 April, 4 April", "4 Aprils"],
     ),
     "ordering_logic": (
-        "final_choice", {"value": "Anna", "options": ["Anna", "Ben", "Clara"], "claim": "tallest"},
+        "final_choice", {"value": "Anna", "options": ["Anna", "Ben", "Clara"], "claim": "tallest",
+                         "opposites": ["shortest", "shorter"]},
         ["Anna", "Anna.", "The tallest is Anna.", "Anna is the tallest because Anna is taller than Ben.",
          "Anna is taller than Ben, so Anna is the tallest.", "It is **Anna**.", "The answer is Anna.",
          "Ben is taller than Clara. Anna is taller than Ben. The tallest is Anna.",
@@ -443,6 +446,158 @@ SETTLED = {  # boxed, behind "####" or "answer is", or concluded last; two answe
     ),
     "translate_words": (["red lamp = zan tolo", "red lamp -> zan tolo"], ["red lamp = zan mip", "zan tolo = red boat"]),
 }  # fmt: skip
-for _family, (_accepted, _rejected) in [*MORE.items(), *EXPLAINED.items(), *SETTLED.items()]:
+DENIED = {  # wrong: the value is denied, only compared with, or named for the opposite; right: other words are denied
+    "arithmetic": (
+        ["42, if I'm not mistaken.", "42 (I did not round)."],
+        ["It can't be 42.", "It cannot be 42.", "It won't be 42.", "42 isn't right.", "It is less than 42.",
+         "It is more than 42", "It's neither 42 nor 41.", "Nobody would say 42"],
+    ),
+    "comparison": (
+        ["43 is greater than 42.", "43 is the largest.", "42 isn't as large, so 43."],
+        ["43 isn't the larger.", "43 is the smallest.", "43 isn't larger than 42.", "43 can't be it", "Less than 43."],
+    ),
+    "count_words": (["3. Never mind the commas there."],
+                    ["There can't be 3 words.", "More than 3", "There are less than 3 words."]),
+    "pick_position": (["It is drum, never doubt it."], ["It can't be drum.", "drum isn't it", "The word after drum"]),
+    "starts_with": (["It is drum because the other words do not start with d."],
+                    ["drum does not start with d.", "Drum doesn't.", "It won't be drum."]),
+    "passage_extraction": (
+        ["She did not go twice, and bought the drum"],
+        ["Nobody bought the drum.", "No one bought the drum.", "It does not say anything about drum.",
+         "Anna didn't buy the drum.", "Before drum", "Neither drum"],
+    ),
+    "table_lookup": (["Anna, who doesn't travel, lives in Paris."],
+                     ["Paris does not have it", "Anna wouldn't live in Paris.", "Anna has more than Paris."]),
+    "rubric_label": (
+        ["The text does not have that word, so the label is short.", "short, as it does not have 5 words"],
+        ['"short" if it has fewer than 5 words, else "long".', "It can't be short.",
+         "Short if it has fewer than 5 words, else long"],
+    ),
+    "weekday": (
+        ["It can't be Saturday, so it is Friday.", "Two days after Wednesday, it is Friday."],
+        ["It can't be Friday.", "It won't be Friday.", "It is the day after Friday.", "It is after Friday",
+         "The day 3 days before Tuesday is the day before Friday.", "Friday isn't it."],
+    ),
+    "date_shift": (["It can't be in March, so it is 4 April.", "It is 4 April, not any other day."],
+                   ["It is after 4 April.", "It won't be 4 April.", "It is the day before 4 April."]),
+    "ordering_logic": (
+        ["Anna is the tallest and Clara is the shortest.", "Ben isn't the tallest. Anna is the tallest."],
+        ["Anna isn't the tallest.", "Anna is the shortest.", "Anna does not look like the tallest.",
+         "Anna is shorter because they say so.", "It is not by any means Anna."],
+    ),
+    "word_problem": (
+        ["She did not sell 2, so 13 are left.", "There are 13 apples that did not break."],
+        ["There can't be 13.", "She has more than 13 apples.", "She doesn't have 13 apples."],
+    ),
+    "unit_conversion": (
+        ["180 min", "180 mins."],
+        ["180 mg", "180 pounds", "180 days", "180 weeks", "180 km", "180 sec", "180 hr"],
+    ),
+    "code_output": (
+        ["It prints 30, as 25 and 5 make 30.", "First 25. Then 30."],
+        ["It prints 25, 30.", "It prints 25 and 30.", "It prints 25, then 30", "Output:\n25\n30", "It isn't 30."],
+    ),
+    "exact_length": (
+        ["I can't miss lamp.", "Sorry, the lamp broke.", "One lamp is on."],
+        ["one two three lamp", "The word is lamp.", "lamp, tree, drum, boat", "I cannot write lamp.",
+         "1. lamp 2. tree 3. drum 4. boat"],
+    ),
+    "required_words": (
+        ["The lamp is in the tree.", "I cannot see the tree by the lamp.", "One lamp is on the tree.",
+         "I wrote a list of words under the tree by the lamp."],
+        ["Sorry, I cannot use lamp, tree in a sentence.", "I'm sorry, but I can't write about a lamp and a tree.",
+         "The words are lamp, tree.", "1. lamp 2. tree", "I am unable to make a sentence with lamp and tree.",
+         "As an AI, I do not have a lamp or a tree.", "lamp, tree, drum", "I cannot write about lamp and tree, sorry."],
+    ),
+    "sentence_edges": (
+        ["The sentence is: Today I saw a lamp."],
+        ["The next sentence is: \"The next sentence is: Today lamp.\"", "Today is the first word, the last is lamp"],
+    ),
+    "forbidden_words": (["I can't see her lamp."],
+        ["I cannot write about lamp, sorry.", "lamp, tree, drum", "1. lamp 2. tree 3. drum"]),
+}  # fmt: skip
+SAID = {  # right in common forms; wrong ones beside them
+    "number_sequence": (
+        ["The pattern is adding 5 each time. Therefore, the number that follows 45 is 50."],
+        ["The pattern adds 5 each time. Therefore, the number that follows 50 is 45.",
+         "The pattern adds 5. Therefore, the number that follows 50 is 55."],
+    ),
+    "count_words": (
+        ["1. blue\n2. saddle\n3. tree\n\nThere are 3 words in total.", "1. blue\n2. saddle\n3. tree\n\nTotal: 3",
+         "1. blue\n2. saddle\n3. tree\n\n**Total:** 3 words"],
+        ["1. blue\n2. saddle\n3. tree\n\nThere are 4 words in total.", "1. blue\n2. saddle\n3. tree\n\nTotal: 4"],
+    ),
+    "pick_position": (
+        ["1. lamp\n2. drum\n3. tree\n\nThe word is **drum**.", "1. lamp 2. drum 3. tree. The second is drum.",
+         "The second word is drum. The first is lamp and the third is tree.", "OK. drum", "Yes. drum", "Okay, drum"],
+        ["1. lamp\n2. drum\n3. tree", "1. lamp\n2. drum\n3. tree\n\nThe word is tree.",
+         "The second word is drum. The second word is tree.", "The word is drum. Tree is the word.",
+         "The second word is drum. No, the third is tree.", "The word is drum. Tree.",
+         "The second word is drum. It could be lamp, the first."],
+    ),
+    "starts_with": (
+        ["The word is drum. Lamp starts with l and tree with t.",
+         "The word that starts with d is drum. Lamp starts with l.", "It is drum. The others, lamp and tree, do not."],
+        ["The word is drum. The word is lamp.", "The word is drum. Lamp also starts with d.", "It is drum. It is tree.",
+         "The word is lamp. Drum starts with d."],
+    ),
+    **{
+        f"world_{attribute}": ([], ["The pet of Bram is a cat. Bram has a dog.", "It is a cat. It is a dog."])
+        for attribute in demo_corpus.WORLD_VALUES
+    },
+    "translate_words": (
+        ['"red lamp" translates to "zan tolo".', "red lamp translates as zan tolo", 'It would be "zan tolo".',
+         '"red lamp" is translated as "zan tolo"'],
+        ['"red lamp" translates to "tolo zan".', "It could be zan tolo", "It would not be zan tolo"],
+    ),
+    "upper_case": (
+        ['In capital letters, it is written as "RED LAMP".', "It would be RED LAMP.", "Sure thing! RED LAMP"],
+        ["It is written as red lamp.", "It would be RED lamp."],
+    ),
+    "spelling": (
+        ['The word "lamp" is written with hyphens as l-a-m-p.', "lamp is written l-a-m-p"],
+        ['The word "lamp" is written with hyphens as l-a-p-m.', "It isn't written as l-a-m-p."],
+    ),
+    "common_words": (
+        ["They share lamp and tree.", "The words lamp and tree appear in both lists.", "They both have lamp and tree.",
+         "The lists have lamp and tree in common."],
+        ["They share lamp.", "The words lamp and tree do not appear in both lists.", "They share lamp or tree."],
+    ),
+    "choose_items": (
+        ["I chose apple and lamp.", "I have selected apple and lamp.", "Sure, I choose apple and lamp.",
+         "A drum and a tree", "An apple and a lamp.", "I picked lamp and tree."],
+        ["I have not selected apple and lamp.", "I chose apple.", "A drum", "I never chose apple and lamp."],
+    ),
+    "ordering_logic": (
+        ["Among Anna, Ben and Clara, Anna is the tallest.", "Anna is the tallest, followed by Ben and Clara.",
+         "The tallest is Anna, then Ben, then Clara."],
+        ["Among Anna, Ben and Clara, Ben is the tallest.", "Ben is the tallest, followed by Anna and Clara.",
+         "Ben, Clara, and Anna are the tallest.", "The tallest is Ben, then Anna.", "Anna and Ben are the tallest.",
+         "Anna is the tallest, Ben is the tallest."],
+    ),
+    "weekday": (
+        ["If today is Tuesday, tomorrow is Wednesday and in 3 days it is Friday.",
+         "Tuesday -> Wednesday -> Thursday -> Friday", "Tuesday \u2192 Wednesday \u2192 Thursday \u2192 Friday."],
+        ["If today is Tuesday, tomorrow is Wednesday and in 3 days it is Saturday.", "It is Thursday and it is Friday.",
+         "Tuesday -> Friday -> Saturday", "Thursday, Friday", "It is Thursday, it is Friday"],
+    ),
+    "unit_conversion": (
+        ["It is 3 hours and 0 minutes, or 180 minutes.", "180 minutes (3 hours 0 minutes)",
+         "It is 2 hours and 60 minutes, or 180 minutes.",
+         "There are 180 minutes between them, which is 2 hours and 60 minutes."],
+        ["It is 2 hours and 50 minutes, or 180 minutes.", "180 minutes or 190 minutes", "2 hours and 60 minutes."],
+    ),
+    "rubric_label": (
+        ["Short. It is 3 words long.", "The label is short. It is only three words long."],
+        ["Long. It is 3 words long.", "It is 3 words long.", "Short or long. It is 3 words long."],
+    ),
+    "exact_length": (
+        ["### Answer\nThe lamp looks red.", "**Answer:**\nThe lamp looks red.", "Sure thing! The lamp looks red.",
+         "OK. The lamp looks red.", "Yes. The lamp looks red."],
+        ["### Answer\nThe lamp looks very red.", "Answer\nThe lamp."],
+    ),
+    "copy_text": (["Sure thing! red lamp", "OK. red lamp", "Alright! red lamp"], ["Sure thing! red drum"]),
+}  # fmt: skip
+for _family, (_accepted, _rejected) in itertools.chain(*map(dict.items, (MORE, EXPLAINED, SETTLED, DENIED, SAID))):
     CASES[_family][2].extend(_accepted)
     CASES[_family][3].extend(_rejected)

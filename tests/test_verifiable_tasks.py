@@ -22,7 +22,7 @@ from task_phrasings import CORES
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = verifiable_tasks.EVERY_FAMILY
-VERDICTS_OF_VERSION = {6: "7f09cad4d532e628"}  # SUITE_VERSION -> hash of the table of cases
+VERDICTS_OF_VERSION = {7: "05db567f893b01b3"}  # SUITE_VERSION -> hash of the table of cases
 
 
 def test_a_changed_verdict_needs_a_new_version():
@@ -58,6 +58,16 @@ def test_the_prompt_may_be_said_again_before_the_answer():
         assert all(verifiable_tasks.check(task, said + right) for said in (f"{prompt}\n", f"Question: {prompt}\n\n"))
         echoes = prompt, f"Question: {prompt}", f"{prompt}\nzzz", f"{prompt}\n### Response:\nQuestion: {prompt[:-5]}"
         assert not any(verifiable_tasks.check(task, echo) for echo in echoes)
+
+
+def test_a_piece_of_the_prompt_is_no_sentence():
+    tasks = [task for task in verifiable_tasks.make_suite("general", 600, 2) if task["checker"] == "sentence"]
+    assert len(tasks) > 50
+    for task in tasks:
+        words = task["prompt"].split()
+        pieces = [" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 3, len(words) + 1)]
+        pieces += [f"Here is a sentence: {piece}" for piece in pieces] + [piece.replace('"', "") for piece in pieces]
+        assert [piece for piece in pieces if verifiable_tasks.check(task, piece)] == []
 
 
 def test_no_answer_that_looks_away_gets_far():
