@@ -1,4 +1,4 @@
-"""Reading an answer: its words, numbers, boxes and lead-ins, and the words that take one back.
+"""Reading an answer: its words, numbers, dates, units, boxes and lead-ins, and the words that take one back.
 
 Written for `task_checkers`: what stands where, in what a model wrote. Every pattern runs in linear time, and nothing
 that is read is executed. Reads and writes no files.
@@ -21,6 +21,7 @@ DOUBTS = {  # the one table of words that take an answer back
     "correction": "no wait actually sorry correction oops mistake instead",  # anywhere: a change of mind
 }
 NEGATIONS, HEDGES, CORRECTIONS = (set(words.split()) for words in DOUBTS.values())
+LEAD_IN_DOUBTS = (NEGATIONS | HEDGES) - {"no", "none", "nothing", "except"}  # "The list with no repeats is: ..."
 HEDGE_REACH_WORDS = 3
 RELATIONS = "than after before until under over below above beyond".split()  # "less than 42" names no number
 ARTICLES = {"a", "an", "the"}
@@ -55,7 +56,8 @@ LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
 GSM8K_MARKER = re.compile(r"^####[ \t]{1,8}(?=[^\n]+\Z)", re.MULTILINE)
 LINE_MARK = re.compile(r"^[ \t]{0,3}(?:#{1,6}|>)[ \t]+", re.MULTILINE)  # of a heading or a quotation
 CONSENT = re.compile(
-    r"\A(?:(?:sure(?: thing)?|certainly|of course|absolutely|yes|alright)[!.:]|ok(?:ay)?[!.:,])\s+", re.IGNORECASE
+    r"\A(?:(?:sure(?: thing)?|certainly|of course|absolutely|no problem|yes|alright)[!.:]|ok(?:ay)?[!.:,])\s+",
+    re.IGNORECASE,
 )
 LEAD_IN_END = re.compile(
     r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|be|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?|"
@@ -70,6 +72,50 @@ CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
+UNIT_WORDS = {  # unit -> the words for it
+    unit: set(words.split())
+    for unit, words in {
+        "seconds": "second seconds sec secs s",
+        "minutes": "minute minutes min mins m",
+        "hours": "hour hours hr hrs h",
+        "days": "day days d",
+        "weeks": "week weeks wk wks",
+        "months": "month months",
+        "years": "year years",
+        "millimetres": "millimetre millimetres millimeter millimeters mm",
+        "centimetres": "centimetre centimetres centimeter centimeters cm cms",
+        "metres": "metre metres meter meters m",
+        "kilometres": "kilometre kilometres kilometer kilometers km kms",
+        "imperial lengths": "inch inches foot feet ft yard yards mile miles",
+        "milligrams": "milligram milligrams mg",
+        "grams": "gram grams gramme grammes g gr",
+        "kilograms": "kilogram kilograms kilo kilos kg kgs",
+        "other weights": "tonne tonnes ton tons pound pounds lb lbs ounce ounces oz",
+    }.items()
+}
+EVERY_UNIT_WORD = set().union(*UNIT_WORDS.values())
+LARGER_UNITS = {  # unit -> a larger one, how many of the smaller make one
+    "minutes": ("hours", 60),
+    "seconds": ("minutes", 60),
+    "centimetres": ("metres", 100),
+    "grams": ("kilograms", 1000),
+    "days": ("weeks", 7),
+    "hours": ("days", 24),
+}
+CANNOT = r"i (?:cannot|can't|could not|couldn't|won't|(?:am|was) (?:not able|unable) to)|i'm (?:not able|unable) to"
+REFUSAL = re.compile(  # of the task: "I cannot find my lamp" is a sentence
+    rf"\W*(?:as an? (?:ai|artificial|language)\b|(?:(?:i'm |i am )?(?:so |very )?sorry|i apologi[sz]e|unfortunately)\W+"
+    rf"(?:but )?(?:{CANNOT}) (?:use|do|help|make|write|create|give|provide)\b|(?:{CANNOT}) (?:write|create|generate|"
+    rf"provide|compose|produce|assist|comply|fulfil|complete|(?:make|form|use|give)\b.{{1,60}}\bsentence)\b)",
+    re.IGNORECASE,
+)
+MONTH_NAMES = "january february march april may june july august september october november december".split()
+MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
+DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
+DATE = re.compile(
+    rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? (?:the )?{DAY_PATTERN})\b", re.IGNORECASE
+)
+RELATED_DATE = re.compile(rf"\b(?:{'|'.join(RELATIONS)}) (?:the )?{DATE.pattern}", re.IGNORECASE)
 PLAIN_MARKS = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2192": "->"})
 WRAPPING = " \t\r\n.,;!?\"'`*_$"
 
@@ -164,7 +210,7 @@ def candidates(answer):
     yield answer
     for end in itertools.islice(LEAD_IN_END.finditer(answer), MAX_LEAD_IN_WORDS):
         lead_in = words_of(answer[: end.end()])
-        if len(lead_in) > MAX_LEAD_IN_WORDS or (NEGATIONS | HEDGES) & set(lead_in):
+        if len(lead_in) > MAX_LEAD_IN_WORDS or LEAD_IN_DOUBTS & set(lead_in):
             return
         yield unfence(answer[end.end() :])
 
@@ -221,3 +267,26 @@ def conclusions(reason):
 
 def first_line(text):
     return text.strip().partition("\n")[0]
+
+
+def without_same(text, value, unit):
+    """The text without `value` said in two units, and an "or" that joins it to the value."""
+    factor = LARGER_UNITS[unit][1]
+    return _in_two_units(unit).sub(
+        lambda match: " " if int(match[1]) * factor + int(match[2]) == value else match[0], text
+    )
+
+
+@functools.cache
+def _in_two_units(unit):
+    larger, smaller = ("|".join(sorted(UNIT_WORDS[name])) for name in (LARGER_UNITS[unit][0], unit))
+    number = r"(?<![0-9.,])([0-9]{1,9})"
+    return re.compile(rf"{number} (?:{larger}),? (?:and )?{number} (?:{smaller})\b(?:,? or\b)?", re.IGNORECASE)
+
+
+def dates_of(text):
+    """The (day, month) pairs that a text names."""
+    return {
+        (int(match[1] or match[4]), 1 + [name[:3] for name in MONTH_NAMES].index((match[2] or match[3]).lower()[:3]))
+        for match in DATE.finditer(text)
+    }

@@ -6,7 +6,7 @@ it comes to is checked. Used by `verifiable_tasks`; reads and writes no files.
 
 import datetime
 
-from task_checkers import LARGER_UNITS
+from answer_text import LARGER_UNITS
 from task_families import DAYS, NAMES, draft_of, joined, other
 
 THINGS = "apples pears books coins pens cards stamps eggs shells buttons".split()

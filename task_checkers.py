@@ -10,7 +10,6 @@ Used through `verifiable_tasks.check`; reads and writes no files. A change of wh
 `verifiable_tasks.SUITE_VERSION`; a test holds the verdicts of its reference table.
 """
 
-import functools
 import json
 import re
 
@@ -19,6 +18,8 @@ from answer_text import (
     CLAUSE_END,
     CONCLUSION,
     CORRECTIONS,
+    DATE,
+    EVERY_UNIT_WORD,
     HEDGE_REACH_WORDS,
     HEDGES,
     INLINE_MARKER,
@@ -26,12 +27,15 @@ from answer_text import (
     LIST_MARKER,
     NEGATIONS,
     NUMBER_WORDS,
-    RELATIONS,
+    REFUSAL,
+    RELATED_DATE,
     SENTENCE_END,
+    UNIT_WORDS,
     WRAPPING,
     candidates,
     clauses,
     conclusions,
+    dates_of,
     explains,
     first_line,
     in_digits,
@@ -44,6 +48,7 @@ from answer_text import (
     opening_clause,
     settles,
     unfence,
+    without_same,
     words_of,
 )
 
@@ -72,43 +77,6 @@ NUMBERS_AT_END = re.compile(  # "It prints 12, 36": candidates, where one number
     r"(?<![0-9.-])([0-9]{1,20})[*`]{0,2}(?:, |,? (?:and|then) |\n\s{0,4})(?:(?:and|then) )?[*`]{0,2}([0-9]{1,20})\Z"
 )
 MAX_LIST_END_CHARACTERS = 80
-UNIT_WORDS = {  # unit -> the words for it
-    unit: set(words.split())
-    for unit, words in {
-        "seconds": "second seconds sec secs s",
-        "minutes": "minute minutes min mins m",
-        "hours": "hour hours hr hrs h",
-        "days": "day days d",
-        "weeks": "week weeks wk wks",
-        "months": "month months",
-        "years": "year years",
-        "millimetres": "millimetre millimetres millimeter millimeters mm",
-        "centimetres": "centimetre centimetres centimeter centimeters cm cms",
-        "metres": "metre metres meter meters m",
-        "kilometres": "kilometre kilometres kilometer kilometers km kms",
-        "imperial lengths": "inch inches foot feet ft yard yards mile miles",
-        "milligrams": "milligram milligrams mg",
-        "grams": "gram grams gramme grammes g gr",
-        "kilograms": "kilogram kilograms kilo kilos kg kgs",
-        "other weights": "tonne tonnes ton tons pound pounds lb lbs ounce ounces oz",
-    }.items()
-}
-EVERY_UNIT_WORD = set().union(*UNIT_WORDS.values())
-LARGER_UNITS = {  # unit -> a larger one, how many of the smaller make one
-    "minutes": ("hours", 60),
-    "seconds": ("minutes", 60),
-    "centimetres": ("metres", 100),
-    "grams": ("kilograms", 1000),
-    "days": ("weeks", 7),
-    "hours": ("days", 24),
-}
-CANNOT = r"i (?:cannot|can't|could not|couldn't|won't|(?:am|was) (?:not able|unable) to)|i'm (?:not able|unable) to"
-REFUSAL = re.compile(  # of the task: "I cannot find my lamp" is a sentence
-    rf"\W*(?:as an? (?:ai|artificial|language)\b|(?:(?:i'm |i am )?(?:so |very )?sorry|i apologi[sz]e|unfortunately)\W+"
-    rf"(?:but )?(?:{CANNOT}) (?:use|do|help|make|write|create|give|provide)\b|(?:{CANNOT}) (?:write|create|generate|"
-    rf"provide|compose|produce|assist|comply|fulfil|complete|(?:make|form|use|give)\b.{{1,60}}\bsentence)\b)",
-    re.IGNORECASE,
-)
 MAX_ANNOUNCEMENTS = 3
 NEXT_SENTENCE = re.compile(r"[.!?][\"')*]{0,3}\s+[\"'(*]{0,3}[A-Z]|[a-z][.!?][A-Z]|\n[ \t]*\w")
 TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St)\.")
@@ -121,13 +89,6 @@ CLAIM = re.compile(
 WORDS_LONG = re.compile(r"\bwords long\b", re.IGNORECASE)  # a measure, not the label "long"
 THE_NEXT = re.compile(r"\bthe next\b", re.IGNORECASE)  # number of a sequence; "next" alone is a step
 DIGIT_THEN_LETTER = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
-MONTH_NAMES = "january february march april may june july august september october november december".split()
-MONTH_PATTERN = "|".join(f"{name}|{name[:3]}" for name in MONTH_NAMES)
-DAY_PATTERN = r"([0-9]{1,2})(?:st|nd|rd|th)?"
-DATE = re.compile(
-    rf"\b(?:{DAY_PATTERN}(?: of)? ({MONTH_PATTERN})|({MONTH_PATTERN})\.? (?:the )?{DAY_PATTERN})\b", re.IGNORECASE
-)
-RELATED_DATE = re.compile(rf"\b(?:{'|'.join(RELATIONS)}) (?:the )?{DATE.pattern}", re.IGNORECASE)
 TABLE_RULE = set("|:- \t")  # the characters of the line under a header
 
 
@@ -354,7 +315,7 @@ def is_final_number(answer, value, operands=(), unit=None):
     """
     text = DIGIT_THEN_LETTER.sub(" ", in_digits(answer))
     if unit:
-        text = _without_same(text, value, unit)
+        text = without_same(text, value, unit)
     words, opening = names_of(text), names_of(first_line(text))
     listed = "=" not in text and all(word.isdigit() for word in words) and len(set(words)) > 1
     opens_wrong = len(opening) == 1 and integer_of(opening[0]) not in (None, value, *operands)
@@ -365,21 +326,6 @@ def is_final_number(answer, value, operands=(), unit=None):
     numbers = [number for number in numbers_of(text) if number not in operands]
     came_to = bool(numbers) and numbers[-1] == value
     return came_to or _leads_with_number(text, value, operands, MAX_LEAD_WORDS // 2)
-
-
-def _without_same(text, value, unit):
-    """The text without `value` said in two units, and an "or" that joins it to the value."""
-    factor = LARGER_UNITS[unit][1]
-    return _in_two_units(unit).sub(
-        lambda match: " " if int(match[1]) * factor + int(match[2]) == value else match[0], text
-    )
-
-
-@functools.cache
-def _in_two_units(unit):
-    larger, smaller = ("|".join(sorted(UNIT_WORDS[name])) for name in (LARGER_UNITS[unit][0], unit))
-    number = r"(?<![0-9.,])([0-9]{1,9})"
-    return re.compile(rf"{number} (?:{larger}),? (?:and )?{number} (?:{smaller})\b(?:,? or\b)?", re.IGNORECASE)
 
 
 def _ends_on_list(text):
@@ -461,23 +407,15 @@ def is_date(answer, day, month, given=()):
     "=" and "so", beside those of the question (`given`, [day, month] each).
     """
     known = {tuple(date) for date in given}
-    sentences = [sentence for sentence in SENTENCE_END.split(answer) if _dates(sentence) - known]
+    sentences = [sentence for sentence in SENTENCE_END.split(answer) if dates_of(sentence) - known]
     opening = first_line(answer)
-    opens_wrong = not words_of(DATE.sub("", opening)) and _dates(opening) not in (set(), {(day, month)})
+    opens_wrong = not words_of(DATE.sub("", opening)) and dates_of(opening) not in (set(), {(day, month)})
     if not sentences or opens_wrong:
         return False
     result = CONCLUSION.split(sentences[-1].rpartition("=")[2])[-1]
-    is_result = _dates(result) - known == {(day, month)} <= _dates(RELATED_DATE.sub(" ", result))
-    denied = any(NEGATIONS & set(words_of(clause)) for clause in CLAUSE_END.split(result) if _dates(clause) - known)
+    is_result = dates_of(result) - known == {(day, month)} <= dates_of(RELATED_DATE.sub(" ", result))
+    denied = any(NEGATIONS & set(words_of(clause)) for clause in CLAUSE_END.split(result) if dates_of(clause) - known)
     return is_result and not denied and not HEDGES & set(words_of(result))
-
-
-def _dates(text):
-    """The (day, month) pairs that a text names."""
-    return {
-        (int(match[1] or match[4]), 1 + [name[:3] for name in MONTH_NAMES].index((match[2] or match[3]).lower()[:3]))
-        for match in DATE.finditer(text)
-    }
 
 
 def is_table(answer, rows):
