@@ -29,20 +29,27 @@ def _markdown(rows):
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
+COMMON_WORDS = {  # hard to do without -> a sentence with it
+    "the": "The {word} looks good today.",
+    "a": "A {word} looks good today.",
+    "is": "This {word} is good.",
+    "it": "This {word} has it all.",
+    "my": "My {word} looks good today.",
+    "in": "Our {word} stands in here.",
+}
+
+
 def forbidden_words(rng, difficulty):
-    """A sentence with a given word and without another; without "the"; without "the", "is" and "a"."""
-    word = rng.choice(NOUNS)
-    forbidden = [[rng.choice(ADJECTIVES)], ["the"], ["the", "is", "a"]][difficulty - 1]
-    answer, wrong = {
-        1: (f"My {word} looks good today.", f"My {word} looks {forbidden[0]} today."),
-        2: (f"My {word} is new.", f"The {word} is new."),
-        3: (f"My {word} looks new.", f"This is my new {word}."),
-    }[difficulty]
+    """A sentence with a given word and without an adjective; without one common word; without three."""
+    word, count = rng.choice(NOUNS), (1, 1, 3)[difficulty - 1]
+    forbidden = rng.sample(ADJECTIVES if difficulty == 1 else list(COMMON_WORDS), count)
+    answer = f"This {word} looks good today."
+    wrong = COMMON_WORDS.get(forbidden[-1], f"This {{word}} looks {forbidden[-1]} today.").format(word=word)
     listed = ", ".join(f'"{item}"' for item in forbidden[:-1])
     listed = f'{listed} or "{forbidden[-1]}"' if listed else f'"{forbidden[-1]}"'
     return draft_of(
         "without", {"word": word, "forbidden": listed}, answer, wrong, ["{}"], "sentence",
-        {"min_words": 3, "max_words": 40, "required": [word], "forbidden": forbidden}, f"{word} {forbidden[0]}",
+        {"min_words": 3, "max_words": 40, "required": [word], "forbidden": forbidden}, f"{word} {forbidden}",
     )  # fmt: skip
 
 

@@ -111,10 +111,10 @@ def unit_conversion(rng, difficulty):
 
 
 def weekday(rng, difficulty):
-    """The day one to three days after a day; four to nine days after or before; ten to thirty days."""
-    low, high = ((1, 3), (4, 9), (10, 30))[difficulty - 1]
+    """The day one to four days after or before a day; five to twelve days; thirteen to thirty days."""
+    low, high = ((1, 4), (5, 12), (13, 30))[difficulty - 1]
     days = rng.choice([days for days in range(low, high + 1) if days % 7])
-    form = "after" if difficulty == 1 else rng.choice(["after", "before"])
+    form = rng.choice(["after", "before"])
     start = rng.choice(DAYS)
     value = DAYS[(DAYS.index(start) + (days if form == "after" else -days)) % 7]
     wrong = other(rng, DAYS, value, start)

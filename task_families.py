@@ -24,14 +24,26 @@ SUITE_PARTS, ALL_PARTS = 1, 4  # one phrasing in four and one value in four belo
 EASY_NOUNS = "lamp drum tree boat chair stone river cloud bread spoon glass table clock apple mouse eagle".split()
 OTHER_NOUNS = (
     "horse tiger lemon grape peach olive onion carrot pepper window pencil basket bottle candle hammer ladder mirror "
-    "pillow ribbon saddle blanket bridge castle forest garden island market mountain valley village wagon whistle"
+    "pillow ribbon saddle blanket bridge castle forest garden island market mountain valley village wagon whistle "
+    "brush camel crown fence flute ghost glove knife piano plate robot scarf sheep shirt snake stool sword towel "
+    "train truck whale wheel zebra anchor banana barrel camera carpet cherry drawer engine guitar helmet jacket "
+    "kettle kitten monkey needle saucer spider statue teapot tomato tunnel turkey violin airplane backpack balloon "
+    "bicycle blackbird butterfly cabbage calendar chocolate compass computer cottage crocodile curtain dinosaur "
+    "dolphin dragonfly elephant envelope fountain giraffe hedgehog jellyfish keyboard kitchen lantern leopard library "
+    "motorbike mushroom necklace newspaper notebook octopus parachute pavement penguin pineapple pumpkin sandwich "
+    "sausage saxophone scooter sculpture squirrel staircase submarine suitcase telephone telescope tractor trumpet "
+    "umbrella vulture waterfall"
 ).split()
 NOUNS = EASY_NOUNS + OTHER_NOUNS
 ADJECTIVES = "red blue green white black small large dry new quiet warm cold heavy light clean dark".split()
 NAMES = "Anna Ben Clara David Emma Frank Grace Henry Irene Jack Karen Leo Mary Nina Oscar Paul".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 CITIES = "Paris Rome Cairo Delhi Lima Oslo Tokyo Dublin Madrid Boston Sydney Vienna".split()
-OPENING_WORDS = "Today Often Sometimes Now Again Still Here Yesterday".split()
+OPENING_WORDS = (
+    "Today Often Sometimes Now Again Still Here Yesterday Afterwards Clearly Earlier Eventually Finally Happily "
+    "Indoors Lately Later Luckily Mostly Normally Nowadays Occasionally Once Outside Perhaps Quietly Rarely Recently "
+    "Sadly Seldom Slowly Somehow Soon Suddenly Then There Tomorrow Tonight Upstairs Usually"
+).split()
 SMALL_WORDS = "smaller less lower fewer smallest least lowest fewest"
 LARGE_WORDS = "larger more higher bigger greater largest most highest biggest greatest"
 
@@ -75,6 +87,11 @@ def draw(family: str, make: Callable, difficulty: int, part: str, rng: random.Ra
     return draft, phrase(draft, *rng.choice(phrasings(family, draft["form"], part)))
 
 
+def content(family: str, draft: dict) -> str:
+    """What a task asks, whatever its phrasing: drafts alike in this are the same task."""
+    return f"{draft['form']}|{CORES[family][draft['form']][0].format(**draft['slots'])}"
+
+
 def draft_of(form, slots, answer, wrong, frames, checker, arguments, key) -> dict:
     """A draft, as the module's docstring describes it; a `key` of None leaves the split to the phrasing alone."""
     return {
@@ -115,7 +132,7 @@ def arithmetic(rng, difficulty):
         form, operands = rng.choice(["plus", "minus"]), [rng.randint(50, 99), rng.randint(11, 49)]
     else:
         form = rng.choice(["times", "three"])
-        operands = [rng.randint(3, 19), rng.randint(3, 9)] if form == "times" else rng.sample(range(11, 99), 3)
+        operands = [rng.randint(11, 19), rng.randint(3, 9)] if form == "times" else rng.sample(range(11, 99), 3)
     if form == "minus" and operands[0] == 2 * operands[1]:
         operands[0] += 1  # the result must not be one of the operands, which an answer may repeat
     a, b, c = (*operands, 0)[:3]
@@ -151,16 +168,16 @@ def comparison(rng, difficulty):
 
 
 def number_sequence(rng, difficulty):
-    """The next number: counting on by 1 or 2 or 5; by any step; downwards or doubling."""
-    start, step = rng.randint(1, 30), rng.choice([1, 2, 5])
+    """The next number: counting on by 1, 2, 5 or 10; by any step; downwards, doubling or tripling."""
+    start, step = rng.randint(1, 60), rng.choice([1, 2, 5, 10])
     if difficulty == 2:
         start, step = rng.randint(5, 80), rng.randint(3, 12)
     if difficulty == 3:
         start, step = rng.randint(60, 140), -rng.randint(3, 13)
     terms = [start + step * index for index in range(5)]
     if difficulty == 3 and rng.random() < 0.5:
-        start = rng.randint(2, 19)
-        terms = [start * 2**index for index in range(5)]
+        start, factor = rng.choice([(rng.randint(2, 40), 2), (rng.randint(2, 15), 3)])
+        terms = [start * factor**index for index in range(5)]
     value, shown = terms[4], terms[:4]
     return draft_of(
         "next", {"numbers": joined(map(str, shown))}, str(value), str(value + rng.choice([-1, 1])),
@@ -170,8 +187,10 @@ def number_sequence(rng, difficulty):
 
 def sort_words(rng, difficulty):
     """Three, five or eight words into alphabetical order."""
-    words = rng.sample(NOUNS, (3, 5, 8)[difficulty - 1])
-    ordered = sorted(words)
+    words = ordered = rng.sample(NOUNS, (3, 5, 8)[difficulty - 1])
+    while words == ordered:  # nothing to do
+        rng.shuffle(words)
+        ordered = sorted(words)
     return draft_of(
         "ascending", {"words": joined(words)}, joined(ordered), joined(_swapped(ordered)),
         ["In alphabetical order: {}."], "items", {"values": ordered}, joined(words),
@@ -182,6 +201,8 @@ def sort_numbers(rng, difficulty):
     """Three to seven numbers into ascending or descending order."""
     numbers = rng.sample(range(1, (30, 100, 1000)[difficulty - 1]), (3, 5, 7)[difficulty - 1])
     form = "ascending" if difficulty == 1 else rng.choice(["ascending", "descending"])
+    while numbers == sorted(numbers, reverse=form == "descending"):  # nothing to do
+        rng.shuffle(numbers)
     ordered = [str(number) for number in sorted(numbers, reverse=form == "descending")]
     return draft_of(
         form, {"numbers": joined(map(str, numbers))}, joined(ordered), joined(_swapped(ordered)),
@@ -231,22 +252,24 @@ def copy_text(rng, difficulty):
 
 
 def repeat_word(rng, difficulty):
-    """One word two or three times; four or five times; six to nine times."""
-    word, low = rng.choice(_nouns(difficulty)), (2, 4, 6)[difficulty - 1]
+    """One word or two, two or three times; four or five times; six to nine times."""
+    words, low = rng.sample(_nouns(difficulty), rng.randint(1, 2)), (2, 4, 6)[difficulty - 1]
     times = rng.randint(low, low + (1, 1, 3)[difficulty - 1])
-    slip = times + rng.choice([-1, 1])
+    slip, text = times + rng.choice([-1, 1]), " ".join(words)
     return draft_of(
-        "repeat", {"word": word, "times": "twice" if times == 2 else f"{times} times"}, " ".join([word] * times),
-        " ".join([word] * slip), ["The text is \"{}\".", "{}."], "items", {"values": [word] * times}, f"{word} {times}",
+        "one" if len(words) == 1 else "two", {"word": text, "times": "twice" if times == 2 else f"{times} times"},
+        " ".join(words * times), " ".join(words * slip), ["The text is \"{}\".", "{}."],
+        "items", {"values": words * times}, f"{text} {times}",
     )  # fmt: skip
 
 
 def replace_word(rng, difficulty):
     """One word of a text exchanged for another, in two words, a clause, two clauses."""
     text = " ".join(rng.sample(NOUNS, 3)) if difficulty == 1 else _sentence(rng, difficulty - 1)
-    old = rng.choice([word for word in text.split() if word in NOUNS])
-    new, slip = rng.sample([noun for noun in NOUNS if noun not in text.split()], 2)
-    answer, wrong = (" ".join(word if w == old else w for w in text.split()) for word in (new, slip))
+    words = text.split()
+    old = rng.choice([word for word in words if word in NOUNS])
+    new, slip = rng.sample([noun for noun in NOUNS if noun not in words], 2)
+    answer, wrong = (" ".join(word if w == old else w for w in words) for word in (new, slip))
     return draft_of(
         "replace", {"text": text, "old": old, "new": new}, answer, wrong,
         ["The new text is: {}."], "text", {"value": answer}, f"{text} {old} {new}",
@@ -355,7 +378,8 @@ def json_object(rng, difficulty):
     """A JSON object with one, two or three keys whose values are given (a number among them from 2 on)."""
     facts = {"item": rng.choice(NOUNS)}
     if difficulty == 1:
-        facts = {rng.choice(["item", "thing", "word"]): rng.choice(_nouns(1))}
+        noun = rng.choice(_nouns(1))
+        facts = {rng.choice(["item", "thing", "word"]): rng.choice([noun, f"{rng.choice(ADJECTIVES)} {noun}"])}
     if difficulty >= 2:
         facts["count"] = rng.randint(1, 60)
     if difficulty == 3:

@@ -94,10 +94,14 @@ CORES = {
         ]
     },
     "repeat_word": {
-        "repeat": [
+        "one": [
             'write the word "{word}" {times}.', 'repeat "{word}" {times}.', 'say "{word}" {times} in a row.',
             'write "{word}" {times} in one line.', 'give me the word "{word}" {times}.',
-        ]
+        ],
+        "two": [
+            'write the words "{word}" {times}.', 'repeat "{word}" {times}.', 'say "{word}" {times} in a row.',
+            'write "{word}" {times} in one line.', 'give me the words "{word}" {times}.',
+        ],
     },
     "replace_word": {
         "replace": [

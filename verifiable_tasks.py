@@ -24,7 +24,7 @@ from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES
 from task_checkers import CHECKERS, sentence_of
-from task_families import FAMILIES, draw
+from task_families import FAMILIES, content, draw
 from task_phrasings import CLOSERS, OPENERS
 
 SUITE_VERSION = 7  # raise it with any change of what a checker accepts: results of two versions do not compare
@@ -35,14 +35,15 @@ SUITES = {  # suite -> family -> its difficulties there
     "general": {family: [1, 2, 3] for family in GENERAL_FAMILIES},
     "demo": {family: settings["difficulties"] for family, settings in DEMO_FAMILIES.items()},
 }
-MAX_REDRAWS = 1_000  # a cell of family and difficulty that yields no new prompt in so many draws is exhausted
+MAX_REDRAWS = 1_000  # a cell of family and difficulty that yields no new task in so many draws is exhausted
 
 
 def make_suite(name: str, prompts: int, seed: int) -> list[dict]:
     """`prompts` different tasks of the suite `name` ("general" or "demo"), balanced over families, then difficulties.
 
-    A task is {"id", "family", "difficulty", "prompt", "reference", "checker", "arguments"}, plain JSON values. Raises
-    ValueError for an unknown suite, or for more prompts than a family can tell apart.
+    Two that differ in their phrasing alone are the same task, since intervals take tasks as independent. A task is
+    {"id", "family", "difficulty", "prompt", "reference", "checker", "arguments"}, plain JSON values. Raises ValueError
+    for an unknown suite, or for more prompts than a family can tell apart.
     """
     if name not in SUITES:
         raise ValueError(f"no suite named {name!r}; there are: {', '.join(SUITES)}")
@@ -64,11 +65,12 @@ def _cells(families: dict[str, list[int]]):
         round_number += 1
 
 
-def _unseen_task(family: str, difficulty: int, rng: random.Random, seen: set[str]) -> dict:
+def _unseen_task(family: str, difficulty: int, rng: random.Random, seen: set[tuple[str, str]]) -> dict:
     for _ in range(MAX_REDRAWS):
         draft, prompt = draw(family, EVERY_FAMILY[family], difficulty, "suite", rng)
-        if prompt not in seen:
-            seen.add(prompt)
+        asked = (family, content(family, draft))
+        if asked not in seen:
+            seen.add(asked)
             return {
                 "family": family, "difficulty": difficulty, "prompt": prompt, "reference": draft["answer"],
                 "checker": draft["checker"], "arguments": draft["arguments"],

@@ -597,7 +597,8 @@ SAID = {  # right in common forms; wrong ones beside them
         ["### Answer\nThe lamp looks very red.", "Answer\nThe lamp."],
     ),
     "drop_repeats": (["The list with no repeats is: apple, lamp, tree."], ["The list is not apple, lamp, tree."]),
-    "copy_text": (["No problem! Here it is: red lamp", "Sure thing! red lamp", "OK. red lamp", "Alright! red lamp"], ["Sure thing! red drum"]),
+    "copy_text": (["No problem! Here it is: red lamp", "Sure thing! red lamp", "OK. red lamp", "Alright! red lamp"],
+                  ["Sure thing! red drum"]),
 }  # fmt: skip
 for _family, (_accepted, _rejected) in itertools.chain(*map(dict.items, (MORE, EXPLAINED, SETTLED, DENIED, SAID))):
     CASES[_family][2].extend(_accepted)
