@@ -38,7 +38,8 @@ MEANS = {
 def measure_answer(row: dict, answer: dict, sample: int = 0) -> dict:
     """One generation with its measures, each a number, a flag or null. `sample` 0 is the greedy answer.
 
-    rep_4: share of the answer's word 4-grams that it has said before (seq-rep-4, Welleck et al. 2020).
+    rep_4: share of the answer's word 4-grams that it has said before (seq-rep-4, Welleck et al. 2020); null under 4
+    words.
     looped: the answer ends on one phrase over and over (the loops of Holtzman et al. 2020; `ends_in_loop`).
     copy_fraction: share of the answer's word 4-grams that stand in the instruction; null under 4 words.
     length_ratio: words of the answer to words of the reference; length_fits: between a half and two.
@@ -59,7 +60,7 @@ def measure_answer(row: dict, answer: dict, sample: int = 0) -> dict:
         "ended": answer["ended"],
         "empty": not text.strip(),
         "looped": ends_in_loop(words),
-        "rep_4": 1 - len(set(grams)) / len(grams) if grams else 0.0,
+        "rep_4": 1 - len(set(grams)) / len(grams) if grams else None,
         "copy_fraction": sum(gram in seen for gram in grams) / len(grams) if grams else None,
         "length_ratio": ratio,
         "length_fits": None if ratio is None else 0.5 <= ratio <= 2,
@@ -170,9 +171,17 @@ PATTERNS = [
     ("equal", re.compile(rf"\bexactly {NUMBER} (words?)\b", re.I)),
 ]  # fmt: skip
 ITEMS = re.compile(
-    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} (?!word|sent|para)\w", re.I
+    rf"^(?:please )?(?:list|name|give(?: me)?|suggest|provide) (?:exactly )?{NUMBER} "
+    r"(?!word|sent|para|(?:to|or|and)\b)\w",  # "3 to 5" and "five or more" are no exact number
+    re.I,
 )
 JSON_ASKED = re.compile(r"\b(?:in|as|valid) (?:valid )?(?:a )?json\b", re.I)
+ABOUT = re.compile(  # a sentence that only speaks of JSON or of capitals
+    r"\W*(?:how|what|why|when|where|who|which|is|are|was|does|do (?:i|you|we|they|people|the)|did|should|has|have|"
+    r"explain|describe|define|discuss|tell me (?:how|what|why)|given|here|this|suppose|parse|read|if)\b",
+    re.I,
+)
+UNWANTED = re.compile(r"\b(?:not|never|avoid|without)\b|n['\u2019]t\b", re.I)
 CASES = {
     "upper": re.compile(r"\ball (?:capital letters|uppercase|upper case|caps)\b", re.I),
     "lower": re.compile(r"\ball (?:lowercase|lower case|small letters)\b", re.I),
@@ -188,10 +197,19 @@ def find_constraints(instruction: str) -> list[tuple[str, str, int]]:
             found.add((unit.lower().rstrip("s"), relation, to_number(number)))
     if match := ITEMS.search(instruction):
         found.add(("item", "equal", to_number(match[1])))
-    if JSON_ASKED.search(instruction):
+    if asks(instruction, JSON_ASKED):
         found.add(("json", "equal", 0))
-    found |= {("case", case, 0) for case, pattern in CASES.items() if pattern.search(instruction)}
+    found |= {("case", case, 0) for case, pattern in CASES.items() if asks(instruction, pattern)}
     return sorted(found)
+
+
+def asks(instruction: str, pattern: re.Pattern) -> bool:
+    """Whether a sentence of the instruction wants what the pattern says: no question about it, no "do not"."""
+    for sentence in SENTENCE_END.split(instruction):
+        match = None if ABOUT.match(sentence) else pattern.search(sentence)
+        if match and not UNWANTED.search(re.split("[,;:]", sentence[: match.start()])[-1]):
+            return True
+    return False
 
 
 def to_number(text: str) -> int:

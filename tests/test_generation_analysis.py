@@ -31,7 +31,8 @@ def test_a_length_fits_between_a_half_and_two(words, fits):
 def test_an_empty_answer_is_measured_not_invented():
     measured = answer("  ")
     assert measured["empty"] and not measured["looped"]
-    assert measured["copy_fraction"] is None and measured["rep_4"] == 0.0
+    assert measured["copy_fraction"] is None and measured["rep_4"] is None
+    assert answer("one two three")["rep_4"] is None and answer("one two three four")["rep_4"] == 0
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,10 @@ def test_language_drift(text, expected, drift):
         ("Name 2 rivers of Europe", "1. Rhine\n2. Danube", "1. Rhine\n2. Danube\n3. Elbe"),
         ("Return the result as JSON.", '```json\n{"a": 1}\n```', "a: 1"),
         ("Answer in all lowercase.", "yes, sir", "Yes, sir"),
+        ("What are the planets? Answer in JSON.", '["Earth"]', "Earth"),
+        ("Can you list the planets in JSON?", '["Earth"]', "Earth"),
+        ("Write it in valid JSON", "[]", "none"),
+        ("Do not explain. Answer in all caps.", "YES", "Yes"),
         ("Write exactly two paragraphs", "One.\n\nTwo.", "One.\nTwo."),
         ("Write at least 3 sentences.", "A b. C d. E f.", "A b. C d."),
     ],
@@ -180,7 +185,28 @@ def test_stated_limits_are_found_and_checked(instruction, kept, broken):
     assert ga.keeps(kept, *constraint) and not ga.keeps(broken, *constraint) and not ga.keeps(" ", *constraint)
 
 
-@pytest.mark.parametrize("instruction", ["Add 3 and 4 words together", "What is JSON?", "Give me a list of 3", "Go."])
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Add 3 and 4 words together",
+        "What is JSON?",
+        "Give me a list of 3",
+        "Go.",
+        'Is this valid JSON: {"a": 1.5}?',
+        "How do I parse a date in JSON?",
+        "Explain how dates are written in JSON.",
+        "Do not answer in JSON.",
+        "Name 3 to 5 fruits",
+        "List five or more colours",
+        "List 3-5 fruits",
+        "Name two or three rivers",
+        "Do not write in all caps",
+        "Never use all lowercase.",
+        "Don't answer in all capital letters",
+        "Why do people write in all caps?",
+        "Write it without all uppercase words.",
+    ],
+)
 def test_no_limit_is_read_where_none_is_stated(instruction):
     assert ga.find_constraints(instruction) == []
 
