@@ -60,7 +60,7 @@ CONSENT = re.compile(
     re.IGNORECASE,
 )
 LEAD_IN_END = re.compile(
-    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|be|gives|becomes|reads|spel(?:led|t)(?: out)?(?: as)?|"
+    r"[:=]|->|\banswer[ *]{0,4}\n|\b(?:is|are|be|gives|becomes|means|reads|spell it|spel(?:led|t)(?: out)?(?: as)?|"
     r"translate[sd](?: to| as| into)?|written(?: with hyphens)?(?: as)?)\b",
     re.IGNORECASE,
 )
@@ -71,6 +71,7 @@ CLAUSE_END = re.compile(
     r"\b(?:but|so|because|since|as|and|that|which|who|while|if|therefore|thus|hence)\b",
     re.IGNORECASE,
 )
+CONTRAST = re.compile(r",\s{1,4}not (?:(?:on|in|an?|the) )?[A-Za-z0-9]{1,20}\b")  # "It is 42, not 43."
 LEAD_END = re.compile(r"[.!?:;](?=[\s\"')*]|$)|[\n(]|,?\s(?:because|since|as|which)\b", re.IGNORECASE)
 UNIT_WORDS = {  # unit -> the words for it
     unit: set(words.split())
@@ -191,11 +192,15 @@ def _settled(answer):
 
 
 def settles(checker):
-    """The checker, asked of each place where the writer settles: two that differ are no answer, nor is a loop."""
+    """The checker, asked of each place where the writer settles: two that differ are no answer, nor is a loop.
+
+    What the answer is set off against ("42, not 43") is left out.
+    """
 
     @functools.wraps(checker)
     def checked(answer, **arguments):
         spans = _settled(answer)
+        spans = [CONTRAST.sub(" ", span) for span in spans]
         return not loops(words_of(answer)) and all(checker(span, **arguments) for span in spans)
 
     return checked

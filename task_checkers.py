@@ -63,13 +63,14 @@ LIST_WORDS = {"a", "an", "the", "and", "or", "with", "of", "in", "on", "to", *NU
 WORDS_FOR_WORDS = {"word", "words", "sentence", "list"}
 ABOUT_WORDS = {*WORDS_FOR_WORDS, *"is are was first last next begins starts ends following these here this it".split()}
 SELECTION_WORDS = set(
-    "a an the word words is are appear appears in both lists list share shared common that they these my choice "
-    "sure i i've have would i'd choose chose chosen pick picked select selected".split()
+    "a an the word words is are appear appears in both lists list share shared contain common that they these my "
+    "choice sure i i've i'll have would i'd choose chose chosen pick picked select selected take".split()
 )
 STEPS = set("tomorrow yesterday day days week weeks later next after before ago".split())  # "in 2 days it is Saturday"
 EXPLAINING_WORDS = set(  # about an option that is not the answer: "spoon starts with s", "the first is lamp"
     "start starts begin begins end ends with first second third fourth fifth sixth seventh last before after "
-    "other others smaller larger less greater lower higher not do does don't doesn't".split()
+    "other others smaller smallest larger largest less least greater lower lowest higher highest not do "
+    "does don't doesn't".split()
 )
 OPEN_WORDS = {"also", "too", "both"}  # "spoon also starts with t": a second answer
 NUMBERED_LINE = re.compile(r"([0-9]{1,2})[.)][ \t]*(.*)")
