@@ -46,7 +46,10 @@ def lead_sentences(analysis: dict) -> list[str]:
 def verdict_words(analysis: dict, shown: dict, demo: bool) -> str:
     """The verdict over all sizes; where not all of it could be tested, what each part says instead."""
     if demo:
-        return join_words(list(dict.fromkeys(item["verdict"] for item in shown.values())))
+        verdicts = [
+            "not fully tested" if item["verdict"] == "not tested" else item["verdict"] for item in shown.values()
+        ]
+        return join_words(list(dict.fromkeys(verdicts)))
     if analysis["verdict"] != "not tested":
         return analysis["verdict"]
     verdicts = {size: analysis["sizes"][size]["verdict"] for size in analysis["verdict_sizes"]}

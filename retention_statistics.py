@@ -195,7 +195,7 @@ def retention(
     gain_low, gain_high = interval(np.array([0.0, 1.0, -1.0]), confidence)
     why_no_ratio = _why_no_ratio(gain_low, gain_high, examples)
     if few and not why_no_ratio:
-        why_no_ratio = f"fewer than {FEW_EVENTS} tasks passed, or failed, by ultra or medium say too little of it"
+        why_no_ratio = f"fewer than {FEW_EVENTS} passes or failures: too few for a share"
     verdict, note = _verdict_with_note(verdict_of(lower, upper), gain_low, gain_high, examples)
     return {
         "T": float(points @ weights),
