@@ -37,6 +37,10 @@ DELIMITERS = ",;\t|"  # of CSV, whatever its suffix: the one that finds most kno
 SPACES = re.compile(r"[ \t\r\n]*")
 ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # what errors="surrogateescape" makes of bytes that are not UTF-8
 NOT_UTF8 = "not UTF-8 (byte {:#x}); convert the file, as with iconv -f latin1 -t utf-8"
+CSV_QUOTES = (
+    'is a quote never closed? A cell that begins with " must end with it, and each " within must be doubled: ""; '
+    "where the text has plain quotes, convert the file to JSON lines"
+)
 FORMATS = f"{' '.join(DATA_SUFFIXES)}; those of text also as {' '.join(COMPRESSED_SUFFIXES)}"
 
 
@@ -244,15 +248,25 @@ def _csv_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:
     csv.field_size_limit(MAX_ROW_BYTES)  # a quote that is never closed takes in all that follows
     with io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         header = file.readline(CHUNK_BYTES)
-        rows = csv.DictReader(itertools.chain([header], file), delimiter=_delimiter(header, columns))
-        try:
-            _require_names_once(path, rows.fieldnames or [], columns)
-            first = 0
-            for batch in _batched((_csv_row(row), sum(map(len, filter(None, row.values())))) for row in rows):
-                yield _list_chunk(batch, first)
-                first += len(batch)
-        except csv.Error as error:
-            raise UserError(f"{path}:{rows.line_num}: not CSV ({error}); is a quote never closed?") from error
+        # Strict: else a cell that begins with a lone quote takes in the rows behind it, without a word.
+        rows = csv.DictReader(itertools.chain([header], file), delimiter=_delimiter(header, columns), strict=True)
+        first = 0
+        for batch in _batched(_csv_rows(path, rows, columns)):
+            yield _list_chunk(batch, first)
+            first += len(batch)
+
+
+def _csv_rows(path: Path, rows: csv.DictReader, columns: set[str]) -> Iterable[tuple[dict | Problem, int]]:
+    """The rows and the lengths of their texts. Raises UserError for the line on which a row begins that is not CSV."""
+    line = 1
+    try:
+        _require_names_once(path, rows.fieldnames or [], columns)
+        line = rows.line_num + 1
+        for row in rows:
+            yield _csv_row(row), sum(map(len, filter(None, row.values())))
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{path}:{line}: not CSV ({error}); {CSV_QUOTES}") from error
 
 
 def _require_names_once(path: Path, names: list[str], columns: set[str]) -> None:

@@ -315,8 +315,33 @@ def test_splits_that_are_no_list_of_names(tmp_path, splits):
 def test_a_quote_that_is_never_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset_formats, "MAX_ROW_BYTES", 1_000)
     (tmp_path / "d.csv").write_text('instruction,response\na,b\n"c,' + "d e\n" * 999)
-    with pytest.raises(UserError, match=r"d\.csv:\d+: not CSV \(field larger.*is a quote never closed"):
+    with pytest.raises(UserError, match=r"d\.csv:3: not CSV \(field larger.*is a quote never closed"):
         read(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("d.csv", "".join(f"{n},yes\n" for n in range(50)) + '"51,yes\n' + "ask,yes\n" * 500, 52),
+        ("d.tsv", "ask\tyes\n" * 9 + '"Hi" is what\tto say\n' + "ask\tyes\n" * 9, 11),
+        ("d.tsv", 'ask\tyes\nask\t"a\nb\tc\nd\t"e" and f\n', 3),
+        ("d.csv", 'ask,"yes\nyes"\n' + r'ask,"say \"hi\" now, and go"' + "\n", 4),
+    ],
+)
+def test_quotes_that_are_no_csv_stop_at_the_line_where_their_row_begins(tmp_path, name, text, line):
+    (tmp_path / name).write_text("instruction,response\n".replace(",", "," if name == "d.csv" else "\t") + text)
+    with pytest.raises(UserError, match=rf"{name}:{line}: not CSV .* is a quote never closed\? .* must be doubled"):
+        read(tmp_path / name)
+
+
+def test_quotes_that_are_csv(tmp_path):
+    rows = [['He said "hi"', 'a, b\n\n"c"\r\nd'], ['5" wide', '"'], ["", "x"], ["\ty", "z "]]
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+        with open(tmp_path / "d.csv", "w", newline="") as file:
+            csv.writer(file, quoting=quoting).writerows([["instruction", "response"], *rows])
+        assert [[*row.values()] for row in read(tmp_path / "d.csv")[0]] == rows
+    (tmp_path / "d.csv").write_text('instruction,response\n5" wide,6" long\nsay "hi",it "is"\n')
+    assert read(tmp_path / "d.csv")[0][1] == {"instruction": 'say "hi"', "response": 'it "is"'}
 
 
 def test_twenty_examples_of_each_reason_are_kept(tmp_path):
