@@ -35,10 +35,14 @@ DEMO_SEED = 0  # of the corpus; --seed draws samples and subsets, so that the co
 
 MAX_CACHED_BYTES = 10 * 2**30  # of a hub data set
 
-SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev"]
+SPLIT_NAMES = ["train", "test", "validation", "valid", "val", "dev", "eval", "evaluation"]
+SPLIT_WORDS = {**{name: name for name in SPLIT_NAMES}, "training": "train", "testing": "test"}
 # train.jsonl, train-00000-of-00003.parquet, and a part of a split: train_sft.jsonl
 SPLIT_FILE = re.compile(rf"((?:{'|'.join(SPLIT_NAMES)})(?:_[a-z]+)*)([-_.]\d.*)?")
-EVALUATION_SPLITS = ["test", "validation", "train"]  # of a benchmark: the first that it has
+# gsm8k_test, mine-test-00000-of-00001, test.en, test_v1: the words and what parts them as `datasets` has it.
+SPLIT_WORD = re.compile(rf"(?<![^-._ 0-9])({'|'.join(SPLIT_WORDS)})(?![^-._ 0-9])", re.I)
+# Of a benchmark: the first that it has.
+EVALUATION_SPLITS = ["test", "eval", "evaluation", "validation", "valid", "val", "dev", "train"]
 SHOWN_FILES = 5  # that a folder holds beside its data
 NO_DATA = ["dataset_info.json", "dataset_infos.json", "config.json"]  # what hub folders hold beside their data
 
@@ -105,14 +109,30 @@ def _open_folder(folder: Path, splits: list[str], columns: set[str]) -> Iterable
         print(common.one_line(f"{folder}: not read: {names}{more}"))
     split_of = {path: split for path in files if (split := _split_of(path.relative_to(folder)))}
     if split_of:
-        splits = _wanted_splits(folder, splits, list(dict.fromkeys(split_of.values())))
-        files = [path for path in files if path not in split_of or split_of[path] in splits]
+        files = _files_of_splits(folder, files, split_of, splits)
     parts = []
     for path in files:
-        split = split_of.get(path)
-        name = folder.name if split in SPLIT_NAMES else split or source_name(path)
+        name = split_of.get(path)
+        if name in (None, *SPLIT_NAMES):
+            name = folder.name if _is_named_by_split(path.relative_to(folder)) else source_name(path)
         parts.append(Part(name, str(path), open_file(path, columns)))
     return parts
+
+
+def _files_of_splits(folder: Path, files: list[Path], split_of: dict[Path, str], wanted: list[str]) -> list[Path]:
+    """The files of the first of the wanted splits that is there; those that tell no split are training data."""
+    found = sorted(set(split_of.values()))
+    parts = [split for split in found if split.startswith("train_")]
+    if len(split_of) < len(files) and not parts:
+        found = sorted({*found, "train"})
+    splits = _wanted_splits(folder, wanted, found)
+    with_others = "train" in splits or splits == parts
+    kept = [path for path in files if (split_of[path] in splits if path in split_of else with_others)]
+    left_out = sorted({path for path in files if split_of.get(path) in (None, *SPLIT_NAMES)} - set(kept))
+    if named := [str(name) for path in left_out if not _is_named_by_split(name := path.relative_to(folder))]:
+        more = f" and {len(named) - SHOWN_FILES} more" if len(named) > SHOWN_FILES else ""
+        print(common.one_line(f"{folder}: not read, by their names: {', '.join(named[:SHOWN_FILES])}{more}"))
+    return kept
 
 
 def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -128,11 +148,24 @@ def _data_files(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _split_of(path: Path) -> str | None:
-    """The split that a file's name tells, or the nearest folder's (train/0000.parquet); None where none does."""
-    if match := SPLIT_FILE.fullmatch(source_name(path)):
-        return match[1]
-    matches = map(SPLIT_FILE.fullmatch, reversed(path.parent.parts))
-    return next((match[1] for match in matches if match and match[1] in SPLIT_NAMES), None)
+    """The split that a file's name tells, or the nearest folder's (train/0000.parquet); None where none does.
+
+    A name that has the words of several is not of train: what belongs to a test must not be trained on.
+    """
+    for name in (source_name(path), *reversed(path.parent.parts)):
+        words = [SPLIT_WORDS[word.lower()] for word in SPLIT_WORD.findall(name)]
+        if words:
+            word = next((word for word in words if word != "train"), "train")
+            match = SPLIT_FILE.fullmatch(name) if name == source_name(path) else None
+            return match[1] if match and match[1].startswith(word) else word
+    return None
+
+
+def _is_named_by_split(path: Path) -> bool:
+    """Whether a file's name is that of a split and no more, or its nearest folder's that tells one is."""
+    names = [source_name(path), *reversed(path.parent.parts)]
+    name = next((name for name in names if SPLIT_WORD.search(name)), "")
+    return bool(re.fullmatch(rf"({'|'.join(SPLIT_WORDS)})([-_.]\d.*)?", name, re.I))
 
 
 def _wanted_splits(where, wanted: list[str], found: list[str]) -> list[str]:

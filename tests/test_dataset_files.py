@@ -17,7 +17,7 @@ import dataset_files
 import dataset_formats
 from common import UserError
 from dataset_formats import open_file, source_name
-from dataset_readers import EXAMPLES, read_rows
+from dataset_readers import EXAMPLES, read_benchmark, read_rows
 
 
 def lines(rows):
@@ -368,8 +368,8 @@ def test_a_folder_is_read_to_its_depth_and_by_its_split(tmp_path):
     for name in (".cache/x.jsonl", "dataset_infos.json"):
         (tmp_path / name).write_text("{}")
     table, _ = read_rows([str(tmp_path)], None, 0)
-    assert [name[-8:] for name in table["instruction"].to_pylist()] == ["02.jsonl", "02.jsonl", "st.jsonl"]
-    assert table["source"].to_pylist() == [tmp_path.name, tmp_path.name, "more_test"]
+    assert [name[-8:] for name in table["instruction"].to_pylist()] == ["02.jsonl", "02.jsonl"]
+    assert table["source"].to_pylist() == [tmp_path.name, tmp_path.name]
     found, _ = read(tmp_path, split="test")
     assert [row["instruction"] for row in found] == ["data/test.jsonl", "more_test.jsonl"]
     with pytest.raises(UserError, match="no split 'dev'; --split takes one of test, train"):
@@ -395,7 +395,35 @@ def test_parts_of_a_split(tmp_path, capsys):
     assert table["source"].to_pylist() == ["more", "train_gen", "train_sft", "train_sft"]
     assert capsys.readouterr().out == f"{tmp_path}: splits train_gen, train_sft are read, not test_sft\n"
     table, _ = read_rows([str(tmp_path)], None, 0, split="train_gen")
-    assert table["instruction"].to_pylist() == ["more", "train_gen"]
+    assert table["instruction"].to_pylist() == ["train_gen"]
+
+
+TESTS = "gsm8k_test.jsonl.gz mine-test-00000-of-00001.jsonl test-en.jsonl test.en.jsonl testing.jsonl eval.jsonl "
+TESTS += "eval/a.jsonl Test.jsonl TEST/b.jsonl test_v1.jsonl dev_set/c.jsonl train_test_split.jsonl Validation1.jsonl"
+TRAINS = ["data", "training", "gsm8k_train", "Train-00000-of-00001", "train/x", "contest_latest"]
+
+
+@pytest.mark.parametrize("train", TRAINS)
+@pytest.mark.parametrize("test", TESTS.split())
+def test_what_is_a_test_by_its_name_is_not_trained_on(tmp_path, capsys, train, test):
+    for name in (f"{train}.jsonl", test):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        text = lines([{"instruction": name, "response": "yes"}]).encode()
+        (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert [row["instruction"] for row in read(tmp_path)[0]] == [f"{train}.jsonl"]
+    assert f"{tmp_path}: split train is read, not " in capsys.readouterr().out
+    assert [answer for answer, _ in read_benchmark(str(tmp_path))] == [test]
+
+
+def test_what_is_left_out_by_an_odd_name_is_named_and_sources_keep_theirs(tmp_path, capsys):
+    for name in ("gsm8k_train", "arc-train-00000-of-00001", "Train", "Test", "gsm8k_test", "web-dev/rows"):
+        (tmp_path / f"{name}.jsonl").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.jsonl").write_text(lines(pairs(1)))
+    table, _ = read_rows([str(tmp_path)], None, 0)
+    assert table["source"].to_pylist() == [tmp_path.name, "arc-train-00000-of-00001", "gsm8k_train"]
+    split, named = capsys.readouterr().out.splitlines()
+    assert split.endswith("split train is read, not dev, test")
+    assert named.endswith("not read, by their names: gsm8k_test.jsonl, web-dev/rows.jsonl")
 
 
 def test_names_of_sources(tmp_path):
