@@ -270,12 +270,14 @@ def find_hits(batches: Iterable[tuple[list[str], list[str]]], index: Index) -> H
     return Hits(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def without_standing_texts(hits: Hits) -> Hits:
-    """The hits without those of items that more than MAX_ITEMS rows hold: what that many rows say is no leak.
+def without_standing_texts(hits: Hits, dialogues: np.ndarray) -> Hits:
+    """The hits without those of items that rows of more than MAX_ITEMS dialogues hold: what so many say is no leak.
 
-    For items that are rows of the same pool. A benchmark's item stays one however often it leaked.
+    `dialogues`: that of each row; every later turn of one holds the answers before it. For items that are rows of the
+    same pool. A benchmark's item stays one however often it leaked.
     """
-    many = np.bincount(hits.item, minlength=1)[hits.item] > MAX_ITEMS
+    said = np.unique(np.stack([hits.item, dialogues[hits.row]]), axis=1)[0]  # each item once for a dialogue
+    many = np.bincount(said, minlength=hits.item.max(initial=0) + 1)[hits.item] > MAX_ITEMS
     return Hits(*(values[~many] for values in hits))
 
 

@@ -71,7 +71,7 @@ def holds_heldout_response(job: Job, corpus: Corpus, rows: np.ndarray, heldout: 
     """
     responses = corpus.texts.take(heldout, ["response"])["response"].to_pylist()
     index = build_index({"heldout": [("", response) for response in responses]})
-    hits = without_standing_texts(corpus_hits(job, "held-out texts", corpus, rows, index))
+    hits = without_standing_texts(corpus_hits(job, "held-out texts", corpus, rows, index), corpus.dialogues[rows])
     return rows_by_benchmark(hits, index, len(rows))["heldout"]
 
 

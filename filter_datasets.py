@@ -75,7 +75,7 @@ from filter_steps import (
     score_rows,
     write_scores,
 )
-from near_duplicates import NEAR_DUPLICATE_VERSION, best_of_each
+from near_duplicates import NEAR_DUPLICATE_VERSION, best_of_each, cluster_numbers
 from quality_scorer import SCORER_VERSION, QualityScorer
 from scorecard_page import refresh_scorecard
 from subset_report import draw_subsets, figure_files, print_subsets
@@ -293,16 +293,30 @@ def filter_rows(
 
 
 def reserve_heldout(job: Job, corpus: Corpus, rows: np.ndarray, config: dict) -> tuple[np.ndarray, np.ndarray]:
-    """The held-out rows, and all rows that stay. None of the others has a held-out row's instruction or response."""
-    digests = corpus.asked[rows]
+    """The held-out rows, and all rows that stay. None of the others has a held-out row's instruction or response, or is
+    of its dialogue."""
+    asked, dialogues = corpus.asked[rows], corpus.dialogues[rows]
     is_heldout = np.zeros(len(rows), bool)
     rng = np.random.default_rng([config["seed"], 1])
-    is_heldout[draw_stratified(corpus.sources[rows], digests, heldout_rows(len(rows)), rng)] = True
-    masks = {"shares_heldout_instruction": np.isin(digests, digests[is_heldout]) & ~is_heldout}
+    groups = linked_rows(asked, dialogues)
+    is_heldout[draw_stratified(corpus.sources[rows], groups, heldout_rows(len(rows)), rng)] = True
+    masks = {
+        "shares_heldout_instruction": np.isin(asked, asked[is_heldout]) & ~is_heldout,
+        "shares_heldout_dialogue": np.isin(dialogues, dialogues[is_heldout]) & ~is_heldout,
+    }
     if config["cleaning"]["drop_heldout_responses"]:
         holds = holds_heldout_response(job, corpus, rows, rows[is_heldout])
         masks["holds_heldout_response"] = holds & ~is_heldout
     return rows[is_heldout], corpus.ledger.drop("held-out rows", rows, masks)
+
+
+def linked_rows(*keys: np.ndarray) -> np.ndarray:
+    """The groups of rows that have one of the keys in common, directly or through others, as numbers."""
+    links = []
+    for key in keys:
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        links.append(np.stack([first[place], np.arange(len(key))], axis=1))
+    return cluster_numbers(len(keys[0]), np.concatenate(links))
 
 
 def add_difficulty(job: Job, corpus: Corpus, rows: np.ndarray, model: str | None) -> tuple[dict, dict]:

@@ -79,12 +79,28 @@ class Corpus:
             for fact, names in zip(facts, local, strict=True)
         ]
         self.sources = np.concatenate([np.empty(0, np.int32), *codes])
+        self.dialogues = dialogue_numbers(facts, ids, self.offsets)
         self.ledger = Ledger(self.sources, self.source_names, self.texts, ledger)
 
     def local_rows(self, rows: np.ndarray) -> list[np.ndarray]:
         """Ascending row numbers as numbers within each shard."""
         limits = np.searchsorted(rows, self.offsets)
         return [rows[limits[shard] : limits[shard + 1]] - self.offsets[shard] for shard in range(len(self.offsets) - 1)]
+
+
+def dialogue_numbers(facts: list, ids, offsets: np.ndarray) -> np.ndarray:
+    """The number of the dialogue of each row: with --turns all a dialogue is several rows, one after the other."""
+    goes_on = _joined(facts, "goes_on", bool)
+    for row in offsets[1:-1].tolist():  # a shard does not know the row before its first
+        goes_on[row : row + 1] = 0 < row < len(ids) and is_next_turn(ids[row - 1].as_py(), ids[row].as_py())
+    return np.cumsum(~goes_on)
+
+
+def is_next_turn(before: str, identity: str) -> bool:
+    """Whether an id is that of the next answer of a dialogue: x#3 after x#2."""
+    (name, _, turn), (name_before, _, turn_before) = identity.rpartition("#"), before.rpartition("#")
+    is_number = turn_before.isdecimal() and len(turn_before) < 10
+    return is_number and name == name_before and turn == str(int(turn_before) + 1)
 
 
 def _loaded(path: Path) -> dict[str, np.ndarray]:
@@ -130,16 +146,22 @@ def read_task(context, task) -> None:
     if table is None:
         table, ledger, reports = read_shard(segments, columns, turns)
     write_table(job.path("rows", number, "arrow"), table)
-    exact, asked = [], []
+    exact, asked, goes_on, before = [], [], [], ("", "")
     for batch in table.to_batches(BATCH_ROWS):
         instructions, responses = batch["instruction"].to_pylist(), batch["response"].to_pylist()
         exact += map(text_digest, instructions, responses)
         asked += map(text_digest, instructions)
+        for identity, instruction, response in zip(batch["id"].to_pylist(), instructions, responses, strict=True):
+            # The text too: rows that are no dialogue may have such ids of their own.
+            is_next = turns == "all" and is_next_turn(before[0], identity)
+            goes_on.append(is_next and before[1].strip() in instruction)
+            before = identity, response
     sources = table["source"].combine_chunks().dictionary_encode()
     write_arrays(
         job.path("facts", number, "npz"),
         exact=np.array(exact, "V16"),
         asked=np.array(asked, "V16"),
+        goes_on=np.array(goes_on, bool),
         reasons=cleaning_reasons(table, cleaning),
         codes=sources.indices.to_numpy(),
         sources=np.frombuffer(json.dumps(sources.dictionary.to_pylist()).encode(), np.uint8),

@@ -140,7 +140,11 @@ def test_against_a_plain_count_of_shared_ngrams():
 
 def test_items_that_many_rows_hold_are_standing_texts():
     found = Hits(np.arange(21), np.array([0] * 11 + [1] * 10), np.ones(21))
-    assert without_standing_texts(found).row.tolist() == list(range(11, 21))
+    assert without_standing_texts(found, np.arange(21)).row.tolist() == list(range(11, 21))
+    dialogues = np.maximum(np.arange(21), 1)  # the first two rows are turns of one
+    assert without_standing_texts(found, dialogues).row.tolist() == list(range(21))
+    nothing = Hits(*(values[:0] for values in found))
+    assert without_standing_texts(nothing, dialogues).row.tolist() == []
 
 
 def test_words_of_any_script_length_and_odd_bytes():
