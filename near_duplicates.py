@@ -155,6 +155,16 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return np.delete(words, pauses), offsets - np.searchsorted(pauses, offsets)
 
 
+def word_digests(texts: list[str]) -> list[bytes]:
+    """16 bytes for each text that are equal where all of its words are, in order."""
+    digests = []
+    for words, offsets in words_of(texts):
+        content = words.tobytes()
+        for begin, end in itertools.pairwise((8 * offsets).tolist()):
+            digests.append(hashlib.blake2b(content[begin:end], digest_size=16).digest())
+    return digests
+
+
 def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray, offsets: np.ndarray) -> tuple:
     """The places of words' first and last bytes, without marks at their ends where they are more than marks, and the
     numbers of those that are none, from pause to pause.

@@ -504,10 +504,10 @@ def test_the_figure_goes_before_a_subset_changes(tmp_path):
 def test_rows_that_ask_what_a_heldout_row_asks_leave(tmp_path):
     rows = make_rows(80)
     for number, row in enumerate(rows):
-        row["instruction"] = f"Ask {number % 40} of forty things, please."
+        row["instruction"] = f"Ask {number % 40} of forty things, please" + ".?"[number // 40]
     scores = run(tmp_path / "results", "--dataset", write_input(tmp_path, rows))
     heldout = read_arrow(tmp_path / "results" / "subsets" / "heldout")["instruction"].to_pylist()
-    forbidden = 2 * len(set(heldout)) - 4  # each is asked twice
+    forbidden = 2 * len({text[:-1] for text in heldout}) - 4  # each is asked twice, with another mark
     assert len(heldout) == 4 and scores["rows"] == 80 - forbidden
     dropped = scores["ledger"]["steps"][-1]["dropped"].get("shares_heldout_instruction", {})
     assert sum(dropped.values()) == forbidden

@@ -112,6 +112,14 @@ def test_quotes_and_punctuation_around_words_do_not_count(one, other):
     assert words_equal(one, other)
 
 
+def test_digests_of_words_are_equal_where_the_texts_ask_the_same():
+    texts = ["What is C++?", "what is C++", '"What" is C++ ...', "What is C?"]
+    texts += ["What is -5?", "What is 5?", "C++ is what?"]
+    digests = module.word_digests(texts * 100)  # more than one batch
+    assert digests[:7] * 100 == digests and {len(digest) for digest in digests} == {16}
+    assert digests[0] == digests[1] == digests[2] and len(set(digests)) == 5
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
