@@ -3,10 +3,11 @@
 Exact: equal instruction and response after NFKC, case folding and collapsing of white space (`text_digest`).
 
 Near: the word 5-grams of instruction and response together have a Jaccard similarity of at least 0.8, and so have the
-words of the two responses; case, quotes and punctuation around words do not count (`word_hashes`). The condition on the
-responses is for prompts that quote one long passage and ask different things of it: 5-grams alone call those alike,
-whatever is asked and answered. Candidates come from MinHash signatures (rensa) by locality-sensitive hashing; each is
-verified on the 5-grams and words themselves. Rows that are linked, directly or through others, form one cluster.
+words of the two responses; case, quotes, bullets and punctuation around words do not count (`word_hashes`). The
+condition on the responses is for prompts that quote one long passage and ask different things of it: 5-grams alone call
+those alike, whatever is asked and answered. Candidates come from MinHash signatures (rensa) by locality-sensitive
+hashing; each is verified on the 5-grams and words themselves. Rows that are linked, directly or through others, form
+one cluster.
 
 The steps are functions of a part of the rows, so that parts can be done apart, in any process:
     signatures -> band_keys, sketches     of some texts
@@ -20,15 +21,15 @@ process. Reads and writes no files.
 import functools
 import hashlib
 import itertools
-import re
-import unicodedata
 from array import array
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from rensa import RMinHash
 
-NEAR_DUPLICATE_VERSION = 3  # raise it whenever other rows may be near-duplicates
+from plain_text import INVISIBLE, nfkc, unescaped
+
+NEAR_DUPLICATE_VERSION = 4  # raise it whenever other rows may be near-duplicates
 SHINGLE_WORDS = 5
 # 20 bands of 6 slots: a pair of Jaccard 0.8 shares a band with probability 0.998, one of 0.5 with 0.27.
 BANDS, BAND_SLOTS = 20, 6
@@ -51,25 +52,25 @@ BASE_INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 PLACES = _generator.integers(1, 2**63, SHINGLE_WORDS, dtype=np.uint64) | np.uint64(1)
 ASCII = bytes(range(128))
 # What becomes of a byte: 0 up to the space, since control characters part words as white space does; small letters.
-BETWEEN = 1  # stands between two texts
-FOLD = bytes(33) + bytes(range(33, 255)).lower() + bytes([BETWEEN])
+LINE, BETWEEN = 1, 2  # ends a line; stands between two texts
+FOLD = bytes(LINE if byte in b"\n\r" else 0 for byte in range(33)) + bytes(range(33, 255)).lower() + bytes([BETWEEN])
 QUOTES = b"'`\""  # count as nothing wherever they stand
 # Typographic marks and what is written for them in plain ASCII.
 TYPOGRAPHY = {
     "‘": b"'", "’": b"'", "‚": b"'", "‹": b"'", "›": b"'", "“": b"'", "”": b"'", "„": b"'", "«": b"'", "»": b"'",
-    "‐": b"-", "–": b"-", "−": b"-", "—": b" - ", "•": b"*", "。": b". ", "、": b", ", "「": b" ", "」": b" ",
+    "‐": b"-", "–": b"-", "−": b"-", "—": b" - ", "。": b". ", "、": b", ", "「": b" ", "」": b" ",
+    **dict.fromkeys("•◦‣▪●○·", b"*"), **dict.fromkeys(INVISIBLE, b""),
 }  # fmt: skip
 # Marks that say nothing at the ends of a word: "**Note:**" is the word "note". Signs that make another word of it stay
 # (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest. FOLD writes each
-# as a small number, so that a kind of mark is a range of them. A pause alone is no word; "*" may be an operator.
+# as a small number, so that a kind of mark is a range of them. A pause alone is no word; "*" and "+" may be operators,
+# but at the start of a line they are bullets, as "-" is.
 MARK_BYTES = b"-#.,;:!?()[]{}*_"
-MARKS, PAUSES, PUNCTUATION = (2, 18), (2, 10), (4, 18)
+MARKS, PAUSES, PUNCTUATION = (3, 19), (3, 11), (5, 19)
 FOLD = FOLD.translate(bytes.maketrans(MARK_BYTES, bytes(range(*MARKS))))
-DASH, POINT = FOLD[ord("-")], FOLD[ord(".")]
+DASH, POINT, STAR, PLUS = (FOLD[ord(mark)] for mark in "-.*+")
 DIGITS = (ord("0"), ord("9") + 1)
 COMPARISONS = (ord("="), ord(">") + 1)  # the mark before belongs to them: !=, *=, ->
-# What NFKC makes marks between letters of: there is no space beside them, but they part words.
-WIDE = re.compile("[\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]")
 LONGEST_RUN = 30
 
 
@@ -80,17 +81,6 @@ LONGEST_RUN = 30
 def normalise(text: str) -> str:
     """The text as it is compared: NFKC, case folded, runs of white space as one space."""
     return " ".join(nfkc(text).casefold().split())
-
-
-def nfkc(text: str, after_wide: str = "") -> str:
-    """The text in Unicode's form NFKC, with `after_wide` after each mark of WIDE. Most that is not in that form is a
-    mark or two, which are faster replaced."""
-    if text.isascii():
-        return text
-    text = text.replace("\xa0", " ").replace("…", "...")
-    if unicodedata.is_normalized("NFKC", text):
-        return text
-    return unicodedata.normalize("NFKC", WIDE.sub(rf"\g<0>{after_wide}", text) if after_wide else text)
 
 
 def text_digest(*texts: str) -> bytes:
@@ -119,7 +109,8 @@ def powers(base: np.uint64, length: int) -> np.ndarray:
 
 
 def _folded(text: str) -> bytes:
-    """The text as `normalise` has it, except for ASCII letters, which FOLD lowers, white space and TYPOGRAPHY."""
+    """The text, `unescaped`, as `normalise` has it, but for ASCII letters, which FOLD lowers, white space, marks."""
+    text = unescaped(text)
     if text.isascii():
         return text.encode()
     text = nfkc(text, " ")
@@ -135,8 +126,8 @@ def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """A 64-bit hash of every word of every text in order, and the offsets (texts + 1) of each text's first.
 
     Words are what stands between white space after NFKC and case folding, without quotes and without PUNCTUATION at
-    their ends, except before a digit (.5) or COMPARISONS. PAUSES alone are none, except for a minus between digits and
-    in a text that has nothing else, so that "?" and "..." are two different answers. A word's hash is the polynomial of
+    their ends, except before a digit (.5) or COMPARISONS. PAUSES and bullets alone are none, except between digits (5 -
+    3) and in a text that has nothing else, so that "?" and "..." are two answers. A word's hash is the polynomial of
     its bytes modulo 2^64, a difference of running sums over the whole batch: no Python object is made for a word.
     """
     joined = b"\xff".join([b"", *map(_folded, texts), b""])  # a byte that no text has
@@ -180,6 +171,7 @@ def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray
     begins[alone], ends[alone] = first[alone], last[alone]
     pauses = alone[is_in(PAUSES, content[first[alone]]) & is_in(PAUSES, content[last[alone]])]
     pauses = pauses[~is_minus(content, first[pauses], last[pauses])]
+    pauses = np.sort(np.concatenate([pauses, bullets(content, first, last)]))
     text = np.searchsorted(offsets, pauses, side="right") - 1
     return begins, ends, pauses[np.bincount(text, minlength=1)[text] < offsets[text + 1] - offsets[text]]
 
@@ -199,6 +191,16 @@ def is_minus(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.nda
     """Whether words are a dash between two numbers: 5 - 3."""
     between = is_in(DIGITS, content[first - 2]) & is_in(DIGITS, content.take(last + 2, mode="clip"))
     return between & (first == last) & (content[first] == DASH)
+
+
+def bullets(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The numbers of words that are a lone star or plus at the start of a line, and not of a sum written in lines."""
+    words = np.flatnonzero(first == last)
+    byte = content.take(first.take(words))
+    words = words[(byte == STAR) | (byte == PLUS)]
+    before = inwards(first[words] - 1, -1, np.zeros(len(words), np.int64), content, (0, LINE))
+    in_sum = is_in(DIGITS, content[before - 1]) & is_in(DIGITS, content.take(last[words] + 2, mode="clip"))
+    return words[is_in((LINE, BETWEEN + 1), content[before]) & ~in_sum]
 
 
 def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: tuple) -> np.ndarray:

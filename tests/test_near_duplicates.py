@@ -18,20 +18,29 @@ def plain_word(word):
     return before + stripped if stripped[0] in "=>" or (before == "." and stripped[0] in "0123456789") else stripped
 
 
+BULLETS = {"*": "\ue000", "+": "\ue001"}
+
+
 def plain_words(text):
-    text = re.sub("[！（），：；？]", r"\g<0> ", text)
-    words = [word.translate(dict.fromkeys(map(ord, "'`\""))) for word in normalise(text).split()]
-    words = [word for word in words if word]
+    text = re.sub("[！（），：；？]", r"\g<0> ", text).translate(dict.fromkeys(map(ord, "'`\"")))
+    for bullet in re.finditer(r"(?:\A|[\n\r])[^\S\n\r]*([*+])(?=\s|\Z)", text):
+        place = bullet.start(1)
+        around = text[max(bullet.start() - 1, 0) : bullet.start()] + text[place + 2 : place + 3]
+        if not re.fullmatch("[0-9]{2}", around):
+            text = f"{text[:place]}{BULLETS[text[place]]}{text[place + 1 :]}"
+    words = normalise(text).split()
     digits = [[bool(re.match("[0-9]", word[place])) for word in words] + [False] for place in (-1, 0)]
     kept = []
     for number, word in enumerate(words):
+        if word in BULLETS.values():
+            continue
         if word.strip(MARKS):
             kept.append(plain_word(word))
         elif word == "-" and number and digits[0][number - 1] and digits[1][number + 1]:
             kept.append(word)
         elif word[0] not in PAUSES or word[-1] not in PAUSES:
             kept.append(word)
-    return kept or words
+    return kept or [{bullet: mark for mark, bullet in BULLETS.items()}.get(word, word) for word in words]
 
 
 def plain_shingles(text, size):
@@ -106,6 +115,11 @@ def words_equal(one, other):
         ("## The answer\n- one\n- two", "The answer: one, two"),
         ("天気がいい。散歩、しよう！行くぞ", "天気がいい！散歩，しよう。行くぞ"),
         ("−5 °C", "-5 °C"),
+        ("one:\n- a\n  - b", "* one:\r\n  + a\n\t• b"),
+        ("Two:\n◦ a\n· b\n* c", "Two:\n- a\n- b\n– c"),
+        ("a so\u00adft hy\u200bphen\u2060s\ufeff", "a soft hyphens"),
+        ("&quot;R&amp;D&quot; isn&#39;t&nbsp;it?", '"R&D" isn\'t it?'),
+        ("one<br>two<BR />three\\nfour\\r\\nfive", "one two three four five"),
     ],
 )
 def test_quotes_and_punctuation_around_words_do_not_count(one, other):
@@ -127,6 +141,7 @@ def test_digests_of_words_are_equal_where_the_texts_ask_the_same():
         ("x[i]", "x(i)"), ("a+b", "a-b"), ("2 * 3", "2 - 3"), ("2 * 3", "2 3"), ("2 + 3", "2 - 3"), ("a < b", "a > b"),
         ("10-20", "1020"), ("f(x)", "f x"), ("#1", "1"), ("😀", "😢"), ("é", "e"), ("a,b", "ab"),
         (".5", "5"), ("5 - 3", "5 3"), ("a != b", "a = b"), ("a *= b", "a := b"), ("[]", "{}"), (":)", ":("),
+        ("12\n+ 35", "12\n* 35"), ("a\n*b* c", "a\nb* c*d"), ("*", "+"), ("- a * b", "- a b"),
         ("?", "!"), ("...", ""), ("– –", "– – –"), ("。", "！"),
     ],
 )  # fmt: skip
@@ -245,6 +260,8 @@ PROSE = (
         lambda text: re.sub(r"\b([a-z]{4,})\b", r"**\1**", text),
         lambda text: re.sub(r", | - ", "—", text).replace("'", "’"),
         lambda text: text.upper(),
+        lambda text: text.replace(" ", "\u00a0").replace("e", "\u00ade\u200b").replace("'", "&#39;"),
+        lambda text: "* " + text.replace(". ", ".<br>* ").replace("; ", ";\\n* "),
     ],
 )
 def test_copies_that_differ_in_typography_alone_are_near_duplicates(change):
