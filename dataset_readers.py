@@ -21,6 +21,7 @@ two lines, is read without its marks, as such a history. Every input row is in t
 reason. `dataset_files.py` opens the input, `dialogues.py` reads the turns.
 """
 
+import contextlib
 import functools
 import itertools
 import re
@@ -31,7 +32,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from common import UserError
+from common import UserError, one_line
 from dataset_files import EVALUATION_SPLITS, open_dataset
 from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
 from dialogues import (
@@ -41,6 +42,7 @@ from dialogues import (
     is_missing,
     join_paragraphs,
     joined_turns,
+    last_turn,
     strip_end_markers,
     text_of,
     turns_of,
@@ -194,40 +196,45 @@ class PartReport:
 def read_benchmark(entry: str) -> list[tuple[str, str]]:
     """(question, answer) of every item of a benchmark: any input of `read_rows`, or one with questions alone.
 
-    Of its splits it reads test, else validation, else train. "" where there is no answer. Raises UserError.
+    Of its splits it reads test, else validation, else train; of a dialogue every exchange. "" where there is no answer.
+    Prints how many rows have nothing that is understood. Raises UserError.
     """
-    items, used = [], {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
+    items, missed, rows, used = [], 0, 0, {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
     for part in open_dataset(entry, EVALUATION_SPLITS, used):
         report = PartReport(part.name, part.path)
         for chunk in part.chunks:
             for offset, record in enumerate(chunk.take(np.arange(chunk.rows))):
+                found = []
                 if isinstance(record, dict):
-                    items.append(_question_and_answer(record))
+                    found = [item for item in _questions_and_answers(record) if any(item)]
                 else:
                     report.add_problem(chunk.place(offset), record)
+                items += found
+                missed += not found
             report.rows += chunk.rows
         report.parsed = report.rows
         report.check()
-    items = [item for item in items if any(item)]
+        rows += report.rows
     if not items:
         raise UserError(f"--decontaminate {entry}: no row has a text under {', '.join(QUESTION_COLUMNS)}, messages")
+    if missed:
+        print(one_line(f"--decontaminate {entry}: {missed:,} of {rows:,} rows have no text to look for"))
     return items
 
 
-def _question_and_answer(record: dict) -> tuple[str, str]:
+def _questions_and_answers(record: dict) -> list[tuple[str, str]]:
     layout = layout_of(record)
     if layout:
-        try:
-            return exchanges(record, layout, "first")[0]
-        except Unusable:
-            pass  # its question may still be read
+        with contextlib.suppress(Unusable):  # its question may still be read
+            first, *later = exchanges(record, layout, "all")
+            return [first, *((last_turn(question), answer) for question, answer in later)]
     names = {column.strip().lower(): column for column in record if isinstance(column, str)}
 
     def first_text(candidates: list[str]) -> str:
         texts = (record[names[name]] for name in candidates if name in names)
         return next((text for text in texts if isinstance(text, str) and text), "")
 
-    return first_text(QUESTION_COLUMNS), first_text(ANSWER_COLUMNS)
+    return [(first_text(QUESTION_COLUMNS), first_text(ANSWER_COLUMNS))]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

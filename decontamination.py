@@ -7,25 +7,27 @@ one and the same row is the rule of Tulu 3 (Lambert et al. 2024, arXiv:2411.1512
 evidence that GPT-3 asked for (Brown et al. 2020, appendix C). Without them, short templated questions are found in
 every row of their template; with one shared 13-gram alone, long items are found by a standing phrase.
 
-Words are runs of letters and digits: case, punctuation and spacing do not count. Two kinds of text say too little:
+Words are runs of letters and digits: case, punctuation and spacing do not count, nor do HTML's tags and entities and
+what is not seen, such as soft hyphens. Two kinds of text say too little:
 
 - *Templates.* An n-gram that more than MAX_ITEMS items of one benchmark share is its wording, not its content, and does
   not count: neither as found nor among the words to be found.
 - *Short texts.* A question of fewer than 8 words, or of template only, is compared with a row's instruction as a
-  whole: "What is 2 + 2?" inside a longer text is no leak. An answer of that kind is not looked for.
+  whole, or with what may stand by itself at its end: its last paragraph, as behind a system text, or its last turn.
+  "What is 2 + 2?" inside a longer text is no leak. An answer of that kind is not looked for.
 
 Pure functions of the text over numpy arrays: `build_index` once, then `overlap` for any batch of rows, in any process.
 Paraphrases and translations are not found. Reads and writes no files.
 """
 
 import itertools
-import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from near_duplicates import BASE, BASE_INVERSE, is_new, mix, powers
+from plain_text import INVISIBLE_MARKS, nfkc, unescaped, without_tags
 from text_features import spaced
 
 NGRAM_WORDS = 8
@@ -33,6 +35,8 @@ MIN_COVERAGE = 0.5  # of an item's words
 MIN_WORDS = 13  # found at least, or all where an item has fewer
 MAX_ITEMS = 10  # of a benchmark, as GPT-3 drops the n-grams found in more than 10 documents
 BLOCK_CHARACTERS = 1_000_000  # what is hashed at once
+TURN = "\n\nUser: "
+ENDING_CHARACTERS = 500  # of the end of an instruction, where a short question may stand
 
 # ASCII letters in lower case, all other ASCII but digits as spaces; 0, which stands between two texts, stays.
 FOLD = bytes(
@@ -77,7 +81,7 @@ def hash_words(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
     A word is read by its first 32 bytes, eight at a time: work for each word, not for each byte.
     """
-    joined = "\0".join(text if text.isascii() and "\0" not in text else _plain(text) for text in texts)
+    joined = "\0".join(map(_plain, texts))
     folded = b"\0" + joined.encode("utf-8", "replace").translate(FOLD) + bytes(WORD_BYTES + 8)
     content = np.frombuffer(folded, np.uint8)
     is_word = content > 32
@@ -96,9 +100,10 @@ def hash_words(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def _plain(text: str) -> str:
     """The text made ready for FOLD: all scripts in lower case, typographic marks in their plain forms, no 0."""
-    if not unicodedata.is_normalized("NFKC", text):
-        text = unicodedata.normalize("NFKC", text)
-    return spaced(text.lower()).replace("\0", " ")
+    text = without_tags(unescaped(text))
+    if not text.isascii():
+        text = spaced(INVISIBLE_MARKS.sub("", nfkc(text)).lower())
+    return text.replace("\0", " ")
 
 
 class Hashes(NamedTuple):
@@ -208,9 +213,10 @@ def overlap(instructions: list[str], responses: list[str], index: Index) -> Hits
     """The items that each row holds; see the top of the module."""
     found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for start, stop in _blocks(instructions, responses):
-        pairs = zip(instructions[start:stop], responses[start:stop], strict=True)
-        hashes = hash_texts([text for pair in pairs for text in pair])
-        for rows, items, coverage in (_whole_hits(hashes.whole[::2], index), _ngram_hits(hashes, index)):
+        asks, answers = instructions[start:stop], responses[start:stop]
+        hashes = hash_texts([text for pair in zip(asks, answers, strict=True) for text in pair])
+        whole = _whole_hits(hashes.whole[::2], index)
+        for rows, items, coverage in (whole, _ending_hits(asks, index), _ngram_hits(hashes, index)):
             found.append((rows + start, items, coverage))
     rows, items, coverage = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((-coverage, items, rows))
@@ -230,6 +236,23 @@ def _blocks(instructions: list[str], responses: list[str]) -> Iterable[tuple[int
 def _whole_hits(whole: np.ndarray, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, found = _look_up(index.whole, whole)
     return rows, index.whole_item[found], np.ones(len(rows))
+
+
+def _ending_hits(instructions: list[str], index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The items that stand by themselves at the end of an instruction."""
+    found = [(row, end) for row, text in enumerate(instructions) if "\n" in text for end in endings(text)]
+    if not found or not len(index.whole):
+        return _whole_hits(np.empty(0, np.uint64), index)
+    rows, ends = zip(*found, strict=True)
+    hits, items, coverage = _whole_hits(hash_texts(list(ends)).whole, index)
+    return np.array(rows, np.int64)[hits], items, coverage
+
+
+def endings(instruction: str) -> set[str]:
+    """The last paragraph of an instruction and its last turn (`dialogues.py`), where they are short."""
+    end = instruction.rstrip()[-ENDING_CHARACTERS:].replace("\r", "")
+    parts = (end.rpartition(mark) for mark in ("\n\n", TURN))
+    return {text.removeprefix(TURN.lstrip()) for _, mark, text in parts if mark}
 
 
 def _look_up(values: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -197,6 +197,11 @@ def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> 
     return join_paragraphs(system, *(f"{SPEAKERS[role]}{text}" for role, text in spoken))
 
 
+def last_turn(instruction: str) -> str:
+    """What the user said last in a dialogue so far, as `_instruction` writes it."""
+    return f"\n\n{instruction}".rpartition(f"\n\n{SPEAKERS['user']}")[2]
+
+
 def _role_of(turn: dict) -> str | None:
     role = ROLES.get(str(turn.get("role") or turn.get("from")).strip().lower())
     return "call" if role == "assistant" and _calls_tool(turn) else role

@@ -11,7 +11,11 @@ import unicodedata
 WIDE = re.compile("[\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]")
 # Soft hyphens, joiners, marks of direction, of byte order and of variants: they are not seen, and copies lose them.
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
+INVISIBLE_MARKS = re.compile(f"[{INVISIBLE}]")
 LINE_BREAKS = re.compile(r"<br ?/?>", re.I)
+# Tags that part words, and those that only set their type.
+BLOCK_TAGS = re.compile(r"</?(?:p|div|li|ul|ol|td|tr|table|h[1-6])(?: [^<>]*)?/?>", re.I)
+TYPE_TAGS = re.compile(r"</?(?:b|i|u|em|strong|sub|sup|span|font|code|a)(?: [^<>]*)?/?>", re.I)
 
 
 def nfkc(text: str, after_wide: str = "") -> str:
@@ -32,3 +36,8 @@ def unescaped(text: str) -> str:
     if "<" in text:
         text = LINE_BREAKS.sub("\n", text)
     return html.unescape(text) if "&" in text else text
+
+
+def without_tags(text: str) -> str:
+    """The text without HTML's tags of words and paragraphs."""
+    return TYPE_TAGS.sub("", BLOCK_TAGS.sub(" ", text)) if "<" in text else text

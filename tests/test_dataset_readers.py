@@ -396,6 +396,16 @@ def test_benchmarks_with_and_without_answers(tmp_path):
         read_benchmark(write_lines(tmp_path / "b.jsonl", rows[-1:]))
 
 
+def test_of_a_benchmark_every_exchange_is_read_and_what_is_not_is_said(tmp_path, capsys):
+    more = [{"role": "user", "content": "And now?"}, {"role": "assistant", "content": "Then."}]
+    system = {"role": "system", "content": "Be brief."}
+    rows = [{"messages": [system, USER, BOT, *more]}, {"label": 1}, {"question": ["a", 1]}]
+    assert read_benchmark(write_lines(tmp_path / "b.jsonl", rows)) == [
+        ("Be brief.\n\nHi", "Hello"), ("And now?", "Then."),
+    ]  # fmt: skip
+    assert capsys.readouterr().out.endswith("b.jsonl: 2 of 3 rows have no text to look for\n")
+
+
 def test_a_damaged_benchmark_stops_and_one_bad_line_in_a_hundred_does_not(tmp_path):
     good = [{"question": f"Question {number}?"} for number in range(99)]
     assert len(read_benchmark(write_lines(tmp_path / "b.jsonl", [*good, "no object"]))) == 99

@@ -77,6 +77,32 @@ def test_short_questions_are_compared_as_a_whole_and_short_answers_not_at_all():
     assert hits(rows, items) == [(0, 0, 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ("You are a helpful assistant.\n\n", True), ("User: Hi\n\nAssistant: Hello.\n\nUser: ", True),
+        ("x" * 900 + "\n\n", True), ("See:\r\n\r\n", True), ("See: ", False), ("See:\n", False),
+    ],
+)  # fmt: skip
+def test_short_questions_are_found_behind_a_system_text_or_a_dialogue(before, found):
+    rows = [("Other", "4"), (f"{before}What is 2 + 2?", "4"), (f"{before}What is 2 + 3?", "5")]
+    assert hits(rows, [("What is 2 + 2?", "")]) == [(1, 0, 1.0)] * found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("w", "w\u00ad").replace(" ", "\u200b "), lambda text: text.replace(" ", "&nbsp;"),
+        lambda text: text.replace("word", "<b>word</b>"), lambda text: text.replace(" ", "\\n"),
+        lambda text: f"<p class=x>{text.replace(' ', '</li><li>')}</p>", lambda text: text.replace(" ", "<br/>"),
+    ],
+)  # fmt: skip
+def test_what_a_page_does_not_show_does_not_count(change):
+    question = words(0, 30)
+    assert hits([(change(question), "Yes.")], [(question, "")]) == [(0, 0, 1.0)]
+    assert hits([(question, "Yes.")], [(change(question), "")]) == [(0, 0, 1.0)]
+
+
 def test_the_wording_of_a_template_is_no_content():
     header = words(0, 20)
     items = [(f"{header} {words(1_000 + 10 * n, 4)}", "") for n in range(11)]
