@@ -15,10 +15,12 @@ instruction of a later one is the dialogue so far: the system text, then every t
 
     User: And a longer one?
 
-A turn that calls a tool is not an answer: in the history it is its text and its calls in JSON; what the tool returned
-is "Tool: ...". A prompt of one text that ends with the mark of an answer, as in "Human: Name a river. Assistant:" on
-two lines, is read without its marks, as such a history. Every input row is in the ledger: kept, or dropped under a
-reason. `dataset_files.py` opens the input, `dialogues.py` reads the turns.
+So is that of a row with earlier exchanges in a column `history`, whose own answer alone is read by default; choices
+beside a question stand in its instruction (`choice_questions.py`). A turn that calls a tool is not an answer: in the
+history it is its text and its calls in JSON; what the tool returned is "Tool: ...". A prompt of one text that ends with
+the mark of an answer, as in "Human: Name a river. Assistant:" on two lines, is read without its marks, as such a
+history. Every input row is in the ledger: kept, or dropped under a reason. `dataset_files.py` opens the input,
+`dialogues.py` reads the turns.
 """
 
 import contextlib
@@ -32,6 +34,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
+from choice_questions import with_choices
 from common import UserError, one_line
 from dataset_files import EVALUATION_SPLITS, open_dataset
 from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
@@ -39,6 +42,7 @@ from dialogues import (
     Unusable,
     answered_prompt,
     dialogue_exchanges,
+    history_turns,
     is_missing,
     join_paragraphs,
     joined_turns,
@@ -63,11 +67,14 @@ RESPONSE_COLUMNS = [
     "response", "output", "completion", "solution", "generated_solution", "answer", "targets", "assistant", "chosen"
 ]  # fmt: skip
 EXTRA_COLUMNS = ["input", "context"]  # what the instruction is about
+NO_EXTRA = ["<noinput>", "<no input>", "n/a", "nan", "none", "null"]  # how some data sets write that there is none
+HISTORY_COLUMNS = ["history"]
+CHOICE_COLUMNS = ["choices", "options"]
 SYSTEM_COLUMNS = ["system", "system_prompt", "definition"]
 LONE_COLUMNS = ["chosen", "text", "chat", "dialogue", "dialog", "data"]  # may hold a dialogue, where no other has any
 USED_COLUMNS = {
     *("id", "source"), *TURN_COLUMNS, *INSTRUCTION_COLUMNS, *RESPONSE_COLUMNS, *EXTRA_COLUMNS, *SYSTEM_COLUMNS,
-    *LONE_COLUMNS,
+    *LONE_COLUMNS, *HISTORY_COLUMNS, *CHOICE_COLUMNS,
 }  # fmt: skip
 NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
 # Of benchmarks that are not instruction data; their answers are often single letters, which say nothing.
@@ -225,6 +232,7 @@ def read_benchmark(entry: str) -> list[tuple[str, str]]:
 def _questions_and_answers(record: dict) -> list[tuple[str, str]]:
     layout = layout_of(record)
     if layout:
+        layout = layout._replace(choices=None)  # fewer of its words would then be the question
         with contextlib.suppress(Unusable):  # its question may still be read
             first, *later = exchanges(record, layout, "all")
             return [first, *((last_turn(question), answer) for question, answer in later)]
@@ -250,6 +258,8 @@ class Layout(NamedTuple):
     extra: str | None
     system: str | None
     response: str | None
+    history: str | None
+    choices: str | None
     id: str | None
     source: str | None
     lone: bool
@@ -270,8 +280,9 @@ def find_layout(columns: tuple) -> Layout | None:
     if turns is None and (instruction is None or response is None):
         return None
     extra = first([name for name in EXTRA_COLUMNS if names.get(name) != instruction])
-    system, identity, source = first(SYSTEM_COLUMNS), names.get("id"), names.get("source")
-    return Layout(turns, instruction, extra, system, response, identity, source, lone)
+    system, history, choices = map(first, (SYSTEM_COLUMNS, HISTORY_COLUMNS, CHOICE_COLUMNS))
+    identity, source = names.get("id"), names.get("source")
+    return Layout(turns, instruction, extra, system, response, history, choices, identity, source, lone)
 
 
 def layout_of(record: dict) -> Layout | None:
@@ -296,6 +307,19 @@ def exchanges(record: dict, layout: Layout, turns: str) -> list[tuple[str, str]]
     if isinstance(prompt, list) or isinstance(response, list):
         return dialogue_exchanges(joined_turns(prompt, response), system, turns)
     extra = text_of(record[layout.extra]) if layout.extra else ""
+    extra = "" if extra.strip().lower() in NO_EXTRA else extra
+    history = history_turns(record[layout.history]) if layout.history else []
+    if layout.choices or history:
+        asked, response = join_paragraphs(text_of(prompt), extra), text_of(response)
+        if layout.choices:
+            asked, response = with_choices(asked, record[layout.choices], record[layout.response])
+        if not history:
+            return [(join_paragraphs(system, asked), response)]
+        turn = [{"role": "user", "content": asked}, {"role": "assistant", "content": response}]
+        pairs = dialogue_exchanges([*history, *turn], system, "all")
+        if turns != "all" and pairs[-1][1] != response:
+            raise Unusable("answer_calls_a_tool")
+        return pairs if turns == "all" else pairs[-1:]
     if not extra and isinstance(prompt, str) and (asked := answered_prompt(prompt)):
         return dialogue_exchanges(joined_turns(asked, text_of(response)), system, "all")[-1:]
     return [(join_paragraphs(system, text_of(prompt), extra), text_of(response))]

@@ -22,7 +22,9 @@ ROLES = {
     **dict.fromkeys(["function_call", "tool_call"], "call"),
 }
 MAX_HISTORY_CHARACTERS = 2**29  # of all answers of a dialogue together, each with what led to it
-SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: "}
+SPEAKERS = {
+    "user": "User: ", "assistant": "Assistant: ", "call": "Assistant: ", "tool": "Tool: ", "system": "System: "
+}  # fmt: skip
 # What marks in a text that a turn begins, and whose. A text is read by the kind of mark that comes first in it: others
 # within a turn are text. Of plain words see `_dialogue_marks` too.
 TEMPLATE_MARKS = [
@@ -180,7 +182,7 @@ def dialogue_exchanges(turns, system: str, which: str) -> list[tuple[str, str]]:
             raise Unusable("answer_calls_a_tool")
         answers = [user + 1] if roles[user + 1 : end] == ["assistant"] else []
     else:
-        asked = [None, *roles]
+        asked = [None, *itertools.accumulate(roles, lambda last, role: last if role == "system" else role)]
         answers = [n for n in range(user + 1, end) if roles[n] == "assistant" and asked[n] in ("user", "tool")]
     if not answers:
         raise Unusable("no_answer_after_user_turn")
@@ -193,8 +195,10 @@ def _instruction(system: str, roles: list[str], texts: list[str], user: int) -> 
     """What leads to an answer: the system text and the question, or the dialogue so far."""
     if user == len(roles) - 1 and set(roles[:user]) <= {"system", None, "assistant"}:
         return join_paragraphs(system, texts[user])
-    spoken = [(role, text) for role, text in zip(roles, texts, strict=False) if role in SPEAKERS and text.strip()]
-    return join_paragraphs(system, *(f"{SPEAKERS[role]}{text}" for role, text in spoken))
+    begun = [None if role == "system" else role for role in roles[:user]]  # those are in `system`
+    spoken = zip([*begun, *roles[user:]], texts, strict=False)
+    said = (f"{SPEAKERS[role]}{text}" for role, text in spoken if role in SPEAKERS and text.strip())
+    return join_paragraphs(system, *said)
 
 
 def last_turn(instruction: str) -> str:
@@ -227,6 +231,18 @@ def joined_turns(prompt, response) -> list:
     before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
     after = response if isinstance(response, list) else [{"role": "assistant", "content": response}]
     return [*before, *after]
+
+
+def history_turns(value) -> list[dict]:
+    """The turns of earlier exchanges, [[asked, answered], ...] as LLaMA-Factory has them, or turns; else none."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        with contextlib.suppress(Unusable):
+            value = _parsed(value)
+    if not isinstance(value, list):
+        return []
+    if all(isinstance(pair, list | tuple) and [*map(type, pair)] == [str, str] for pair in value):
+        return turns_of([text for pair in value for text in pair])
+    return value if all(isinstance(turn, dict) and _role_of(turn) for turn in value) else []
 
 
 def text_of(value) -> str:

@@ -58,6 +58,32 @@ SCHEMAS = [
     ({"prompt": [USER], "completion": "Hello"}, "Hi", "Hello"),
     ({"messages": [{"role": "tool", "content": "3"}, USER, BOT]}, "Tool: 3\n\nUser: Hi", "Hello"),
     ({"chosen": [USER, BOT], "rejected": [USER, USER]}, "Hi", "Hello"),
+    ({"instruction": "Add", "input": "<noinput>", "output": "3"}, "Add", "3"),
+    ({"instruction": "Add", "input": " N/A", "output": "3"}, "Add", "3"),
+    ({"instruction": "Add", "context": "nan", "output": "3"}, "Add", "3"),
+    ({"instruction": "More", "output": "No", "history": []}, "More", "No"),
+    (
+        {"instruction": "More", "input": "x", "output": "No", "history": [["Hi", "Hello"]], "system": "Be kind."},
+        "Be kind.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: More\n\nx",
+        "No",
+    ),
+    (
+        {"instruction": "More", "output": "No", "history": '[["Hi", "Hello"]]'},
+        "User: Hi\n\nAssistant: Hello\n\nUser: More",
+        "No",
+    ),
+    ({"instruction": "More", "output": "No", "history": "a long one"}, "More", "No"),
+    ({"question": "Two?", "choices": ["1", "2", "3"], "answer": 1}, "Two?\nA. 1\nB. 2\nC. 3", "B. 2"),
+    ({"question": "Two?", "choices": ["1", "2", "3"], "answer": "1"}, "Two?\nA. 1\nB. 2\nC. 3", "1"),
+    ({"question": "Two?", "choices": ["one", "two"], "answer": "(b)"}, "Two?\nA. one\nB. two", "B. two"),
+    (
+        {"question": "Two?", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answer": "2"},
+        "Two?\n1. x\n2. y",
+        "2. y",
+    ),
+    ({"question": "Two: x, y?", "options": {"A": "x", "B": "y"}, "answer": "Because y."}, "Two: x, y?", "Because y."),
+    ({"question": "Two?", "options": ["A) x", "B) y"], "answer": "B"}, "Two?\nA) x\nB) y", "B) y"),
+    ({"question": "Two?", "options": [{"a": 1}], "answer": "B"}, "Two?", "B"),
     ({"messages": json.dumps([SYSTEM, USER, BOT])}, "Be kind.\n\nHi", "Hello"),
     ({"conversations": str([USER, BOT])}, "Hi", "Hello"),
     ({"conversations": ["Hi", "Hello", "And?", "No."]}, "Hi", "Hello"),
@@ -223,6 +249,10 @@ def test_schemas(tmp_path, row, instruction, response):
         ({"messages": {"role": "user", "content": "Hi"}}, "no_dialogue"),
         ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
         ({"instruction": True, "response": "Hello"}, "not_text"),
+        ({"question": "Two?", "choices": ["x", "y"], "answer": 2}, "answer_is_no_choice"),
+        ({"question": "Two?", "choices": ["x", "y"], "answer": -1}, "answer_is_no_choice"),
+        ({"question": "Two?", "choices": ["x", "y"], "answer": "C"}, "answer_is_no_choice"),
+        ({"prompt": "Hi", "response": "<tool_call>{}", "history": [["Hi", "Hello"]]}, "answer_calls_a_tool"),
     ],
 )
 def test_rows_without_a_pair_are_dropped_with_their_reason(tmp_path, row, reason):
@@ -297,6 +327,21 @@ def test_a_call_of_a_tool_is_no_answer_and_stands_in_the_history(tmp_path):
     history = f"User: Hi\n\n{call}\n\nTool: 3"
     assert [(row["id"], row["instruction"]) for row in rows] == [
         ("data-0#1", history), ("data-0#2", f"{history}\n\nAssistant: Hello\n\nUser: Hi\n\nUser: Hi")
+    ]  # fmt: skip
+
+
+def test_a_system_turn_within_a_dialogue_stands_in_the_history(tmp_path):
+    later = {"role": "system", "content": "Be brief."}
+    rows, _ = read_turns(tmp_path, [{"messages": [SYSTEM, USER, BOT, later, USER, later, BOT]}])
+    history = "Be kind.\n\nUser: Hi\n\nAssistant: Hello\n\nSystem: Be brief.\n\nUser: Hi\n\nSystem: Be brief."
+    assert [row["instruction"] for row in rows] == ["Be kind.\n\nHi", history]
+
+
+def test_earlier_exchanges_beside_a_question_are_rows_of_their_own(tmp_path):
+    row = {"instruction": "More", "output": "No", "history": [["Hi", "Hello"]]}
+    rows, _ = read_turns(tmp_path, [row])
+    assert [tuple(row.values()) for row in rows] == [
+        ("data-0#1", "Hi", "Hello"), ("data-0#2", "User: Hi\n\nAssistant: Hello\n\nUser: More", "No")
     ]  # fmt: skip
 
 

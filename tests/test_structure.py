@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     "answer_text contrast_statistics cost_statistics dialogues json_kinds packed_attention plain_text "
     "reference_distributions task_phrasings text_checks text_remains training_configs training_memory word_facts",
-    "near_duplicates",
+    "choice_questions near_duplicates",
     "common retention_statistics scorecard task_checkers task_families text_features topic_spread tradeoff_statistics",
     "corpus_shards dataset_formats decontamination demo_corpus finished_runs format_families generation_cache "
     "language_model lineage pair_features reasoning_families report_tables score_dimensions training_checkpoints "
