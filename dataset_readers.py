@@ -60,6 +60,11 @@ SCHEMA = pyarrow.schema([(name, pyarrow.large_string()) for name in COLUMNS])
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 MAX_UNREADABLE_FRACTION = 0.01  # of a file's rows
 MIN_USABLE_FRACTION = 0.01  # that have columns which are understood: in any text column some text looks like a dialogue
+MIN_JUDGED_ROWS = 100  # that could be read: of a file of fewer, rows that hold no pair are no reason to refuse it
+NOT_UNDERSTOOD = [
+    "no_usable_columns", "no_dialogue", "no_user_turn", "no_answer_after_user_turn", "not_text", "answer_is_no_choice",
+    "empty",
+]  # fmt: skip
 
 TURN_COLUMNS = ["messages", "conversations", "conversation"]
 INSTRUCTION_COLUMNS = ["instruction", "prompt", "question", "query", "input", "problem", "inputs", "user", "context"]
@@ -153,6 +158,7 @@ class PartReport:
     def __init__(self, name: str, path: str):
         self.name, self.path = name, path
         self.rows = self.parsed = self.problems = self.usable = 0
+        self.not_understood: dict[str, int] = {}  # rows by reason
         self.first_problem, self.found_columns, self.renamed = None, None, False
 
     def read(self, chunk: Chunk, index: int, collector: "RowCollector") -> None:
@@ -166,6 +172,10 @@ class PartReport:
             self.found_columns = self.found_columns or [str(column) for column in record]
             reason = collector.add(offset, record, self.name, index + offset)
             self.usable += reason != "no_usable_columns"
+            if not reason and any(not text or text.isspace() for text in collector.rows[-1][-2:]):
+                self.add_not_understood("empty", 1)  # it is dropped later, as an empty instruction or response
+            elif reason in NOT_UNDERSTOOD:
+                self.add_not_understood(reason, 1)
             if reason and collector.wants_example(reason):
                 collector.add_example(reason, f"{self.path}{chunk.place(offset)}", record)
         self.rows += chunk.rows
@@ -180,10 +190,15 @@ class PartReport:
         self.problems += 1
         return problem
 
+    def add_not_understood(self, reason: str, rows: int) -> None:
+        self.not_understood[reason] = self.not_understood.get(reason, 0) + rows
+
     def add(self, later: dict) -> None:
         """Take in the report on further chunks of the same part, as a dict of its attributes."""
         for name in ("rows", "parsed", "problems", "usable"):
             setattr(self, name, getattr(self, name) + later[name])
+        for reason, rows in later["not_understood"].items():
+            self.add_not_understood(reason, rows)
         for name in ("first_problem", "found_columns", "renamed"):
             setattr(self, name, getattr(self, name) or later[name])
 
@@ -198,6 +213,11 @@ class PartReport:
             few = f" in {self.parsed - self.usable} of {self.parsed} rows" if self.usable else ""
             found = f"no usable columns{few}: found {', '.join(self.found_columns)}"
             raise UserError(f"{self.path} has {found}; understood: {UNDERSTOOD}; --columns names others")
+        readable, lost = self.parsed - self.problems, sum(self.not_understood.values())
+        if readable >= MIN_JUDGED_ROWS and readable - lost <= MIN_USABLE_FRACTION * readable:
+            reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.not_understood.items())
+            few = f"{lost:,} of {readable:,} rows hold no instruction and response that are understood"
+            raise UserError(f"{self.path}: {few} ({reasons}); leave it out, or say with --columns what is what")
 
 
 def read_benchmark(entry: str) -> list[tuple[str, str]]:

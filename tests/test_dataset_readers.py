@@ -15,6 +15,7 @@ import dataset_readers
 from common import UserError
 from dataset_files import hash_input, is_hub_id
 from dataset_readers import find_layout, parse_columns, read_benchmark, read_rows, renamed_ids
+from dataset_shards import check_parts, read_shard, shards_of_input
 from dialogues import Unusable, dialogue_exchanges, join_paragraphs, strip_end_markers, turns_of
 
 
@@ -203,6 +204,34 @@ def test_a_text_column_of_few_dialogues_is_no_instruction_data(tmp_path):
         read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)
     rows[10]["text"] = rows[7]["text"]
     assert read_rows([write_lines(tmp_path / "notes.jsonl", rows)], None, 0)[0].num_rows == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": [{"role": "customer", "content": "Hi"}, BOT]}, "no_user_turn"),
+        ({"messages": [USER, {"role": "agent", "content": "Hello"}]}, "no_answer_after_user_turn"),
+        ({"instruction": "Hi", "response": ["a", "b"]}, "no_dialogue"),
+        ({"instruction": "Hi", "response": {"a": 1}}, "not_text"),
+        ({"instruction": "Hi", "response": " "}, "empty"),
+    ],
+)
+def test_a_file_of_rows_that_are_not_understood_is_refused_beside_a_good_one(tmp_path, row, reason):
+    good, bad = write_lines(tmp_path / "good.jsonl", pairs(300)), tmp_path / "bad.jsonl"
+    write_lines(bad, [row] * 198 + pairs(2))
+    for read in (read_rows, read_in_shards):
+        with pytest.raises(UserError, match=rf"bad.jsonl: 198 of 200 rows hold no .* \(198 {reason}\); leave it out"):
+            read([good, str(bad)], None, 0)
+        write_lines(bad, [row] * 198 + pairs(3))
+        read([good, str(bad)], None, 0)
+        write_lines(bad, [row] * 99)  # too few to tell
+        read([good, str(bad)], None, 0)
+        write_lines(bad, [row] * 198 + pairs(2))
+
+
+def read_in_shards(datasets, *_):
+    reports = [read_shard(shard, None, "first")[2] for shard in shards_of_input(datasets, "train", None, 64)]
+    check_parts(json.loads(json.dumps(reports)), None)
 
 
 def test_a_text_of_many_marks_or_none_is_read_in_no_time():
