@@ -23,7 +23,6 @@ history. Every input row is in the ledger: kept, or dropped under a reason. `dat
 `dialogues.py` reads the turns.
 """
 
-import contextlib
 import functools
 import itertools
 import re
@@ -35,8 +34,8 @@ import pyarrow
 import pyarrow.compute
 
 from choice_questions import with_choices
-from common import UserError, one_line
-from dataset_files import EVALUATION_SPLITS, open_dataset
+from common import UserError
+from dataset_files import open_dataset
 from dataset_formats import CHUNK_BYTES, CHUNK_ROWS, Chunk
 from dialogues import (
     Unusable,
@@ -46,7 +45,6 @@ from dialogues import (
     is_missing,
     join_paragraphs,
     joined_turns,
-    last_turn,
     strip_end_markers,
     text_of,
     turns_of,
@@ -82,9 +80,6 @@ USED_COLUMNS = {
     *LONE_COLUMNS, *HISTORY_COLUMNS, *CHOICE_COLUMNS,
 }  # fmt: skip
 NAMEABLE = ["instruction", "input", "response", "messages", "system", "id", "source"]  # what `columns` may name
-# Of benchmarks that are not instruction data; their answers are often single letters, which say nothing.
-QUESTION_COLUMNS = [*INSTRUCTION_COLUMNS, "text", "goal", "ctx", "sentence"]
-ANSWER_COLUMNS = [*RESPONSE_COLUMNS, "canonical_solution", "target"]
 UNDERSTOOD = (
     "instruction/response, instruction/input/output, prompt/completion, prompt/response, question/answer, "
     "problem/solution, inputs/targets, instruction/context/response, prompt/chosen, "
@@ -218,51 +213,6 @@ class PartReport:
             reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.not_understood.items())
             few = f"{lost:,} of {readable:,} rows hold no instruction and response that are understood"
             raise UserError(f"{self.path}: {few} ({reasons}); leave it out, or say with --columns what is what")
-
-
-def read_benchmark(entry: str) -> list[tuple[str, str]]:
-    """(question, answer) of every item of a benchmark: any input of `read_rows`, or one with questions alone.
-
-    Of its splits it reads test, else validation, else train; of a dialogue every exchange. "" where there is no answer.
-    Prints how many rows have nothing that is understood. Raises UserError.
-    """
-    items, missed, rows, used = [], 0, 0, {*USED_COLUMNS, *QUESTION_COLUMNS, *ANSWER_COLUMNS}
-    for part in open_dataset(entry, EVALUATION_SPLITS, used):
-        report = PartReport(part.name, part.path)
-        for chunk in part.chunks:
-            for offset, record in enumerate(chunk.take(np.arange(chunk.rows))):
-                found = []
-                if isinstance(record, dict):
-                    found = [item for item in _questions_and_answers(record) if any(item)]
-                else:
-                    report.add_problem(chunk.place(offset), record)
-                items += found
-                missed += not found
-            report.rows += chunk.rows
-        report.parsed = report.rows
-        report.check()
-        rows += report.rows
-    if not items:
-        raise UserError(f"--decontaminate {entry}: no row has a text under {', '.join(QUESTION_COLUMNS)}, messages")
-    if missed:
-        print(one_line(f"--decontaminate {entry}: {missed:,} of {rows:,} rows have no text to look for"))
-    return items
-
-
-def _questions_and_answers(record: dict) -> list[tuple[str, str]]:
-    layout = layout_of(record)
-    if layout:
-        layout = layout._replace(choices=None)  # fewer of its words would then be the question
-        with contextlib.suppress(Unusable):  # its question may still be read
-            first, *later = exchanges(record, layout, "all")
-            return [first, *((last_turn(question), answer) for question, answer in later)]
-    names = {column.strip().lower(): column for column in record if isinstance(column, str)}
-
-    def first_text(candidates: list[str]) -> str:
-        texts = (record[names[name]] for name in candidates if name in names)
-        return next((text for text in texts if isinstance(text, str) and text), "")
-
-    return [(first_text(QUESTION_COLUMNS), first_text(ANSWER_COLUMNS))]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark_items import read_benchmark
 from corpus_shards import Job, write_arrays
 from dataset_formats import source_name
-from dataset_readers import read_benchmark
 from decontamination import (
     Hits,
     Index,

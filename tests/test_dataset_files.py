@@ -15,9 +15,10 @@ from test_dataset_readers import pairs
 
 import dataset_files
 import dataset_formats
+from benchmark_items import read_benchmark
 from common import UserError
 from dataset_formats import open_file, source_name
-from dataset_readers import EXAMPLES, read_benchmark, read_rows
+from dataset_readers import EXAMPLES, read_rows
 
 
 def lines(rows):

@@ -12,9 +12,10 @@ import pytest
 import dataset_files
 import dataset_formats
 import dataset_readers
+from benchmark_items import read_benchmark
 from common import UserError
 from dataset_files import hash_input, is_hub_id
-from dataset_readers import find_layout, parse_columns, read_benchmark, read_rows, renamed_ids
+from dataset_readers import find_layout, parse_columns, read_rows, renamed_ids
 from dataset_shards import check_parts, read_shard, shards_of_input
 from dialogues import Unusable, dialogue_exchanges, join_paragraphs, strip_end_markers, turns_of
 

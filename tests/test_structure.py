@@ -22,7 +22,7 @@ FLOORS = [
     "report_sentences score_output study_tradeoff subset_rules text_generation tradeoff_tables verifiable_tasks",
     "dataset_files lm_harness model_probe report_pages scorecard_figures study_analysis subset_report tradeoff_figures",
     "analysis_benchmark dataset_readers experiment_comparison generation_browser scorecard_tables training_loop",
-    "dataset_shards evaluate_quality_tradeoff filter_benchmark instruction_difficulty "
+    "benchmark_items dataset_shards evaluate_quality_tradeoff filter_benchmark instruction_difficulty "
     "scorecard_page scorer_validation subset_comparison train_benchmark",
     "analyze_results evaluation_benchmark experiment_inputs gpu_benchmark quality_scorer",
     "benchmark dry_run filter_steps generation_analysis learning_rate_sweep scorer_ablation subset_selection",

@@ -356,8 +356,9 @@ def write_folder(dice: random.Random, content: bytes, suffix: str, folder: Path)
 
 def read_case(number: int, folder: Path) -> None:
     """What the stages do with an input: read its rows in one of their ways, and check that they add up."""
+    from benchmark_items import read_benchmark
     from dataset_files import hash_input, open_dataset
-    from dataset_readers import parse_columns, read_benchmark, read_rows
+    from dataset_readers import parse_columns, read_rows
     from dataset_shards import check_parts, merge_ledgers, read_shard, shards_of_input
 
     path, how = str(write_case(number, folder)), random.Random(f"how {number}").randrange(8)
