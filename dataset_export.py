@@ -29,6 +29,7 @@ from common import (
     write_json,
     write_text,
 )
+from training_configs import SUBSETS
 
 STYLES = ["alpaca", "messages", "sharegpt"]
 FORMATS = ["jsonl", "parquet"]
@@ -44,11 +45,15 @@ def export_subsets(
     results: Path, style: str, file_format: str, subsets: list[str] | None, license_id: str, force: bool
 ):
     """Write the named subsets, or all but the held-out rows, and the card. Raises UserError where one is not there."""
+    scores = read_json(results / "scores.json")
+    planned = [name for name in SUBSETS if name not in scores["subsets_left_out"]]
+    names = subsets or planned
     there = sorted(path.stem for path in (results / "subsets").glob("*.json"))
-    names = subsets or [name for name in there if name != "heldout"]
-    for name in names:
-        if name not in there:
-            raise UserError(f"no subset {name!r} under {results / 'subsets'}; --subset takes of {', '.join(there)}")
+    if unknown := [name for name in names if name not in {*there, *planned}]:
+        raise UserError(f"no subset {unknown[0]!r} under {results / 'subsets'}; --subset takes of {', '.join(there)}")
+    if missing := [name for name in names if name not in there]:
+        command = shlex.join(["python", *(part for part in scores["provenance"]["argv"] if part != "--force")])
+        raise UserError(f"{results / 'subsets'} is not finished, it lacks {', '.join(missing)}; first run: {command}")
     folder = require_writable(results / "exports" / file_format)
     for name in names:
         path = folder / f"{name}_{style}.{file_format}"
@@ -59,10 +64,31 @@ def export_subsets(
     write_text(folder / "README.md", make_card(results, folder, license_id))
 
 
+def export_files(folder: Path) -> list[Path]:
+    """All files that an export may write to one of its folders, beside the card; other files there are not ours."""
+    return [folder / f"{name}_{style}.{folder.name}" for name in [*SUBSETS, "heldout"] for style in STYLES]
+
+
+def marker_of(path: Path) -> Path:
+    """The JSON beside an export."""
+    return path.with_name(f"{path.name}.json")
+
+
+def remove_exports(results: Path) -> None:
+    """Remove exports of scores that are made anew: nothing tells them from those of the new ones."""
+    for folder in (results / "exports" / file_format for file_format in FORMATS):
+        old = [path for path in export_files(folder) if path.exists() or marker_of(path).exists()]
+        for path in old:
+            clear(marker_of(path), path)
+        if old:
+            clear(folder / "README.md")
+            print(f"removed the {len(old)} exports of before in {folder}")
+
+
 def export_subset(results: Path, name: str, style: str, path: Path, force: bool) -> bool:
     """Write one subset to `path`, then its JSON; False where that is done."""
     started = time.time()
-    subset, marker = read_json(results / "subsets" / f"{name}.json"), path.with_name(f"{path.name}.json")
+    subset, marker = read_json(results / "subsets" / f"{name}.json"), marker_of(path)
     config = {"subset": name, "style": style, "format": path.suffix[1:]}
     inputs = {"subset": subset["rows_hash"], **subset["provenance"]["inputs"]}
     if is_done(marker, config, inputs, force):
@@ -126,7 +152,7 @@ def _write_parquet(path: Path, batches) -> None:
 def make_card(results: Path, folder: Path, license_id: str) -> str:
     """The dataset card, README.md, of all exports that are whole and of the scores as they stand."""
     scores = read_json(results / "scores.json")
-    found = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    found = [read_json(path) for path in sorted(map(marker_of, export_files(folder))) if path.exists()]
     exports = [export for export in found if export["provenance"]["inputs"]["scores"] == scores["content_hash"]]
     return "\n".join([*_front_matter(exports, license_id), *_files(exports), *_history(scores, exports), ""])
 
@@ -137,7 +163,8 @@ def size_category(rows: int) -> str:
 
 
 def _front_matter(exports: list[dict], license_id: str) -> list[str]:
-    lines = ["---", f"license: {license_id}", "task_categories:", "- text-generation", "tags:", "- instruction-tuning"]
+    lines = ["---", f"license: {json.dumps(license_id)}", "task_categories:", "- text-generation"]
+    lines += ["tags:", "- instruction-tuning"]
     sizes = sorted({size_category(export["rows"]) for export in exports}, key=[*SIZE_CATEGORIES].index)
     lines += ["size_categories:", *(f"- {json.dumps(size)}" for size in sizes), "configs:"]
     for export in exports:

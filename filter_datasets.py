@@ -59,7 +59,7 @@ from corpus_shards import (
     release_memory,
     run_tasks,
 )
-from dataset_export import FORMATS, STYLES, export_subsets
+from dataset_export import FORMATS, STYLES, export_subsets, remove_exports
 from dataset_files import hash_input, input_stamp
 from dataset_readers import parse_columns
 from decontamination_steps import EVALUATION_SUITES, drop_contaminated, holds_heldout_response, read_benchmarks
@@ -376,10 +376,11 @@ def place_folder(staged: Path, files: list[str], folder: Path) -> None:
 
 
 def remove_old(results: Path) -> None:
-    """Remove scores and subsets, all markers first: a kill in between leaves nothing that looks finished."""
+    """Remove scores, subsets and their exports, markers first: a kill in between leaves nothing that looks finished."""
     clear(results / "scores.json")
     for marker in (results / "subsets").glob("*.json"):
         clear(marker)
+    remove_exports(results)
     clear(results / "scores_statistics.json", results / "scores", results / "subsets")
 
 

@@ -11,6 +11,7 @@ import filter_datasets
 from common import UserError, read_json, write_arrow, write_json
 from dataset_export import FORMATS, STYLES, export_subsets, size_category
 from dataset_readers import read_rows
+from training_configs import SUBSETS
 
 TEXTS = [(' Say\u2028 "it"\n', "It\u0085's <|endoftext|> é\tso. "), ("User: Hi\n\nAssistant: Ho\n\nUser: Why?", "[1]")]
 ROWS = [
@@ -34,6 +35,7 @@ def results(tmp_path):
         "provenance": {"argv": argv, "git_commit": "c", "started": "now"},
         "ledger": {"rows_read": 9, "rows": 4, "steps": [{"step": "clean", "dropped": {"too_long": {"s": 2, "t": 3}}}]},
         "scorer": {"version": 3, "weights": {"clarity": 1.0}},
+        "subsets_left_out": dict.fromkeys(SUBSETS.keys() - {"ultra_10k"}, "too small"),
     })  # fmt: skip
     return tmp_path
 
@@ -79,7 +81,7 @@ def test_the_card_can_be_read_by_the_hub_and_by_people(results):
     export(results, "alpaca", "parquet", license_id="cc-by-4.0")
     export(results, "alpaca", license_id="cc-by-4.0")
     card = (results / "exports" / "jsonl" / "README.md").read_text()
-    assert card.startswith("---\nlicense: cc-by-4.0\n") and '- "n<1K"\nconfigs:' in card
+    assert card.startswith('---\nlicense: "cc-by-4.0"\n') and '- "n<1K"\nconfigs:' in card
     line = (
         f"| `ultra_10k_messages.jsonl` | 2 | top, scale 1:2 | 0.375, 0.250 to 0.500 | s 50%, t/u 50% | `{'i' * 16}` |"
     )
@@ -120,6 +122,32 @@ def test_a_kill_leaves_nothing_that_looks_finished(results, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         export(results, force=True)
     assert [path.name for path in (results / "exports" / "jsonl").iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize("subsets", [None, ["ultra_10k", "high_100k"]])
+def test_subsets_that_a_kill_left_uncut_are_named_with_the_command_that_cuts_them(results, subsets):
+    scores = read_json(results / "scores.json")
+    del scores["subsets_left_out"]["high_100k"]
+    scores["provenance"]["argv"].append("--force")
+    write_json(results / "scores.json", scores)
+    with pytest.raises(UserError, match=r"lacks high_100k; first run: python filter_datasets.py .*rows.jsonl$"):
+        export(results, subsets=subsets)
+    assert not (results / "exports").exists()
+    export(results, subsets=["ultra_10k"])
+
+
+def test_a_licence_of_any_text_and_files_of_others_beside_an_export(results):
+    import yaml
+
+    folder = results / "exports" / "jsonl"
+    folder.mkdir(parents=True)
+    (folder / "notes.json").write_text("[1]")
+    (results / "subsets" / "notes.json").write_text("[1]")
+    export(results, license_id='cc: by # "x"\n')
+    front = (folder / "README.md").read_text().split("---\n")[1]
+    assert yaml.safe_load(front)["license"] == 'cc: by # "x"\n'
+    dataset_export.remove_exports(results)
+    assert [path.name for path in folder.iterdir()] == ["notes.json"]
 
 
 def test_an_unknown_subset_is_named(results):

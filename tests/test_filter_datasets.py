@@ -445,9 +445,11 @@ def test_force_rebuilds_and_leaves_nothing_of_before(tmp_path):
     path = write_input(tmp_path, make_rows(400))
     run(tmp_path / "results", "--dataset", path)
     assert (tmp_path / "results" / "subsets" / "random_30k.json").exists()
+    run(tmp_path / "results", "--export", "alpaca", "--format", "parquet", "--subset", "ultra_10k", "heldout")
     scores = run(tmp_path / "results", "--dataset", path, "--max_samples", "20", "--force")
     assert scores["ledger"]["steps"][0]["dropped"] == {"not_sampled": {"rows": 380}} and scores["rows"] == 20
     assert not (tmp_path / "results" / "subsets" / "random_30k").exists()
+    assert not any((tmp_path / "results" / "exports" / "parquet").iterdir())
 
 
 def test_a_new_subset_needs_no_new_scores(tmp_path, monkeypatch):
