@@ -144,9 +144,18 @@ def positive_fraction(text: str) -> float:
     return value
 
 
+def folder_name(text: str) -> str:
+    """An option's value as the name of a folder: an empty one, as of a shell variable not set, would be the current."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; name a folder, . for the current one")
+    return text
+
+
 def add_results_dir(parser: argparse.ArgumentParser) -> None:
     """The option of the stages that read and write a whole results folder."""
-    parser.add_argument("--results_dir", default="results", help="where stages read and write (default: results)")
+    parser.add_argument(
+        "--results_dir", type=folder_name, default="results", help="where stages read and write (default: results)"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -581,3 +581,10 @@ def test_options_that_make_no_sense(tmp_path):
     for option in (["--max_samples", "0"], ["--num_proc", "0"], ["--seed", "-1"], ["--subset", "ultra_10k"]):
         with pytest.raises(SystemExit):
             run(tmp_path, *option)
+
+
+def test_an_empty_name_of_the_results_folder_is_not_the_current_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        run("", "--dataset", "demo")
+    assert "--results_dir: it is empty; name a folder" in capsys.readouterr().err and not any(tmp_path.iterdir())
