@@ -263,7 +263,8 @@ def _csv_rows(path: Path, rows: csv.DictReader, columns: set[str]) -> Iterable[t
         _require_names_once(path, rows.fieldnames or [], columns)
         line = rows.line_num + 1
         for row in rows:
-            yield _csv_row(row), sum(map(len, filter(None, row.values())))
+            problem = _swallowed_rows(row, len(rows.fieldnames) - 1) if rows.reader.dialect.delimiter == "\t" else None
+            yield problem or _csv_row(row), sum(map(len, filter(None, row.values())))
             line = rows.line_num + 1
     except csv.Error as error:
         raise UserError(f"{path}:{line}: not CSV ({error}); {CSV_QUOTES}") from error
@@ -290,6 +291,16 @@ def _csv_row(row: dict) -> dict | Problem:
         return Problem(f"{len(row) - 1 + len(more)} cells under {len(row) - 1} names; is a delimiter not in quotes?")
     problems = (_not_utf8(cell) for name, cell in row.items() if cell and name is not None)
     return next(filter(None, problems), row)
+
+
+def _swallowed_rows(row: dict, tabs: int) -> Problem | None:
+    """The problem of a row with a cell of several lines that hold as many tabs as rows would.
+
+    Text with plain quotes may have one at the start of a cell and the next at the end of one: that is CSV."""
+    for cell in filter(None, row.values()):
+        if "\t" in cell and tabs * cell.count("\n") == cell.count("\t") and "\n\t" not in cell:
+            return Problem(f"a cell of {cell.count(chr(10)) + 1} lines that look like rows; {CSV_QUOTES}")
+    return None
 
 
 def _parquet_chunks(path: Path, columns: set[str]) -> Iterable[Chunk]:

@@ -335,6 +335,19 @@ def test_quotes_that_are_no_csv_stop_at_the_line_where_their_row_begins(tmp_path
         read(tmp_path / name)
 
 
+def test_rows_between_two_plain_quotes_are_seen(tmp_path):
+    """The quotes begin a cell and end one, so that it is a cell by the letter."""
+    rows = [f"ask {n}\tanswer {n}\n" for n in range(300)]
+    rows[10], rows[20] = '"To be\tis Hamlet\n', 'not to be"\tis Hamlet\n'
+    (tmp_path / "d.tsv").write_text("instruction\tresponse\n" + "".join(rows))
+    found, ledger = read(tmp_path / "d.tsv")
+    assert len(found) == 289 and ledger["dropped"] == {"unreadable": {"d": 1}}
+    assert "row 10: a cell of 11 lines that look like rows; is a quote never closed" in str(ledger["examples"])
+    code = '"Indent"\t"if x:\n\treturn\nelse:\n\tpass"\n'
+    (tmp_path / "d.tsv").write_text("instruction\tresponse\n" + code)
+    assert read(tmp_path / "d.tsv")[0][0]["response"].endswith("\tpass")
+
+
 def test_quotes_that_are_csv(tmp_path):
     rows = [['He said "hi"', 'a, b\n\n"c"\r\nd'], ['5" wide', '"'], ["", "x"], ["\ty", "z "]]
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
