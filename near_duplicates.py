@@ -65,10 +65,10 @@ TYPOGRAPHY = {
 # (C++, -5, 50%, #1), as does what stands within one (3.5, x[i], 10-20), and of a longer run the rest. FOLD writes each
 # as a small number, so that a kind of mark is a range of them. A pause alone is no word; "*" and "+" may be operators,
 # but at the start of a line they are bullets, as "-" is.
-MARK_BYTES = b"-#.,;:!?()[]{}*_"
-MARKS, PAUSES, PUNCTUATION = (3, 19), (3, 11), (5, 19)
-FOLD = FOLD.translate(bytes.maketrans(MARK_BYTES, bytes(range(*MARKS))))
-DASH, POINT, STAR, PLUS = (FOLD[ord(mark)] for mark in "-.*+")
+MARK_BYTES = b"-#.,;:!?()[]{}_*+"  # the plus is none, but a bullet
+MARKS, PAUSES, PUNCTUATION, BULLETS = (3, 19), (3, 11), (5, 19), (18, 20)
+FOLD = FOLD.translate(bytes.maketrans(MARK_BYTES, bytes(range(MARKS[0], BULLETS[1]))))
+DASH, POINT = FOLD[ord("-")], FOLD[ord(".")]
 DIGITS = (ord("0"), ord("9") + 1)
 COMPARISONS = (ord("="), ord(">") + 1)  # the mark before belongs to them: !=, *=, ->
 LONGEST_RUN = 30
@@ -171,7 +171,7 @@ def without_punctuation(content: np.ndarray, first: np.ndarray, last: np.ndarray
     begins[alone], ends[alone] = first[alone], last[alone]
     pauses = alone[is_in(PAUSES, content[first[alone]]) & is_in(PAUSES, content[last[alone]])]
     pauses = pauses[~is_minus(content, first[pauses], last[pauses])]
-    pauses = np.sort(np.concatenate([pauses, bullets(content, first, last)]))
+    pauses = np.sort(np.concatenate([pauses, bullets(content, first)]))
     text = np.searchsorted(offsets, pauses, side="right") - 1
     return begins, ends, pauses[np.bincount(text, minlength=1)[text] < offsets[text + 1] - offsets[text]]
 
@@ -193,14 +193,13 @@ def is_minus(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.nda
     return between & (first == last) & (content[first] == DASH)
 
 
-def bullets(content: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+def bullets(content: np.ndarray, first: np.ndarray) -> np.ndarray:
     """The numbers of words that are a lone star or plus at the start of a line, and not of a sum written in lines."""
-    words = np.flatnonzero(first == last)
-    byte = content.take(first.take(words))
-    words = words[(byte == STAR) | (byte == PLUS)]
-    before = inwards(first[words] - 1, -1, np.zeros(len(words), np.int64), content, (0, LINE))
-    in_sum = is_in(DIGITS, content[before - 1]) & is_in(DIGITS, content.take(last[words] + 2, mode="clip"))
-    return words[is_in((LINE, BETWEEN + 1), content[before]) & ~in_sum]
+    places = np.flatnonzero(is_in(BULLETS, content))
+    places = places[(content[places - 1] <= BETWEEN) & (content[places + 1] <= BETWEEN)]
+    before = inwards(places - 1, -1, np.zeros(len(places), np.int64), content, (0, LINE))
+    in_sum = is_in(DIGITS, content[before - 1]) & is_in(DIGITS, content.take(places + 2, mode="clip"))
+    return np.searchsorted(first, places[is_in((LINE, BETWEEN + 1), content[before]) & ~in_sum])
 
 
 def inwards(places: np.ndarray, step: int, others: np.ndarray, content: np.ndarray, marks: tuple) -> np.ndarray:
