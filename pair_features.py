@@ -206,8 +206,12 @@ def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
 
 REFUSALS = (  # "I cannot", not regret: "I'm sorry to hear that" may be just what was asked for
     "i cannot", "i can't", "i'm not able", "i am not able", "i'm unable", "i am unable", "sorry, but", "apologize, but",
-    "as an ai", "as a language model", "as an artificial", "i don't have enough",
+    "as an ai", "as a language model", "as an artificial", "i don't have enough", "i won't help", "i will not help",
+    "i must decline", "i have to decline", "i do not have access", "i don't have access",
 )  # fmt: skip
+IDIOM = re.compile(  # what begins like a refusal and is none: "I cannot stress enough", "I can't wait"
+    r"\bi can(?:no|')t (?:(?:believe|imagine|wait|help but|emphasi[sz]e|stress)\b|(?:\w+ ){1,4}enough\b)"
+)
 # What an assistant says about itself and to its user, not about the matter.
 BOILERPLATE = (
     "hope this helps", "let me know if", "feel free to", "as an ai", "as a language model", "great question",
@@ -226,9 +230,10 @@ def hints_in(answers: Texts) -> np.ndarray:
 
 
 def edges(text: str) -> str:
-    """The lower-cased two ends of a text, where refusals and boilerplate stand."""
+    """The lower-cased two ends of a text, where refusals and boilerplate stand; without what only reads like them."""
     text = text if len(text) < 500 else f"{text[:200]}\n{text[-300:]}"
-    return text.lower().replace("’", "'")
+    text = text.lower().replace("’", "'")
+    return IDIOM.sub("", text) if "i can" in text else text
 
 
 # ---------------------------------------------------------------------------------------------------------------------

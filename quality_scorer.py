@@ -57,7 +57,7 @@ from text_features import Texts, clamp, fraction, log_of, read_texts, spaced
 from training_configs import SCORE_KEYS, SCORE_WEIGHTS
 from word_facts import WORDS
 
-SCORER_VERSION = 8  # raise it whenever a score may change
+SCORER_VERSION = 9  # raise it whenever a score may change
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -83,11 +83,27 @@ def looped_or_repeated(text: str) -> float:
 # Order, layout, ending
 
 
+def item_at(text: str, number: int) -> int:
+    """Where the item of a number ("2. ") first begins, at a line's start or after another sentence; -1 without one."""
+    mark = f"{number}. "
+    place = text.find(mark)
+    while place >= 0:
+        before = text[max(0, place - BEFORE_ITEM) : place].rstrip(" \t#*>-")
+        if not before or before[-1] == "\n" or before[-1] in ITEM_FOLLOWS and text[place - 1] in " *":
+            return place
+        place = text.find(mark, place + 1)  # within "12. ", or behind a word
+    return -1
+
+
+BEFORE_ITEM = 12  # characters
+ITEM_FOLLOWS = '.:;!?)"'
+
+
 def numbers_rise(text: str) -> bool:
     """Whether the items "1. ", "2. ", ... stand in the order of their numbers."""
-    last, number = text.find("1. "), 2
+    last, number = item_at(text, 1), 2
     while last >= 0 and number < 30:
-        place = text.find(f"{number}. ")
+        place = item_at(text, number)
         if 0 <= place < last:
             return False
         last, number = place, number + 1
@@ -120,10 +136,23 @@ def layout(text: str) -> float:
 FINAL_MARKS = frozenset(".!?\"'”’)]}`*|>…。！？」》；;$")
 
 
+def without_flourish(text: str) -> str:
+    """A text without the pictures, or the rule of dashes, that may follow its end; itself where it is nothing else."""
+    end = len(text)
+    while end and (PICTURES.match(text[end - 1]) or text[end - 1].isspace()):
+        end -= 1
+    if text.endswith("\n---", 0, end):
+        end = len(text[:end].rstrip("-").rstrip())
+    return text[:end] or text
+
+
+PICTURES = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]")  # emoji, and what joins them
+
+
 def completeness(text: str, words: float, ends_open: bool, sentence: bool, expected: float, english: float) -> float:
     """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`), or
     where a `sentence`, brackets or quotes are begun and not ended."""
-    text = text.rstrip()
+    text = without_flourish(text)
     if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
         return 0.4
     last = text[-1]

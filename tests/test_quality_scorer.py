@@ -333,6 +333,19 @@ def test_an_apology_that_was_asked_for_is_no_refusal():
     assert scores[0]["response_quality"] > 1.5 * scores[1]["response_quality"]
 
 
+@pytest.mark.parametrize(
+    "opening, refuses",
+    [
+        ("I cannot emphasize enough how much sleep matters.", False), ("I can’t stress this enough: sleep.", False),
+        ("I can't wait to tell you about sleep.", False), ("I can't help but admire it.", False),
+        ("I cannot help with that.", True), ("I can't recommend that.", True), ("I won't help with that.", True),
+        ("I must decline to answer this.", True), ("I do not have access to your files.", True),
+    ],
+)  # fmt: skip
+def test_an_idiom_is_no_refusal_and_a_plain_no_is_one(opening, refuses):
+    assert (QualityScorer().explain("How much should I sleep?", opening)["no_refusal"] < 1.0) is refuses
+
+
 def relevance_of(instruction: str, response: str) -> float:
     return QualityScorer().explain(instruction, response)["relevance"]
 

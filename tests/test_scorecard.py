@@ -36,7 +36,7 @@ from training_configs import SCORE_WEIGHTS
 ROOT = Path(__file__).parent.parent
 NO_EVIDENCE = {"validation": None, "corruptions": None, "benchmark": None}
 VALIDATION = {
-    "config": {"data": "/some/where/pairs.jsonl", "scorer_version": 7, "weights": SCORE_WEIGHTS},
+    "config": {"data": "/some/where/pairs.jsonl", "scorer_version": 8, "weights": SCORE_WEIGHTS},
     "accuracy": {
         "all": {
             "quality": {"pairs": 1234, "accuracy": 0.8765, "low": 0.861, "high": 0.892},
@@ -49,7 +49,7 @@ VALIDATION = {
     },
 }
 CORRUPTIONS = {
-    "config": {"data": "rows.jsonl", "scorer_version": 8, "weights": SCORE_WEIGHTS},
+    "config": {"data": "rows.jsonl", "scorer_version": 9, "weights": SCORE_WEIGHTS},
     "kinds": [
         {"kind": "truncated", "rows": 40, "original_wins": 0.75, "by_length": {"0": 0.5, "25": None}},
         {"kind": "shuffled_words", "rows": 40, "original_wins": 0.95, "by_length": {"0": 0.9, "25": 1.0}},
@@ -57,7 +57,7 @@ CORRUPTIONS = {
     ],
 }
 BENCHMARK = {
-    "config": {"data": "demo", "rows": 500, "rounds": 3, "process_counts": [1, 2], "scorer_version": 8},
+    "config": {"data": "demo", "rows": 500, "rounds": 3, "process_counts": [1, 2], "scorer_version": 9},
     "response_bytes_per_row": 1900.4,
     "contenders": [
         {"name": "this scorer", "missing": None,
@@ -85,7 +85,7 @@ def make_table(rows: int, seed: int = 0, **columns):
 
 
 def card_of(table, evidence=NO_EVIDENCE, **config):
-    config = {"data": "rows.jsonl", "scorer_version": 8, "weights": SCORE_WEIGHTS} | config
+    config = {"data": "rows.jsonl", "scorer_version": 9, "weights": SCORE_WEIGHTS} | config
     provenance = {"git_commit": None, "git_dirty": False, "python": "3", "inputs": {}}
     return {"config": config, "provenance": provenance} | make_scorecard(table, SCORE_WEIGHTS, evidence)
 
@@ -405,8 +405,8 @@ def test_evidence_is_shown_with_where_it_comes_from(without_figures):
     page = scorecard_html(card_of(make_table(30), EVIDENCE))
     check_page(page)
     for words in ("0.876 [0.861, 0.892]", "length alone", "1,234 pairs", "log length −0.50", "0–24", "8,642",
-                  "not installed (another)", "Measured on pairs.jsonl, scorer version 7. The scores on this page "
-                  "are of version 8: measure again."):  # fmt: skip
+                  "not installed (another)", "Measured on pairs.jsonl, scorer version 8. The scores on this page "
+                  "are of version 9: measure again."):  # fmt: skip
         assert words in page.replace("\u2060", ""), words
     assert "85.0%" in page  # mean of the kinds that could be tried
     assert "/some/where" not in page and "Not measured yet" not in page
@@ -514,7 +514,7 @@ def test_the_commands_make_it(tmp_path, monkeypatch):
 
 
 def test_write_scorecard_agrees_with_make_scorecard(tmp_path, without_figures):
-    config = {"data": "rows.jsonl", "scorer_version": 8, "weights": SCORE_WEIGHTS}
+    config = {"data": "rows.jsonl", "scorer_version": 9, "weights": SCORE_WEIGHTS}
     card = write_scorecard(tmp_path / "page.html", make_table(20), NO_EVIDENCE, config, {})
     assert "without clarity" in "\n".join(weight_lines(card)) and card == read_json(tmp_path / "page.json")
     assert {**read_json(tmp_path / "page.json"), "config": 0, "provenance": 0} == {

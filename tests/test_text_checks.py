@@ -83,6 +83,8 @@ def test_how_an_answer_stands_in_its_ask(ask, answer, how):
 def test_order_of_items_and_conclusions():
     assert numbers_rise("1. a\n2. b\n3. c") and numbers_rise("no items") and numbers_rise("1. a\n3. c")
     assert not numbers_rise("2. b\n1. a") and not numbers_rise("1. a\n3. c\n2. b")
+    assert numbers_rise("The answer is 12. Why:\n1. Add.\n2. Done.") and numbers_rise("In 1901. 1. a 2. b")
+    assert not numbers_rise("Steps: 2. Done. 1. Add.") and not numbers_rise("## 2. Done\n\n**1. Add**")
     assert concludes_early("In conclusion, yes. It rained all day long.") and not concludes_early(
         "It rained. Overall, bad."
     )
@@ -100,7 +102,8 @@ def test_layout_counts_items_headings_paragraphs_tables_and_blocks():
         ("It is done.", 3, 1.0), ("It is (done.", 3, 0.7), ('He said "so.', 3, 0.7), ("It has 12 in 30", 5, 1.0),
         ("```\nx = 1", 3, 0.4), ("f() {", 1, 0.4), ("First, then,", 2, 0.35), ("Paris", 1, 0.95),
         ("Paris (old", 2, 0.7), ("words " * 30, 30, 0.4), ("- one\n- " + "more words " * 9, 20, 0.8),
-        ("the words\n" * 30, 60, 0.8),
+        ("the words\n" * 30, 60, 0.8), ("It is done. 🎉", 3, 1.0), ("It is done!\n\n❤️👩‍🚀 ", 3, 1.0), ("🎉🎉", 1, 0.95),
+        ("It is done.\n\n---", 3, 1.0), ("First, then, 🎉", 2, 0.35), ("It was ---", 2, 0.35),
     ],
 )  # fmt: skip
 def test_how_an_answer_ends(text, words, found):
