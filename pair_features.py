@@ -48,11 +48,16 @@ from text_features import (
 from text_remains import (
     AROUND_WORDS,
     TURN_WORDS,
+    WRAPPERS,
     around_text,
+    ends_in_other_script,
     goes_on,
     has_loose_link,
+    has_prompt_remains,
     has_template_marks,
+    is_wrapped,
     litter,
+    says,
 )
 from word_facts import (
     ASK_BIT,
@@ -171,11 +176,54 @@ def word_order(texts: Texts) -> np.ndarray:
     return in_english * (1.0 - ramp(fraction(twice, texts.lengths), 0.0, 0.2))
 
 
-def spelling(texts: Texts, confidence: np.ndarray) -> np.ndarray:
+def spelling(texts: Texts, confidence: np.ndarray, further=0) -> np.ndarray:
     """Falls with the share of words that no dictionary has or that mix cases, names and terms included, from the first
-    one: noise is told from names only by how much there is."""
-    unknown = fraction(texts.unknown_words, texts.lengths - texts.count("ej#"))
+    one: noise is told from names only by how much there is. `further`: faults that count as such words do."""
+    unknown = fraction(texts.unknown_words + further, texts.lengths - texts.count("ej#"))
     return abstain(1.0 - ramp(unknown, 0.0, 0.5), confidence)
+
+
+USUAL_NAMES, USUAL_NAME_FRACTION = 4, 0.15
+FEW_DETACHED = 2
+
+
+def further_faults(asks: Texts, answers: Texts) -> np.ndarray:
+    """What counts as a misspelt word beside unknown ones: words that run into the next one ("end.Then"), from the
+    second on; marks that stand alone, from the third on, where those of the ask do not; and more capitalised unknown
+    words, not counting those of the ask, than names usually are."""
+    detached = np.where(detached_marks(asks) > 0, 0, detached_marks(answers))
+    named = np.flatnonzero(answers.token_class == NAME)
+    known = among(stem_of(answers, named), stem_keys(asks, np.flatnonzero(asks.token_class == NAME)))
+    names = np.bincount(answers.token_row[named[~known]], minlength=len(answers.texts))
+    names = names - np.maximum(USUAL_NAMES, USUAL_NAME_FRACTION * answers.lengths)
+    faults = 2 * np.maximum(0, crowded_words(answers) - 1) + 2 * np.maximum(0, detached - FEW_DETACHED)
+    return np.where(answers.code, 0.0, faults + np.maximum(0.0, names))
+
+
+NAME = CLASSES.index("N")
+
+
+def stem_of(texts: Texts, places: np.ndarray) -> np.ndarray:
+    """The keys, as of `stem_keys`, of the tokens at some places."""
+    return texts.token_row[places] << 32 | texts.facts["stem"][texts.tokens.word[places]]
+
+
+def crowded_words(texts: Texts) -> np.ndarray:
+    """Tokens of each row that are two words with a mark between; with a stop only where a capital follows it, since
+    "word.word" is an address or code."""
+    tokens = texts.tokens
+    places = np.flatnonzero(texts.token_class == CLASSES.index("x"))
+    places = places[texts.facts["crowded"][tokens.word[places]] == 1]
+    stops = texts.facts["stop"][tokens.word[places]] == 1
+    places = places[~stops | (tokens.capitals[places] > tokens.upper[places])]
+    return np.bincount(texts.token_row[places], minlength=len(texts.texts))
+
+
+def detached_marks(texts: Texts) -> np.ndarray:
+    """Marks of each row that stand alone and end a sentence or a part of it."""
+    places = np.flatnonzero(texts.tokens.characters == 0)
+    places = places[(texts.tokens.marks[places] == 1) & (texts.tokens.end[places] != PLAIN)]
+    return np.bincount(texts.token_row[places], minlength=len(texts.texts))
 
 
 def casing(texts: Texts, usual=1.0) -> np.ndarray:
@@ -191,6 +239,36 @@ def casing(texts: Texts, usual=1.0) -> np.ndarray:
     shouted = fraction(texts.sum(long & (texts.tokens.capitals == texts.tokens.characters)), texts.sum(long))
     shouting = np.where(texts.words > 3, ramp(shouted, 0.3, 0.8), 0.0)
     return abstain((1.0 - 0.6 * wrong / (ends + 1)) * (1.0 - 0.6 * shouting), texts.english * usual)
+
+
+def capitals_in_place(wanted: list[str], answers: Texts, lines: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """From 0.4 to 1: low where a twentieth of the words are different ones of the dictionary in capitals, or where
+    little words ("of", "the") have capitals within sentences and lines, as in a title. `usual`: as of `casing`."""
+    tokens, rows = answers.tokens, len(answers.texts)
+    places = np.flatnonzero(tokens.capitals > 3)
+    places = places[tokens.capitals[places] == tokens.characters[places]]
+    places = places[IN_DICTIONARY[answers.token_class[places]]]
+    places = places[[tokens.words[number] not in SQL_WORDS for number in tokens.word[places].tolist()]]
+    loud = np.maximum(0, np.bincount(stem_keys(answers, places) >> 32, minlength=rows) - 1)
+    places = np.flatnonzero(tokens.upper)
+    places = places[IS_LITTLE[answers.token_class[places]]]
+    within = (answers.token_place[places] > 0) & (tokens.end[places - 1] == PLAIN)
+    places = places[within & (tokens.capitals[places] == 1) & (tokens.characters[places] > 1)]
+    titled = np.bincount(answers.token_row[places], minlength=rows) - lines  # each may begin with a little word
+    titled = ramp(titled / np.maximum(answers.count("dpcb") - lines, FEW_LITTLE), 0.3, 0.6)
+    for row in np.flatnonzero(titled).tolist():
+        titled[row] *= not says(wanted[row], TITLE_ASKS)
+    loud = ramp(fraction(loud, answers.count("hdpcbnsgw")), 0.01, 0.05)
+    return abstain(1.0 - 0.6 * np.maximum(loud, titled), answers.english * usual)
+
+
+FEW_LITTLE = 3
+TITLE_ASKS = "title titles headline headlines heading headings name names slogan tagline motto words capitalize"
+SQL_WORDS = frozenset(
+    "select from where order group join inner left right outer limit desc insert into update delete create table alter "
+    "drop values count having between like null distinct union case when then else average".split()
+)
+IN_DICTIONARY, IS_LITTLE = class_flags("hdpcbnsgw"), class_flags("dpcb")
 
 
 def readability(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +311,7 @@ def edges(text: str) -> str:
     """The lower-cased two ends of a text, where refusals and boilerplate stand; without what only reads like them."""
     text = text if len(text) < 500 else f"{text[:200]}\n{text[-300:]}"
     text = text.lower().replace("’", "'")
-    return IDIOM.sub("", text) if "i can" in text else text
+    return IDIOM.sub(lambda found: " " * len(found[0]), text) if "i can" in text[:200] else text
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -256,9 +334,13 @@ def no_padding(answers: Texts, edge_texts: list[str], lines: np.ndarray) -> np.n
 def no_remains(
     wanted: list[str], answers: Texts, edge_texts: list[str], code_asked: np.ndarray, hints: np.ndarray
 ) -> np.ndarray:
-    """1 for an answer and nothing else, in any language: halved by another speaker's turn after it, less for remains of
-    a web page around or within it, for fields left unfilled and for lost characters. `wanted`: of `asked_text`."""
+    """1 for an answer and nothing else, in any language: halved by another speaker's turn after it and by what it is
+    wrapped in, less for remains of a web page around or within it, for fields left unfilled and for lost characters.
+    `wanted`: of `asked_text`."""
     turns = np.array([has_template_marks(*texts) for texts in zip(wanted, answers.texts, strict=True)])
+    for row in [row for row, text in enumerate(answers.texts) if text[:1] in WRAPPERS or not text.isascii()]:
+        turns[row] |= is_wrapped(wanted[row], answers.texts[row], bool(answers.code[row]))
+        turns[row] |= ends_in_other_script(wanted[row], answers.texts[row])
     for row in np.flatnonzero(hints & TURN_HINT).tolist():
         turns[row] |= goes_on(wanted[row], answers.texts[row])
     around = np.array([has_loose_link(*texts) for texts in zip(wanted, edge_texts, strict=True)]).astype(int)
@@ -420,7 +502,7 @@ def answer_parts(
     wanted, code_asked = [asked_text(text) for text in asks.texts], bits & CODE_ASK_BIT > 0
     lines = np.array([text.count("\n") for text in answers.texts])
     echoes = np.array([echoed_fraction(*texts) for texts in zip(asks.texts, answers.texts, strict=True)])
-    lower_ask = asks.first(asks.tokens.lower) | (asks.lengths == 0)
+    usual = np.where(asks.first(asks.tokens.lower) | (asks.lengths == 0), 0.5, 1.0)
     parts = {
         "content": content_mark(kinds * (1.0 - 0.7 * doubtful), plain, expected),
         "density": abstain(ramp(fraction(specific, answers.words), 0.0, 0.35), ramp(answers.words, 8.0, 40.0)),
@@ -429,8 +511,8 @@ def answer_parts(
         "completeness": completeness_of(answers, expected),
         "relevance": relevance(answers, content, keys, fit, expected),
         "word_order": word_order(answers),
-        "spelling": spelling(answers, spelled),
-        "casing": casing(answers, np.where(lower_ask, 0.5, 1.0)),
+        "spelling": spelling(answers, spelled, further_faults(asks, answers)),
+        "casing": casing(answers, usual) * capitals_in_place(wanted, answers, lines, usual),
         "no_loops": 1.0 - np.maximum([looped_or_repeated(text) for text in answers.texts], echoes),
         "code_order": code_order(answers),
         "arithmetic": 0.3 + 0.7 * np.array([sums_hold(text) if "=" in text else 1.0 for text in answers.texts]),
@@ -504,17 +586,19 @@ def distinct_terms(asks: Texts, topic: Content) -> np.ndarray:
 def ask_parts(asks: Texts, bits: np.ndarray, topic: Content) -> dict[str, np.ndarray]:
     """The sub-scores of the instructions; all 0 for one without a word, readability apart.
 
-    Names, numbers and commas tell how specific an ask is no further than it has distinct words."""
+    Names, numbers and commas tell how specific an ask is no further than it has distinct words; what was left around it
+    by its file tells nothing, and reads ill."""
     kinds = distinct_terms(asks, topic)
     named = capitals(asks) + asks.counts["#"] + asks.sum(asks.tokens.end == COMMA)
     constraints = np.bitwise_count(bits >> CONSTRAINT_SHIFT)
     detail = np.minimum(named, kinds) + 2 * constraints + kinds / 5
     once = np.array([0.5 if said_twice(text) else 1.0 for text in asks.texts])
     asked = np.array(["?" in text for text in asks.texts]) | (bits & ASK_BIT > 0)
+    bare = np.where([has_prompt_remains(text) for text in asks.texts], 0.5, 1.0)
     parts = {
         "asks": np.where(asked, 1.0, abstain(0.3, asks.english, 0.8)),
-        "specificity": saturating(detail, 4.0),
-        "well_formed": spelling(asks, asks.english) * word_order(asks) * abstain(casing(asks), 0.5) * once,
+        "specificity": saturating(detail, 4.0) * bare,
+        "well_formed": spelling(asks, asks.english) * word_order(asks) * abstain(casing(asks), 0.5) * once * bare,
         "constraints": saturating(2 * constraints + kinds / 8, 5.0),
     }
     reading, _ = readability(asks)

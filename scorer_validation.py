@@ -295,14 +295,98 @@ def vague(text: str, rng: random.Random, others: list[str]) -> str:
     return re.sub(r"[A-Za-z]{6,}", lambda _word: rng.choice(["thing", "stuff", "something", "it"]), text)
 
 
+def label_before(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{rng.choice(['### Response:', 'Assistant:', 'Output:'])}\n{text}"
+
+
+def system_prompt_before(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"You are a helpful, respectful and honest assistant. Always answer as helpfully as possible.\n\n{text}"
+
+
+def lines_numbered(text: str, rng: random.Random, others: list[str]) -> str:
+    lines = text.split("\n")
+    return "\n".join(f"{number} {line}" for number, line in enumerate(lines, 1)) if len(lines) > 2 else text
+
+
+def lines_marked(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"(?m)^", rng.choice(["> ", "+"]), text)
+
+
+def percent_encoded(text: str, rng: random.Random, others: list[str]) -> str:
+    return text.replace(" ", "%20")
+
+
+def other_script_behind(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text} {rng.choice(['希望这个回答对您有所帮助。', 'Надеюсь, этот ответ вам поможет.'])}"
+
+
+def citation_marks(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"(?<=[a-z)][.!?])(?=\s|$)", lambda _end: f"[{rng.randint(1, 40)}]", text)
+
+
+def words_in_capitals(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"[A-Za-z]{4,}", lambda word: word[0].upper() if rng.random() < 0.25 else word[0], text)
+
+
+def title_case(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"(?<![\w'’])[a-z]", lambda letter: letter[0].upper(), text)
+
+
+def space_lost(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"([.,]) (?=\w)", r"\1", text)
+
+
+def space_before_marks(text: str, rng: random.Random, others: list[str]) -> str:
+    return re.sub(r"(?<=\w)([.,])(?=\s|$)", r" \1", text)
+
+
+def words_blanked(text: str, rng: random.Random, others: list[str]) -> str:
+    blank = rng.choice("X_")
+    return re.sub(r"[A-Za-z]{4,}", lambda word: blank * len(word[0]) if rng.random() < 0.1 else word[0], text)
+
+
+def list_literal(text: str, rng: random.Random, others: list[str]) -> str:
+    return repr([text])
+
+
+def names_made_up(text: str, rng: random.Random, others: list[str]) -> str:
+    letters = "bcdfghjklmnpqrstvwz"
+    made = lambda word: "".join(rng.choice("aeiou" if at % 2 else letters) for at in range(len(word[0]))).title()  # noqa: E731
+    return re.sub(r"[A-Za-z]{4,}", lambda word: made(word) if rng.random() < 0.6 else word[0], text)
+
+
+# And to instructions alone.
+
+
+def number_before(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{rng.randint(2, 40)}. {text}"
+
+
+def no_input_behind(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text}\n\nInput: None"
+
+
+def field_unfilled(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"{text} {{input}}"
+
+
+def prompt_marks(text: str, rng: random.Random, others: list[str]) -> str:
+    return f"### Instruction:\n{text}\n\n### Response:"
+
+
 CORRUPTIONS = [
     truncated, shuffled_words, shuffled_sentences, mismatched, looped, character_noise, emptied, refused, padded
 ]  # fmt: skip
 FURTHER_CORRUPTIONS = [
     sentence_missing, digits_changed, words_doubled, said_twice, indentation_lost, line_breaks, chat_remains,
-    link_behind, answer_behind, turns_behind, characters_lost, entities_left
+    link_behind, answer_behind, turns_behind, characters_lost, entities_left, label_before, system_prompt_before,
+    lines_numbered, lines_marked, percent_encoded, other_script_behind, citation_marks, words_in_capitals, title_case,
+    space_lost, space_before_marks, words_blanked, list_literal, names_made_up
 ]  # fmt: skip
-INSTRUCTION_CORRUPTIONS = [truncated, shuffled_words, character_noise, words_doubled, said_twice, vague, emptied]
+INSTRUCTION_CORRUPTIONS = [
+    truncated, shuffled_words, character_noise, words_doubled, said_twice, vague, emptied, number_before,
+    no_input_behind, field_unfilled, prompt_marks, system_prompt_before
+]  # fmt: skip
 
 
 def corrupted_copies(texts: list[str], seed: int, corruptions=CORRUPTIONS):

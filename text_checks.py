@@ -31,13 +31,14 @@ SHORT_CHARACTERS = 200  # a longer text said twice repeats its sentences, or a t
 
 
 def echoed_fraction(ask: str, text: str) -> float:
-    """Share of an answer that is its whole ask, repeated at its start: at least LEAST_ECHO, or 0 without one."""
+    """Share of an answer that is its whole ask, repeated at its start or within its first words: at least LEAST_ECHO,
+    or 0 without one."""
     ask = ask.strip()
-    echoes = len(ask) >= ECHO_CHARACTERS and text.lstrip().startswith(ask) and not ask.startswith(CODE_BEGINS)
+    echoes = len(ask) >= ECHO_CHARACTERS and ask in text[: len(ask) + ECHO_WITHIN] and not ask.startswith(CODE_BEGINS)
     return max(LEAST_ECHO, len(ask) / len(text)) if echoes else 0.0
 
 
-ECHO_CHARACTERS, LEAST_ECHO = 20, 0.25
+ECHO_CHARACTERS, ECHO_WITHIN, LEAST_ECHO = 20, 80, 0.25
 CODE_BEGINS = ("def ", "class ", "import ", "from ", "function ", "public ", "#", "<")  # begun code is carried on
 
 
@@ -83,31 +84,30 @@ def looped_or_repeated(text: str) -> float:
 # Order, layout, ending
 
 
-def item_at(text: str, number: int) -> int:
-    """Where the item of a number ("2. ") first begins, at a line's start or after another sentence; -1 without one."""
-    mark = f"{number}. "
-    place = text.find(mark)
-    while place >= 0:
-        before = text[max(0, place - BEFORE_ITEM) : place].rstrip(" \t#*>-")
-        if not before or before[-1] == "\n" or before[-1] in ITEM_FOLLOWS and text[place - 1] in " *":
-            return place
-        place = text.find(mark, place + 1)  # within "12. ", or behind a word
-    return -1
-
-
-BEFORE_ITEM = 12  # characters
-ITEM_FOLLOWS = '.:;!?)"'
-
-
 def numbers_rise(text: str) -> bool:
-    """Whether the items "1. ", "2. ", ... stand in the order of their numbers."""
-    last, number = item_at(text, 1), 2
-    while last >= 0 and number < 30:
-        place = item_at(text, number)
-        if 0 <= place < last:
-            return False
-        last, number = place, number + 1
-    return True
+    """Whether the items "1. ", "2. ", ... stand in the order of their numbers, each where it is first met."""
+    if "1. " not in text:
+        return True
+    places: dict[str, int] = {}
+    for place, piece in enumerate(text.split(". ")[:-1]):
+        before = piece.rstrip(DIGITS)
+        if len(before) != len(piece) and follows_sentence(before):
+            places.setdefault(piece[len(before) :], place)
+    number, last = 1, -1
+    while last < places.get(str(number), -1):
+        number, last = number + 1, places[str(number)]
+    return str(number) not in places
+
+
+DIGITS = "0123456789"
+
+
+def follows_sentence(before: str) -> bool:
+    """Whether what stands before a number ends a line or a sentence, but for marks of layout: not "12" or "Step "."""
+    if before[-1:] in ("\n", ""):
+        return True
+    end = before.rstrip(" \t#*>-")[-1:]
+    return end in ("\n", "") or end in '.:;!?)"' and before[-1] in " *"
 
 
 CONCLUSIONS = ("in conclusion", "in summary", "overall,")
@@ -152,7 +152,9 @@ PICTURES = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]")  # emo
 def completeness(text: str, words: float, ends_open: bool, sentence: bool, expected: float, english: float) -> float:
     """1 where an answer ends as finished text does; low where it breaks off, on a word that leads on (`ends_open`), or
     where a `sentence`, brackets or quotes are begun and not ended."""
-    text = without_flourish(text)
+    text = text.rstrip()
+    if text[-1] >= "\u200d" or text.endswith("---"):
+        text = without_flourish(text)
     if "`" in text and text.count("```") % 2 or text.count("{") > text.count("}"):
         return 0.4
     last = text[-1]

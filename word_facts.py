@@ -327,6 +327,15 @@ def sentence_pieces(word: str) -> tuple[bool, bool, bool]:
     return bool(WORD_CHARACTER.search(pieces[0])), stopped, stopped and bool(WORD_CHARACTER.search(pieces[-1]))
 
 
+def is_crowded(word: str) -> bool:
+    """Whether a token is two words of the dictionary with a mark between, "end.then" or "oak,ash"."""
+    found = CROWDED.fullmatch(word)
+    return bool(found) and all(piece in dictionary_syllables() and piece not in CODE_WORDS for piece in found.groups())
+
+
+CROWDED = re.compile(r"([a-z]{2,})[.,;:!?]([a-z]+)")
+
+
 class WordTable(dict):
     """word, stripped and in lower case -> its place in `columns`, filled when it is first seen.
 
@@ -334,7 +343,7 @@ class WordTable(dict):
 
     COLUMNS = {"flags": "h", "stem": "i", "asked": "q", "syllables": "b"}
     # bits above the class, which takes the lowest five
-    FLAGS = ["alpha", "head", "stop", "tail", "backward", "leaning"]
+    FLAGS = ["alpha", "head", "stop", "tail", "backward", "leaning", "crowded"]
 
     def __init__(self):
         self.empty()
@@ -355,6 +364,7 @@ class WordTable(dict):
         family = stem(word)
         head, stop, tail = sentence_pieces(word)
         flags = word.isalpha() | head << 1 | stop << 2 | tail << 3 | (word in BACKWARD) << 4 | (word in LEANING) << 5
+        flags |= is_crowded(word) << 6
         spoken = dictionary_syllables().get(word, NOT_COUNTED) if word.isalnum() else NOT_COUNTED
         columns = self.columns
         columns["flags"].append(CLASSES.index(word_class(word, family)) | flags << 5)

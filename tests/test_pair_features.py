@@ -10,8 +10,11 @@ from pair_features import (
     LONG,
     OPEN,
     broken_lines,
+    capitals_in_place,
     code_order,
+    crowded_words,
     expected_content,
+    further_faults,
 )
 from text_features import read_texts
 from word_facts import CHOICE_BIT, CODE_ASK_BIT, FACT_BIT, LONG_BIT, MAKING_BIT, OPEN_BIT
@@ -47,3 +50,52 @@ def test_code_without_its_brackets_or_its_indentation_is_out_of_order():
     found = code_order(answers).tolist()
     assert answers.code.tolist() == [True, True, True, False, False]
     assert found[0] == 1.0 and found[1] == pytest.approx(0.6) and found[2] == 0.0 and found[3:] == [1.0, 1.0]
+
+
+PLAIN_TEXT = "The river runs down from the hills to the sea, and then it is lost in the salt of the wide water."
+TITLED = PLAIN_TEXT.title()
+LOUD = PLAIN_TEXT.replace("river", "RIVER").replace("hills", "HILLS").replace("lost", "LOST").replace("salt", "SALT")
+
+
+def capitals_of(text: str, ask: str = "tell me of it.") -> float:
+    answers, ones = read_texts([text, "."]), np.ones(2)
+    return float(capitals_in_place([ask, ""], answers, np.array([text.count("\n"), 0]), ones)[0])
+
+
+@pytest.mark.parametrize("text", [TITLED, LOUD])
+def test_capitals_out_of_place(text):
+    assert capitals_of(text) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN_TEXT, "The Nile\nThe Rhine\nThe Loire\nThe Seine\nThe Volga", "",
+        "SELECT name FROM towns WHERE size > 5 ORDER", "SMART goals are SMART since they are SMART. SMART ones help.",
+        "NASA and IBM are not in the EU or the UNHCR.",
+        "1. The Lord of the Rings\n2. The Hunger Games\n3. A Tale of Two Cities",
+    ],
+)  # fmt: skip
+def test_capitals_in_their_place(text):
+    assert capitals_of(text) == 1.0
+
+
+def test_a_title_that_was_asked_for_may_have_its_capitals():
+    assert capitals_of(TITLED, "give me a title for this poem.") == 1.0
+
+
+def test_words_that_run_into_each_other():
+    texts = ["It is late.Then we go,since all sleep.", "See list.append and example.com, or 3.14 and U.S. law.", "."]
+    assert crowded_words(read_texts(texts)).tolist() == [2, 0, 0]
+
+
+def faults_of(answer: str, ask: str = "What is it?") -> float:
+    return float(further_faults(read_texts([ask, "."]), read_texts([answer, "."]))[0])
+
+
+def test_faults_that_count_as_misspelt_words():
+    spaced_out = "It is late . We go , since all sleep . They do ."
+    assert faults_of(spaced_out) == 4.0 and faults_of(spaced_out, "Go on : it is late .") == 0.0
+    assert faults_of("It is late.Then we go.Since all sleep.They do.") == 4.0 and faults_of("So is it .") == 0.0
+    names = "Bagopi Dulavor Fenik Gorumat Hibaco Jeruna Kolabi ran."
+    assert faults_of(names) == 3.0 and faults_of(names, f"Who ran of {names}") == 0.0

@@ -122,8 +122,13 @@ def test_powers_and_logarithms_are_right_to_the_last_digits():
 
 
 @pytest.mark.parametrize(
-    "piece", ["\n", "\r\n", "\n ", ".", "?", "`", "``` ", "<b", "<b ", "[your ", "{{a", "&", "\\", ">", "\n- "]
-)
+    "piece",
+    [
+        "\n", "\r\n", "\n ", ".", "?", "`", "``` ", "<b", "<b ", "[your ", "{{a", "&", "\\", ">", "\n- ", "> ", "\n> ",
+        "\n1 ", "[1]", ".[1]", "1. ", " XXXX", "_", "%20", "you are a ", "# ", "{input", "🎉", "\n---", "i can't a ",
+        "The ", "WORD ", " .", "Word.Word ",
+    ],
+)  # fmt: skip
 def test_no_run_of_marks_takes_long(piece):
     """A pattern that begins anew at each mark of a long run would take its square: 24 s for lines that are empty."""
     ask, run = "In one sentence, as a bulleted list, in JSON: who is the user?", piece * (28_000 // len(piece))

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,20 +20,28 @@ from scorer_validation import (
     INSTRUCTION_CORRUPTIONS,
     accuracy,
     character_noise,
+    citation_marks,
     corruption_evidence,
     corruption_lines,
     corruption_table,
     indentation_lost,
     left_out_words,
     line_breaks,
+    lines_numbered,
+    list_literal,
     logistic_fit,
+    names_made_up,
     pair_subsets,
     read_pairs,
     said_twice,
     sentence_missing,
+    space_before_marks,
+    space_lost,
+    title_case,
     vague,
     validate,
     validation_lines,
+    words_blanked,
     words_doubled,
 )
 from training_configs import SCORE_KEYS
@@ -187,7 +196,10 @@ def test_further_damage_and_damage_to_instructions_are_seen_too():
     tables = corruption_evidence(QualityScorer().score_batch, instructions, responses)
     assert tables["kinds"] == corruption_table(QualityScorer().score_batch, instructions, responses)
     further = {entry["kind"]: entry["original_wins"] for entry in tables["further"]}
-    seen = ["words_doubled", "said_twice", "line_breaks", "chat_remains", "link_behind"]
+    seen = ["words_doubled", "said_twice", "line_breaks", "chat_remains", "link_behind", "label_before",
+            "system_prompt_before", "lines_marked", "percent_encoded", "other_script_behind", "citation_marks",
+            "words_in_capitals", "title_case", "space_lost", "space_before_marks", "words_blanked", "list_literal",
+            "names_made_up"]  # fmt: skip
     assert all(further[kind] > 0.8 for kind in seen), further
     clarity = {entry["kind"]: entry["original_wins"] for entry in tables["instruction"]}
     assert min(clarity.values()) > 0.8, clarity
@@ -203,6 +215,17 @@ def test_what_further_damage_does():
     assert indentation_lost("if a:\n    b\n\tc", rng, []) == "if a:\nb\nc"
     assert words_doubled("a\nb " * 500, rng, []).count("a a\n") in range(30, 75)
     assert vague("Name rivers of it", rng, []).startswith("Name ")
+
+
+def test_what_is_put_before_and_within():
+    rng = random.Random(0)
+    assert lines_numbered("a\nb", rng, []) == "a\nb" and lines_numbered("a\nb\nc", rng, []) == "1 a\n2 b\n3 c"
+    assert title_case("it's so. Yes", rng, []) == "It's So. Yes" and space_lost("a. B, c 1.5", rng, []) == "a.B,c 1.5"
+    assert space_before_marks("So, 1.5 is.", rng, []) == "So , 1.5 is ."
+    assert re.fullmatch(r"1\. It is\.\[\d+\] So\?\[\d+\]", citation_marks("1. It is. So?", rng, []))
+    made = names_made_up("rivers of " * 50, rng, []).split()
+    assert made[1::2] == ["of"] * 50 and 15 < sum(word.istitle() and len(word) == 6 for word in made) < 45
+    assert len(words_blanked("rivers hills", rng, [])) == 12 and list_literal("It's", rng, []) == '["It\'s"]'
 
 
 def test_noise_is_light_and_in_letters_alone():

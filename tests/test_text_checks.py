@@ -58,6 +58,8 @@ def test_an_ask_said_again_before_its_answer_is_an_echo_of_its_share():
     assert echoed_fraction(ask, f"{ask} It is the Nile, I think.") == pytest.approx(23 / 48)
     assert echoed_fraction(ask, ask) == 1.0 and echoed_fraction(ask, f"{ask} {'x' * 500}") == LEAST_ECHO
     assert echoed_fraction(f" {ask}\n", f"\n{ask}{'x' * 22}") == pytest.approx(0.5)
+    assert echoed_fraction(ask, f'The question "{ask}" can be answered so: the Nile.') > LEAST_ECHO
+    assert echoed_fraction(ask, f"{'The Nile is long. ' * 6}{ask}") == 0.0
     assert echoed_fraction(ask, "It is the Nile.") == echoed_fraction("Name a river.", "Name a river.") == 0.0
     assert echoed_fraction("def add(first, second):", "def add(first, second):\n    return first") == 0.0
 
