@@ -70,9 +70,20 @@ def check_weights(weights: dict | None) -> dict[str, float]:
     if unknown:
         raise ValueError(f"unknown score weight {unknown[0]!r}; the dimensions are {', '.join(SCORE_WEIGHTS)}")
     merged = {name: float((weights or {}).get(name, SCORE_WEIGHTS[name])) for name in SCORE_WEIGHTS}
-    if not all(math.isfinite(weight) and weight >= 0 for weight in merged.values()) or not sum(merged.values()):
-        raise ValueError(f"score weights must be finite, not negative and not all 0; got {merged}")
+    if min(merged.values()) < 0 or not 0 < sum(merged.values()) < math.inf:  # a NaN is below neither
+        raise ValueError(f"score weights and their sum must be finite, not negative and not all 0; got {merged}")
     return merged
+
+
+def listed(texts, name: str) -> list[str]:
+    """The texts of a list, Series or Arrow column. Raises ValueError for a single text, and for what is no text."""
+    if isinstance(texts, str | bytes):
+        raise ValueError(f"{name} is one text, where a list of texts is needed; score() takes one pair")
+    texts = texts.to_pylist() if hasattr(texts, "to_pylist") else list(texts)  # a pandas Series is cut by its labels
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"{name}[{row}] is {text!r}, no text; leave such rows out")
+    return texts
 
 
 def require_counts(state: dict) -> None:
@@ -101,9 +112,12 @@ class QualityScorer:
         self.unlisted = 0  # the count of a key in neither: 1 where keys of a single row were left out to save memory
 
     def fit(self, batches) -> "QualityScorer":
-        """Count instruction templates and words over a corpus; each batch is (instructions, responses)."""
+        """Count instruction templates and words over a corpus; each batch is (instructions, responses). Raises
+        ValueError where instructions are no texts, or a batch is a single pair."""
         for instructions, _responses in batches:
-            instructions = list(instructions)  # a pandas Series is cut by its labels
+            if isinstance(instructions, str):
+                raise ValueError("instructions is one text; for one batch write fit([(instructions, responses)])")
+            instructions = listed(instructions, "instructions")
             for start in range(0, len(instructions), CHUNK_ROWS):
                 self.count(instructions[start : start + CHUNK_ROWS])
         return self
@@ -155,8 +169,9 @@ class QualityScorer:
         return {name: value for name, value in self.explain(instruction, response).items() if name in SCORE_KEYS}
 
     def score_batch(self, instructions, responses) -> dict[str, np.ndarray]:
-        """The same for many pairs: five float64 arrays of their number. Raises ValueError where the lengths differ."""
-        pairs = list(zip(instructions, responses, strict=True))
+        """The same for many pairs: five float64 arrays of their number. Raises ValueError where the lengths differ, and
+        for what is no text."""
+        pairs = list(zip(listed(instructions, "instructions"), listed(responses, "responses"), strict=True))
         chunks = [self.sub_scores(pairs[start : start + CHUNK_ROWS]) for start in range(0, len(pairs), CHUNK_ROWS)]
         return {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in SCORE_KEYS}
 
@@ -336,6 +351,7 @@ def write_page(page: Path, arguments, table) -> list[str]:
 
     config = {"data": arguments.file, "scorer_version": SCORER_VERSION, "weights": check_weights(arguments.weights)}
     config |= {"seed": arguments.seed, "max_samples": arguments.max_samples}
+    config["ifd"] = {"model": arguments.ifd, "weight": arguments.weights_ifd} if arguments.ifd else None
     evidence = read_evidence(arguments.results_dir)
     card = write_scorecard(page, table, evidence, config, hash_files([arguments.file]))
     return [f"scorecard: {page}", "", *weight_lines(card)]
@@ -384,13 +400,17 @@ def report_validation(arguments) -> None:
     print("\n".join(validation_lines(result)))
 
 
+CORRUPTED_ROWS = 5_000
+
+
 def report_corruptions(arguments) -> None:
     """Print and keep how often originals beat their corrupted copies."""
     from dataset_readers import read_rows
     from scorer_validation import corruption_evidence, corruption_lines
 
     started, path = time.time(), evidence_path(arguments, "corruptions.json", arguments.corruptions)
-    table, ledger = read_rows([arguments.corruptions], arguments.max_samples or 5_000, arguments.seed)
+    arguments.max_samples = arguments.max_samples or CORRUPTED_ROWS  # the evidence says how many were drawn
+    table, ledger = read_rows([arguments.corruptions], arguments.max_samples, arguments.seed)
     print(ledger_line(ledger))
     if not table.num_rows:
         raise UserError(f"no row of {arguments.corruptions} can be scored; see the ledger above")
@@ -431,10 +451,15 @@ def parse_weights(text: str) -> dict[str, float]:
     try:
         pairs = [part.split("=") for part in text.split(",")]
         weights = {name.strip(): float(value) for name, value in pairs}
+        if len(weights) < len(pairs):
+            raise ValueError(f"a weight is given twice: {text}")
         ifd = {name: weights.pop(name) for name in ["ifd"] if name in weights}
         if not all(math.isfinite(weight) and weight >= 0 for weight in ifd.values()):
             raise ValueError(f"score weights must be finite and not negative; got {ifd}")
-        return check_weights(weights) | ifd
+        checked = check_weights(weights) | ifd
+        if sum(checked.values()) == math.inf:
+            raise ValueError(f"score weights must have a finite sum; got {checked}")
+        return checked
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; write for example clarity=0.5,diversity=0") from error
 

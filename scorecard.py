@@ -20,7 +20,7 @@ import pyarrow.compute
 from cost_statistics import ranks
 from training_configs import SCORE_KEYS
 
-SCORECARD_VERSION = 1  # raise it whenever the content or the page changes, so that old ones are made anew
+SCORECARD_VERSION = 2  # raise it whenever the content or the page changes, so that old ones are made anew
 SAMPLE_ROWS = 100_000
 BLOCK = 5_000  # texts that are Python strings at one time
 PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99]

@@ -35,8 +35,8 @@ from scorecard_tables import (
     same_rows,
     sample_words,
     source_table,
+    total_words,
     weight_table,
-    weights_words,
 )
 
 EVIDENCE_FILES = {
@@ -132,7 +132,7 @@ def scorecard_html(card: dict) -> str:
         figures=figures,
         facts=key_facts(card),
         dimensions=DIMENSION_WORDS,
-        weights=weights_words(card["weights"]),
+        weights=total_words(card),
         sample=sample_words(card),
         same_rows=same_rows,
         rows_word=rows_word,

@@ -28,6 +28,15 @@ def weights_words(weights: dict[str, float]) -> str:
     return ", ".join(f"{NAMES.get(name, name)} {weight:g}" for name, weight in weights.items())
 
 
+def total_words(card: dict) -> str:
+    """The weights of the total, that of instruction-following difficulty among them where it has one."""
+    words, ifd = weights_words(card["weights"]), card["config"].get("ifd")
+    if ifd and ifd["weight"]:
+        words += f", instruction-following difficulty {ifd['weight']:g} by {data_name({'data': ifd['model']})}"
+        words += " (left out where weights vary below)"
+    return words
+
+
 def same_rows(jaccard: float) -> str:
     """The share of rows that two choices of one size have in common, from their Jaccard overlap."""
     return f"{2 * jaccard / (1 + jaccard):.0%}"
@@ -58,13 +67,14 @@ def key_facts(card: dict) -> list[dict]:
     validation, corruptions = card["evidence"]["validation"], card["evidence"]["corruptions"]
     if validation:
         rows, like = next(iter(validation["accuracy"].values())), validation["accuracy"].get("like length")
-        note = f"length alone {rows['length alone']['accuracy']:.1%}"
+        note = f"on {data_name(validation['config'])}; length alone {rows['length alone']['accuracy']:.1%}"
         note += f"; pairs of like length {like['quality']['accuracy']:.1%}" if like else ""
         value = f"{rows['quality']['accuracy']:.1%}"
         facts.append({"value": value, "name": "of preferred answers score higher", "note": note})
     if corruptions and corruption_mean(corruptions) is not None:
-        value, kinds = f"{corruption_mean(corruptions):.1%}", f"mean of {len(corruptions['kinds'])} kinds of damage"
-        facts.append({"value": value, "name": "of originals beat their damaged copy", "note": kinds})
+        note = f"on {data_name(corruptions['config'])}, mean of {len(corruptions['kinds'])} kinds of damage"
+        value = f"{corruption_mean(corruptions):.1%}"
+        facts.append({"value": value, "name": "of originals beat their damaged copy", "note": note})
     return facts
 
 

@@ -1,5 +1,5 @@
-"""Remains in an answer that are no part of it: further turns of a chat, marks of a chat template, an unfinished
-thought, what surrounds a text on a web page or in a prompt, fields to be filled in, entities, lost characters; and in an ask.
+"""Remains that are no part of an answer: further turns of a chat, marks of a chat template, an unfinished thought, what
+surrounds a text on a web page or in a prompt, fields to be filled in, entities, lost characters. And those of an ask.
 
 All are found by plain marks, which most answers lack, so that a quick test comes before each slow search. `ask` is the
 part of an instruction that says what is wanted, in lower case; what it asks for does not count as remains.

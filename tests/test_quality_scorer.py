@@ -1,5 +1,6 @@
 """The scorer: range, determinism, Flesch against textstat, orderings that any reader would agree with."""
 
+import argparse
 import json
 import math
 import random
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quality_scorer import SCORER_VERSION, QualityScorer, score_rows
+from quality_scorer import SCORER_VERSION, QualityScorer, parse_weights, score_rows
 from score_output import explanation
 from scorer_validation import CORRUPTIONS, shuffled_sentences
 from text_features import mattr, read_texts, sample_readability, split_tokens
@@ -156,6 +157,36 @@ def test_batch_shapes_and_types():
         QualityScorer().score_batch(["a"], [])
 
 
+def test_columns_of_other_kinds_are_scored_as_lists_are():
+    import pyarrow
+
+    asks, answers = (list(column) for column in zip(*PAIRS, strict=True))
+    expected = QualityScorer().fit([(asks, answers)]).score_batch(asks, answers)["quality"].tolist()
+    for kind in (pyarrow.array, lambda texts: pyarrow.chunked_array([texts[:1], texts[1:]]), np.array, tuple, iter):
+        scorer = QualityScorer().fit([(kind(asks), kind(answers))])
+        assert scorer.score_batch(kind(asks), kind(answers))["quality"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "instructions, responses, message",
+    [
+        ("abc", "def", "instructions is one text"), (["abc"], b"def", "responses is one text"),
+        (["a", None], ["b", "c"], r"instructions\[1\] is None"), (["a"], [float("nan")], r"responses\[0\] is nan"),
+    ],
+)  # fmt: skip
+def test_what_is_no_list_of_texts_is_refused_by_name(instructions, responses, message):
+    with pytest.raises(ValueError, match=message):
+        QualityScorer().score_batch(instructions, responses)
+
+
+def test_counts_are_not_made_of_single_letters_or_of_what_is_no_text():
+    asks, answers = zip(*PAIRS, strict=True)
+    with pytest.raises(ValueError, match=r"instructions is one text.*fit\(\[\(instructions, responses\)\]\)"):
+        QualityScorer().fit(zip(asks, answers, strict=True))
+    with pytest.raises(ValueError, match=r"instructions\[1\] is None"):
+        QualityScorer().fit([(["a", None], ["b", "c"])])
+
+
 def test_total_is_the_weighted_sum():
     scores = QualityScorer().score(*PAIRS[0])
     by_hand = (
@@ -170,7 +201,10 @@ def test_total_is_the_weighted_sum():
     assert only["quality"] == pytest.approx(only["diversity"], abs=1e-12)
 
 
-@pytest.mark.parametrize("weights", [{"clarty": 1.0}, {"clarity": -1.0}, {"clarity": float("nan")}])
+@pytest.mark.parametrize(
+    "weights",
+    [{"clarty": 1.0}, {"clarity": -1.0}, {"clarity": float("nan")}, {"clarity": 1e308, "diversity": 1e308}],
+)
 def test_bad_weights_are_refused(weights):
     with pytest.raises(ValueError, match="weight"):
         QualityScorer(weights)
@@ -320,6 +354,12 @@ def test_command_line_reports_mistakes_in_one_line():
     command = [sys.executable, "quality_scorer.py", "--explain", "--instruction", "x"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("text", ["clarity=1,clarity=2", "clarity=1e308,diversity=1e308", "clarity=1e308,ifd=1e308"])
+def test_weights_given_twice_or_without_a_sum_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="clarity|finite"):
+        parse_weights(text)
 
 
 def test_an_apology_that_was_asked_for_is_no_refusal():

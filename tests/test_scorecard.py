@@ -409,7 +409,16 @@ def test_evidence_is_shown_with_where_it_comes_from(without_figures):
                   "are of version 9: measure again."):  # fmt: skip
         assert words in page.replace("\u2060", ""), words
     assert "85.0%" in page  # mean of the kinds that could be tried
+    assert "on pairs.jsonl; length alone 65.4%" in page and "on rows.jsonl, mean of 3 kinds of damage" in page
     assert "/some/where" not in page and "Not measured yet" not in page
+
+
+def test_a_total_that_holds_difficulty_says_so(without_figures):
+    ifd = {"model": "/some/where/model", "weight": 2.0}
+    page = scorecard_html(card_of(make_table(30), ifd=ifd))
+    assert "complexity 0.2, instruction-following difficulty 2 by model" in page
+    for none in (None, ifd | {"weight": 0.0}):
+        assert "difficulty" not in scorecard_html(card_of(make_table(30), ifd=none))
 
 
 def test_the_same_card_gives_the_same_page():

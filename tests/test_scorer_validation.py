@@ -258,7 +258,8 @@ def test_the_command_line_prints_and_keeps_the_evidence(tmp_path):
     assert set(kept["accuracy"]["all"]) == {*SCORE_KEYS, "length alone"} and kept["provenance"]["inputs"]
     done = run("--corruptions", pairs, "--output", tmp_path / "here.json")
     assert done.returncode == 0 and "shuffled_sentences" in done.stdout, done.stderr
-    assert len(json.loads((tmp_path / "here.json").read_text())["kinds"]) == len(CORRUPTIONS)
+    kept = json.loads((tmp_path / "here.json").read_text())
+    assert len(kept["kinds"]) == len(CORRUPTIONS) and kept["config"]["max_samples"] == 5_000
     done = run("--validate", tmp_path / "nowhere.jsonl")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
 
