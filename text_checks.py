@@ -88,11 +88,12 @@ def numbers_rise(text: str) -> bool:
     """Whether the items "1. ", "2. ", ... stand in the order of their numbers, each where it is first met."""
     if "1. " not in text:
         return True
+    pieces = text.split(". ")
     places: dict[str, int] = {}
-    for place, piece in enumerate(text.split(". ")[:-1]):
-        before = piece.rstrip(DIGITS)
-        if len(before) != len(piece) and follows_sentence(before):
-            places.setdefault(piece[len(before) :], place)
+    for place in [place for place, piece in enumerate(pieces[:-1]) if piece and piece[-1] in DIGITS]:
+        before = pieces[place].rstrip(DIGITS)
+        if follows_sentence(before):
+            places.setdefault(pieces[place][len(before) :], place)
     number, last = 1, -1
     while last < places.get(str(number), -1):
         number, last = number + 1, places[str(number)]
