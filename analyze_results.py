@@ -55,19 +55,8 @@ import report_tables
 import subset_comparison
 import tradeoff_figures
 import tradeoff_tables
-from common import (
-    Facts,
-    UserError,
-    add_results_dir,
-    argument_parser,
-    hash_path,
-    locked,
-    provenance,
-    read_json,
-    require_writable,
-    run_main,
-    write_json,
-)
+from command_line import add_results_dir, argument_parser, run_main
+from common import Facts, UserError, hash_path, locked, provenance, read_json, require_writable, write_json
 from finished_runs import load_runs
 from report_sentences import left_out_sentences
 from study_analysis import analyse, compare_groups, scale_words

@@ -26,17 +26,8 @@ from pathlib import Path
 from statistics import median
 
 from analysis_benchmark import run_analysis_benchmark
-from common import (
-    UserError,
-    add_results_dir,
-    argument_parser,
-    positive,
-    provenance,
-    require_writable,
-    run_main,
-    whole,
-    write_json,
-)
+from command_line import add_results_dir, argument_parser, positive, run_main, whole
+from common import UserError, provenance, require_writable, write_json
 from dataset_readers import read_rows
 from evaluation_benchmark import benchmark_evaluation, evaluation_table
 from filter_benchmark import (

@@ -26,19 +26,8 @@ import numpy as np
 import pyarrow
 
 import verifiable_tasks
-from common import (
-    UserError,
-    argument_parser,
-    clear,
-    hash_strings,
-    is_done,
-    provenance,
-    read_json,
-    run_main,
-    sole_use,
-    write_arrow,
-    write_json,
-)
+from command_line import argument_parser, run_main
+from common import UserError, clear, hash_strings, is_done, provenance, read_json, sole_use, write_arrow, write_json
 from dataset_files import hash_input
 from dataset_readers import read_rows
 from language_model import encode_examples, end_token_id, response_losses

@@ -29,25 +29,19 @@ import numpy as np
 import pyarrow
 
 import instruction_difficulty
+from command_line import add_results_dir, add_settings, argument_parser, positive, run_main, settings_from, whole
 from common import (
     UserError,
-    add_results_dir,
-    add_settings,
-    argument_parser,
     clear,
     disk_errors,
     hash_json,
     hash_path,
     is_done,
     locked,
-    positive,
     provenance,
     require_apart,
     require_disk,
     require_writable,
-    run_main,
-    settings_from,
-    whole,
     write_json,
 )
 from corpus_shards import (

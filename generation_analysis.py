@@ -18,18 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from common import (
-    argument_parser,
-    clear,
-    is_done,
-    provenance,
-    read_json,
-    run_main,
-    sole_use,
-    whole,
-    write_arrow,
-    write_json,
-)
+from command_line import argument_parser, run_main, whole
+from common import clear, is_done, provenance, read_json, sole_use, write_arrow, write_json
 from generation_measures import estimate, group_rows, measure_answer, self_bleu, summarise
 from lineage import read_subset, run_inputs
 from quality_scorer import QualityScorer

@@ -35,21 +35,8 @@ from pathlib import Path
 import numpy as np
 
 import score_output
-from common import (
-    UserError,
-    add_results_dir,
-    argument_parser,
-    hash_files,
-    hash_path,
-    one_line,
-    positive,
-    probe_hub,
-    provenance,
-    require_writable,
-    run_main,
-    whole,
-    write_json,
-)
+from command_line import add_results_dir, argument_parser, positive, run_main, whole
+from common import UserError, hash_files, hash_path, one_line, probe_hub, provenance, require_writable, write_json
 from cost_statistics import ranks
 from dataset_readers import read_rows
 from language_model import (

@@ -27,20 +27,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from common import (
-    UserError,
-    add_results_dir,
-    argument_parser,
-    hash_files,
-    positive,
-    provenance,
-    read_json,
-    require_apart,
-    require_writable,
-    run_main,
-    whole,
-    write_json,
-)
+from command_line import add_results_dir, argument_parser, positive, run_main, whole
+from common import UserError, hash_files, provenance, read_json, require_apart, require_writable, write_json
 from corpus_shards import run_tasks
 from pair_features import Content, answer_parts, ask_parts, asked_bits, content_words, depth_parts, expected_content
 from score_dimensions import clarity, complexity, diversity, response_quality

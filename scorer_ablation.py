@@ -15,18 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common import (
-    UserError,
-    add_results_dir,
-    argument_parser,
-    hash_files,
-    positive,
-    provenance,
-    require_writable,
-    run_main,
-    whole,
-    write_json,
-)
+from command_line import add_results_dir, argument_parser, positive, run_main, whole
+from common import UserError, hash_files, provenance, require_writable, write_json
 from cost_statistics import ranks
 from dataset_readers import read_rows
 from quality_scorer import CHUNK_ROWS, SCORER_VERSION, QualityScorer

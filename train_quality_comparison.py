@@ -26,27 +26,29 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from common import (
-    UserError,
+from command_line import (
     add_results_dir,
     add_settings,
     argument_parser,
+    not_negative,
+    positive,
+    positive_fraction,
+    positive_number,
+    run_main,
+    settings_from,
+    whole,
+)
+from common import (
+    UserError,
     clear,
     file_lock,
     hash_json,
     hash_path,
     is_done,
-    not_negative,
-    positive,
-    positive_fraction,
-    positive_number,
     provenance,
     read_json,
     require_disk,
     require_writable,
-    run_main,
-    settings_from,
-    whole,
     write_json,
 )
 from dry_run import dry_run

@@ -13,7 +13,8 @@ import re
 import shutil
 from pathlib import Path
 
-from common import UserError, argument_parser, read_arrow, read_json, run_main, write_json, write_text
+from command_line import argument_parser, run_main
+from common import UserError, read_arrow, read_json, write_json, write_text
 from training_configs import CLAIM, split_seed
 
 ROOT = Path(__file__).parent

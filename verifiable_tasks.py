@@ -15,11 +15,7 @@ import random
 import re
 
 from answer_text import MAX_ANSWER_CHARACTERS, plain, words_of
-from common import (
-    argument_parser,
-    run_main,
-    whole,
-)
+from command_line import argument_parser, run_main, whole
 from demo_corpus import ALL_FAMILIES, DEMO_FAMILIES
 from format_families import FORMAT_FAMILIES
 from reasoning_families import REASONING_FAMILIES

@@ -11,6 +11,7 @@ import sys
 import pyarrow
 import pytest
 
+import command_line as options
 import common
 from common import UserError
 
@@ -109,7 +110,8 @@ def test_hash_path_of_a_folder_sees_names_and_bytes(tmp_path):
 
 
 def test_a_users_mistake_is_one_line_and_exit_status_2():
-    code = "from common import *\ndef main(): raise UserError('no such thing')\nrun_main(main)"
+    imports = "from command_line import run_main\nfrom common import UserError\n"
+    code = imports + "def main(): raise UserError('no such thing')\nrun_main(main)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (answer.returncode, answer.stderr) == (2, "error: no such thing\n")
 
@@ -121,12 +123,12 @@ def test_provenance_is_json_and_names_its_inputs():
 
 
 def test_options_that_are_numbers_take_no_others():
-    read = {common.whole: "0", common.positive: "1", common.not_negative: "0", common.positive_number: "1e-5",
-            common.positive_fraction: "1"}  # fmt: skip
+    read = {options.whole: "0", options.positive: "1", options.not_negative: "0", options.positive_number: "1e-5",
+            options.positive_fraction: "1"}  # fmt: skip
     assert [kind(text) for kind, text in read.items()] == [0, 1, 0.0, 1e-5, 1.0]
-    wrong = [(common.whole, "-1"), (common.whole, str(2**62)), (common.positive, "0"), (common.not_negative, "inf"),
-             (common.not_negative, "-0.1"), (common.positive_number, "nan"), (common.positive_number, "0"),
-             (common.positive_number, "ten"), (common.positive_fraction, "40")]  # fmt: skip
+    wrong = [(options.whole, "-1"), (options.whole, str(2**62)), (options.positive, "0"), (options.not_negative, "inf"),
+             (options.not_negative, "-0.1"), (options.positive_number, "nan"), (options.positive_number, "0"),
+             (options.positive_number, "ten"), (options.positive_fraction, "40")]  # fmt: skip
     for kind, text in wrong:
         with pytest.raises(argparse.ArgumentTypeError):
             kind(text)

@@ -350,7 +350,7 @@ def verdict_on(target, case, last: Path | None = None) -> tuple[str, str] | None
         with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
             target(case, Path(folder))
     except (UserError, ConfigError, hypothesis.errors.UnsatisfiedAssumption):
-        return None  # `common.run_main` makes one line of it
+        return None  # `command_line.run_main` makes one line of it
     except SystemExit as end:
         if end.code not in (0, 1, 2, None):
             return f"exit {end.code}", traceback.format_exc()

@@ -421,7 +421,7 @@ def outcome(number: int, folder: Path) -> str:
     try:
         read_case(number, folder)
         return "read"
-    except UserError:  # which `common.run_main` makes one line of
+    except UserError:  # which `command_line.run_main` makes one line of
         return "one line"
 
 
