@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -305,6 +306,15 @@ def test_the_scorer_prints_it_beside_the_dimensions(folder, pairs_file, tmp_path
     assert "log words" in out and "holds ifd" not in out
     highest = out.split("highest ifd\n")[1].split()
     assert float(highest[1]) == pytest.approx(ifd.max(), abs=6e-4)
+
+
+def test_a_scorecard_names_the_model_and_weight_that_its_totals_hold(folder, pairs_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("scorecard_page.draw_figures", lambda card: defaultdict(list))
+    page = tmp_path / "card.html"
+    command(quality_scorer, pairs_file, "--ifd", folder, "--weights", "ifd=2", "--scorecard", page)
+    card = json.loads(page.with_suffix(".json").read_text())
+    assert card["config"]["ifd"] == {"model": str(folder), "weight": 2.0} and "ifd" not in card["weights"]
+    assert "instruction-following difficulty 2 by" in page.read_text()
 
 
 def test_a_weight_moves_the_total_and_none_leaves_it(folder, pairs_file, capsys, tiny_models, tokenizer):
