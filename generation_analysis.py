@@ -44,7 +44,7 @@ def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
     started = time.time()
     config, inputs = run_inputs(run)
     marker = run / "generation_analysis" / "generation_analysis.json"
-    settings = generation_settings(config, num_samples, marker)
+    settings = generation_settings(config, num_samples, None if force else marker)
     generations = marker.with_name("generations")
     if is_done(marker, settings, inputs, force):
         print(f"skipped: {marker} is already done")
@@ -68,11 +68,11 @@ def refuse_other_generations(run: Path, config: dict, inputs: dict) -> None:
     is_done(marker, generation_settings(config, None, marker), inputs, remedy="--reevaluate generates again")
 
 
-def generation_settings(config: dict, num_samples: int | None, marker: Path) -> dict:
+def generation_settings(config: dict, num_samples: int | None, marker: Path | None) -> dict:
     """What decides the generations. Without a number of samples, that of earlier generations, if any, is kept."""
     settings = {key: config.get(key, value) for key, value in EVALUATION.items() if key.startswith("generation")}
     settings |= {key: config[key] for key in ("max_tokens", "precision")}
-    if num_samples is None and marker.exists():
+    if num_samples is None and marker and marker.exists():
         num_samples = read_json(marker).get("config", {}).get("generation_num_samples")
     if num_samples is not None:
         settings["generation_num_samples"] = num_samples

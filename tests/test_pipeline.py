@@ -169,7 +169,7 @@ def test_a_new_model_takes_the_old_ones_results_away_and_evaluation_alone_can_be
     shutil.copytree(results, study, ignore=shutil.ignore_patterns("low_*", "high_*", "medium_*", "longest_*"))
     arm = study / "random_1k_demo"
     (arm / "evaluation" / "outside").mkdir()
-    other = [*SMALL, "suite_prompts=12"]
+    other = [*SMALL, "suite_prompts=12", "generation_num_samples=1"]
     command = ["train_quality_comparison.py", "random_1k_demo", "--results_dir", study]
     answer = run(*command, *other)
     assert answer.returncode == 2 and "suite_prompts: 24 there, 12 now" in answer.stderr
@@ -177,6 +177,8 @@ def test_a_new_model_takes_the_old_ones_results_away_and_evaluation_alone_can_be
     assert read_json(arm / "experiment_config.json")["config"]["suite_prompts"] == 24
     assert "is already done" in succeed(*command, *other, "--reevaluate")
     assert read_json(arm / "evaluation" / "task_completion.json")["prompts"] == 12
+    generations = read_json(arm / "generation_analysis" / "generation_analysis.json")
+    assert generations["config"]["generation_num_samples"] == 1
     script = "import train_quality_comparison as t; t.evaluate_run = t.os._exit; t.main()"  # killed before it evaluates
     run("-c", script, *map(str, command[1:]), *other, "--force")
     assert (arm / "train_results.json").exists() and not (arm / "evaluation").exists()
