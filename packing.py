@@ -54,15 +54,15 @@ def collate_blocks(examples: list[Example], blocks: list[list[int]], block_token
     ids = np.full((len(blocks), block_tokens), pad_id, dtype=np.int64)
     positions = np.zeros_like(ids)
     learnt = np.zeros_like(ids, dtype=bool)
-    for row, block in enumerate(blocks):
+    for number, block in enumerate(blocks):
         start = 0
         for example in (examples[index] for index in block):
             end = start + len(example.ids)
-            ids[row, start:end] = example.ids
-            positions[row, start:end] = np.arange(end - start)
-            learnt[row, start + example.prompt_tokens : end] = True
+            ids[number, start:end] = example.ids
+            positions[number, start:end] = np.arange(end - start)
+            learnt[number, start + example.prompt_tokens : end] = True
             start = end
-        positions[row, start:] = np.arange(block_tokens - start) % longest
+        positions[number, start:] = np.arange(block_tokens - start) % longest
     starts = np.append(np.flatnonzero(positions == 0), positions.size).astype(np.int32)
     before = np.flatnonzero(learnt) - 1
     return {"input_ids": ids, "position_ids": positions, "row_starts": starts, "before": before, "targets": ids[learnt]}

@@ -288,14 +288,7 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
             while len(queued) > (0 if last or late or stop else STEPS_AHEAD[run.device]):
                 due, started = time.monotonic() - saved > checkpoint_seconds, queued.pop(0)
                 loss, late, stop = over_processes(run, started["loss"].item(), due, signals)  # waits for the device
-                if not np.isfinite(loss):
-                    raise TrainingFailed(f"the loss became {loss} at step {len(log['losses']) + 1} of {len(run.steps)};"
-                                         " try a lower learning_rate (--set learning_rate=...)")  # fmt: skip
-                log["losses"].append(loss)
-                for key in ("tokens", "response_tokens", "skipped_steps"):
-                    log[key] += started[key]
-                now = time.perf_counter()
-                log["seconds"], began = log["seconds"] + now - began, now
+                began = add_step(log, started, loss, len(run.steps), began)
                 show_progress(run, bar, log)
             if late or stop:
                 save_checkpoint(checkpoint, run, log)
@@ -303,6 +296,22 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
             if stop:
                 raise TrainingStopped(f"stopped by {stop.name} after step {step + 1} of {len(run.steps)}, with a "
                                       "checkpoint; run the same command to go on", stop.value)  # fmt: skip
+
+
+def add_step(log: dict, started: dict, loss: float, steps: int, began: float) -> float:
+    """Add a step that is done to the log, as of `start_step`; the time now, where `began` was that of the one before.
+
+    Raises TrainingFailed where the loss is not finite.
+    """
+    if not np.isfinite(loss):
+        raise TrainingFailed(f"the loss became {loss} at step {len(log['losses']) + 1} of {steps}; try a lower "
+                             "learning_rate (--set learning_rate=...)")  # fmt: skip
+    log["losses"].append(loss)
+    for key in ("tokens", "response_tokens", "skipped_steps"):
+        log[key] += started[key]
+    now = time.perf_counter()
+    log["seconds"] += now - began
+    return now
 
 
 def start_step(run: PackedRun, step: int) -> dict:
