@@ -63,12 +63,13 @@ def read_subset(results_dir: Path, name: str, rows_hash: str, columns: list[str]
 def run_inputs(run: Path) -> tuple[dict, dict[str, str]]:
     """A finished run's resolved config, and the hashes of its model and of the held-out rows.
 
-    Raises UserError where the model is not the one that was trained.
+    Raises UserError where the weights are not those that were trained; where they were removed to save disk, what is
+    done stays done.
     """
     if not (run / "train_results.json").exists():
         raise UserError(f"{run} has no finished training; run: python train_quality_comparison.py {run.name}")
     inputs, weights = evaluation_inputs(run), run / "model" / "model.safetensors"
-    if not weights.exists() or hash_path(weights) != inputs["model"]:
+    if weights.exists() and hash_path(weights) != inputs["model"]:
         raise UserError(f"{weights} is not the model that was trained (model_hash in train_results.json); put that "
                         f"back, or train again: python train_quality_comparison.py {run.name} --force")  # fmt: skip
     return read_json(run / "experiment_config.json")["config"], inputs

@@ -3,7 +3,7 @@
 import pyarrow
 import pytest
 
-from common import UserError, write_arrow, write_json
+from common import UserError, read_json, write_arrow, write_json
 from lineage import hash_rows, read_subset, row_digests, run_inputs
 
 TABLE = pyarrow.table({"id": ["a", "b"], "instruction": ["x", "y"], "response": ["u" * 5_000, "v"]})
@@ -69,6 +69,6 @@ def test_a_model_that_changed_since_it_was_trained_is_refused(tmp_path):
     weights.write_bytes(b"another")
     with pytest.raises(UserError, match="is not the model that was trained"):
         run_inputs(run)
-    weights.unlink()
-    with pytest.raises(UserError, match="is not the model that was trained"):
-        run_inputs(run)
+    inputs = {"model": read_json(run / "train_results.json")["model_hash"], "heldout": "h"}
+    weights.unlink()  # to save disk: what is done stays done
+    assert run_inputs(run) == ({"seed": 0}, inputs)
