@@ -66,7 +66,8 @@ def test_an_arrow_offset_that_leads_out_of_its_buffer_is_no_crash(tmp_path):
     ],
 )
 def test_how_a_command_ends(raised, status, said):
-    code = f"from common import *\ndef main(): raise {raised}\nrun_main(main)"
+    imports = "from command_line import run_main\nfrom common import UserError\n"
+    code = f"{imports}def main(): raise {raised}\nrun_main(main)"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == status and answer.stderr.startswith(said)
     assert status == 1 or answer.stderr.count("\n") == bool(said)

@@ -10,13 +10,11 @@ from pair_features import (
     LONG,
     OPEN,
     broken_lines,
-    capitals_in_place,
     code_order,
-    crowded_words,
     expected_content,
-    further_faults,
 )
 from text_features import read_texts
+from text_soundness import capitals_in_place, crowded_words, further_faults
 from word_facts import CHOICE_BIT, CODE_ASK_BIT, FACT_BIT, LONG_BIT, MAKING_BIT, OPEN_BIT
 
 
