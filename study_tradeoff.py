@@ -217,7 +217,8 @@ def interpolated(scores: dict, points: list[dict], targets: np.ndarray | None, c
         for index, number in enumerate(own_rows):
             needed = curves.rows_at_loss(rows, reference, own[:, index])
             record = curves.censored_record(needed[0], needed[1:], rows, confidence, factor=number)
-            if (needed == rows[0]).all():  # at the floor, say: no draw tells ultra's rows from the fewest random ones
+            if (needed == rows[0]).all() or (record["value"] and record["interval"] == [None, None]):
+                # At the floor, say: draws tell nothing apart, or give anything from no rows to endless ones.
                 record |= {"value": None, "interval": [None, None], "censored": "alike"}
             result["kappa"].append({"rows": round(float(number)), **record})
     for tier in [curves.TIER, curves.REFERENCE] if targets is not None else []:
