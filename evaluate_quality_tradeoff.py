@@ -59,7 +59,7 @@ def evaluate_run(run: Path, force: bool, eval_datasets: Sequence[str] = (), lm_e
     """Evaluate a finished run, as far as that is not done yet; returns its headline metrics."""
     config, inputs = run_inputs(run)
     if lm_eval:
-        require_harness(lm_eval.split(","))
+        require_harness(lm_eval)
     for entry in eval_datasets:
         hash_input(entry)  # an unreachable set is refused at once, and the hub is probed before its library is imported
     run_model = RunModel(run / "model", config["precision"])

@@ -28,8 +28,7 @@ OURS = {"bits_per_byte": "heldout_loss.json", "task_completion": "task_completio
 
 def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool) -> dict:
     """Run the named tasks (comma-separated) unless that is done; returns lm_eval.json. Raises UserError."""
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
-    version = require_harness(names)
+    names, version = task_names(tasks), require_harness(tasks)
     started = time.time()
     marker = run / "evaluation" / "lm_eval.json"
     settings = {"tasks": names, "precision": "fp32", "lm_eval": version, "chat_template": CHAT_TEMPLATE}
@@ -49,9 +48,13 @@ def evaluate_harness(run: Path, inputs: dict, run_model, tasks: str, force: bool
     return read_json(marker)
 
 
-def require_harness(names: list[str]) -> str:
+def task_names(tasks: str) -> list[str]:
+    return [name.strip() for name in tasks.split(",") if name.strip()]
+
+
+def require_harness(tasks: str) -> str:
     """The installed harness's version. Raises UserError where it is absent or no task is named."""
-    if not names:
+    if not task_names(tasks):
         raise UserError("--lm_eval names no task; give some, such as --lm_eval ifeval,gsm8k")
     try:
         return metadata.version("lm_eval")

@@ -49,9 +49,9 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch):
 
     monkeypatch.setattr(metadata, "version", absent)
     with pytest.raises(UserError, match="pip install lm-eval"):
-        lm_harness.require_harness(["gsm8k"])
+        lm_harness.require_harness("gsm8k")
     with pytest.raises(UserError, match="names no task"):
-        lm_harness.require_harness([])
+        lm_harness.require_harness(" , ")
 
 
 def test_done_is_told_by_the_task_file_and_not_by_whether_the_model_is_loaded(tmp_path, monkeypatch):
