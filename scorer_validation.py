@@ -350,9 +350,13 @@ def list_literal(text: str, rng: random.Random, others: list[str]) -> str:
 
 
 def names_made_up(text: str, rng: random.Random, others: list[str]) -> str:
-    letters = "bcdfghjklmnpqrstvwz"
-    made = lambda word: "".join(rng.choice("aeiou" if at % 2 else letters) for at in range(len(word[0]))).title()  # noqa: E731
-    return re.sub(r"[A-Za-z]{4,}", lambda word: made(word) if rng.random() < 0.6 else word[0], text)
+    def name_or_word(word: re.Match) -> str:
+        if rng.random() >= 0.6:
+            return word[0]
+        letters = (rng.choice("aeiou" if at % 2 else "bcdfghjklmnpqrstvwz") for at in range(len(word[0])))
+        return "".join(letters).title()
+
+    return re.sub(r"[A-Za-z]{4,}", name_or_word, text)
 
 
 # And to instructions alone.
