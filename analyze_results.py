@@ -96,9 +96,9 @@ def compare(runs: list[dict], left_out: list[dict], names: list[str], output: Pa
     comparison["provenance"] = lasting_provenance(compared)
     comparison = round_numbers(comparison)
     words, points = experiment_comparison.verdict_sentence(comparison), experiment_comparison.cautions(comparison)
-    arms = {run["arm"] for run in compared}
-    points += [f"Left out: {sentence}." for sentence in left_out_sentences({"left_out": [
-        item for item in left_out if split_seed(item["experiment"])[0].rpartition("_")[0] in arms]})]  # fmt: skip
+    arms = {f"{run['arm']}_{run['size']}" for run in compared}
+    ours = [item for item in left_out if split_seed(item["experiment"])[0] in arms]
+    points += [f"Left out: {sentence}." for sentence in left_out_sentences({"left_out": ours})]
     report_comparison(comparison, words, points, [experiment_comparison.comparison_table(comparison)], output)
 
 

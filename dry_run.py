@@ -49,7 +49,7 @@ def dry_run(configs: list[dict], results_dir: Path, stated: dict, force: bool = 
 
 def experiment_line(config: dict, plan: dict, results_dir: Path, stated: dict, rates: dict) -> dict:
     """What one experiment would take, as `estimate` gives it. rates: those probed so far, by what decides them."""
-    training = plan["config"]
+    training = dict(plan["config"])
     outline, tokenizer = starting_outline(config, results_dir)
     parameters = sum(parameter.numel() for parameter in outline.parameters())
     if not plan["subset"]:
