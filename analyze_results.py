@@ -56,7 +56,7 @@ import subset_comparison
 import tradeoff_figures
 import tradeoff_tables
 from command_line import add_results_dir, argument_parser, run_main
-from common import Facts, UserError, hash_path, locked, provenance, read_json, require_writable, write_json
+from common import Facts, UserError, hash_path, provenance, read_json, require_writable, sole_use, write_json
 from finished_runs import load_runs
 from report_sentences import left_out_sentences
 from study_analysis import analyse, compare_groups, scale_words
@@ -83,7 +83,7 @@ def main() -> None:
     if arguments.compare:
         compare(runs, left_out, arguments.compare, output)
         return
-    with locked(output):  # of two at once, one would remove the figures that the other is about to embed
+    with sole_use(output):  # of two at once, one would remove the figures that the other is about to embed
         analysis = analyse(runs, left_out, CLAIM, filter_hours(results))
         analysis["provenance"] = lasting_provenance(runs)
         write_outputs(output, results, round_numbers(analysis), runs)

@@ -78,42 +78,6 @@ def require_disk(folder, needed_bytes: float, what: str) -> None:
         )
 
 
-def no_lock(path: Path, error: OSError) -> UserError:
-    return UserError(f"cannot lock {path}: {error.strerror}; a network disk must allow locks (NFS: lockd)")
-
-
-@contextmanager
-def locked(folder):
-    """Hold the lock of `folder` meanwhile. Raises UserError that names the holder where another process has it.
-
-    The system frees the lock when its holder ends, however it ends, so a killed run blocks nobody.
-    """
-    path = Path(folder) / ".lock"
-    while True:
-        file = open(path, "a+", encoding="utf-8")
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock's, no worker process inherits it
-        except (BlockingIOError, PermissionError) as error:
-            file.seek(0)
-            holder = file.read().strip() or "another run"
-            raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another folder") from error
-        except OSError as error:
-            raise no_lock(path, error) from error
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            break
-        file.close()  # its last holder removed it between our opening and our locking
-    file.truncate(0)
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    file.write(f"process {os.getpid()} on {platform.node()} since {since} ({command})\n")
-    file.flush()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
 @contextmanager
 def disk_errors(path):
     """Turn the error of a disk that cannot be written to into a UserError that says what to do."""
@@ -211,91 +175,56 @@ def _finite(text: str) -> float:
     return number
 
 
-def write_arrow(folder, table) -> None:
-    """Write a pyarrow Table as a folder that `datasets.load_from_disk` opens, in place of an older one."""
-    import datasets
-
-    folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with disk_errors(folder):
-            with quiet_progress_bars():
-                datasets.Dataset(table).save_to_disk(str(temporary))
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def read_arrow(folder, columns: list[str] | None = None):
-    """The rows of a folder written by `write_arrow`, memory-mapped, as a pyarrow Table. Needs pyarrow alone."""
-    import pyarrow
-
-    folder = Path(folder)
-    try:
-        tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(file))).read_all() for file in data_files(folder)]
-        table = pyarrow.concat_tables(tables)
-        table = table.select(columns or table.column_names)  # which shows names that are not UTF-8
-        table.validate(full=True)  # an offset that points out of its buffer would crash the process
-        return table
-    except (OSError, pyarrow.ArrowException, KeyError, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
-
-
-def data_files(folder: Path) -> list[Path]:
-    """The Arrow files of a folder that `datasets.save_to_disk` or `write_arrow` wrote. Raises UserError."""
-    names = [Path(entry["filename"]).name for entry in read_json(folder / "state.json")["_data_files"]]
-    if not names:
-        raise UserError(f"{folder} holds no rows, or is damaged: its state.json lists no files")
-    return [folder / name for name in names]
-
-
 @contextmanager
 def file_lock(path, wait: bool = False):
-    """Hold `path` as a lock; gives False where another process holds it and `wait` is off.
+    """Hold `path` as a lock; gives False where another process holds it and `wait` is off. The file says who holds it.
 
-    The system frees it when its holder ends, however it ends. The file stays: removing it would be a race.
+    The system frees it when its holder ends, however it ends, so a killed run blocks nobody.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
+    while True:
+        file = open(path, "a", encoding="utf-8")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+            # Unlike flock's, no worker process inherits it.
+            fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except (BlockingIOError, PermissionError):
+            file.close()
             yield False
             return
         except OSError as error:
-            raise no_lock(path, error) from error
-        yield True
+            reason = f"{error.strerror}; a network disk must allow locks (NFS: lockd)"
+            raise UserError(f"cannot lock {path}: {reason}") from error
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()  # its last holder removed it between our opening and our locking
+    with file:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()} since {since} ({command})\n")
+        file.flush()
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
-def sole_use(run):
-    """Keep other commands off this run meanwhile. Raises UserError where one is at work on it."""
-    run = Path(run)
-    if not run.is_dir():  # the stage says what is wrong with that
+def sole_use(folder):
+    """Keep other commands off `folder` meanwhile. Raises UserError that names the one that is at work on it."""
+    path = Path(folder) / ".lock"
+    if not path.parent.is_dir():  # the stage says what is wrong with that
         yield
         return
-    with file_lock(run / ".lock") as held:
+    with file_lock(path) as held:
         if not held:
-            raise UserError(f"{run} is in use by another command; wait for it")
+            try:
+                holder = path.read_text(encoding="utf-8").strip()
+            except FileNotFoundError:  # it has just ended
+                holder = ""
+            raise UserError(f"{folder} is in use by {holder or 'another command'}; wait for it, or choose another folder")
         yield
-
-
-@contextmanager
-def quiet_progress_bars():
-    """Turn the progress bars of the datasets library off meanwhile: a stage shows its own."""
-    import datasets
-
-    were_on = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if were_on:
-            datasets.enable_progress_bars()
 
 
 def probe_hub(kind: str, name: str) -> None:

@@ -14,7 +14,6 @@ import ctypes
 import functools
 import json
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -28,10 +27,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
-from common import UserError, data_files, disk_errors, whole_file
+from arrow_files import BATCH_ROWS, data_files, describe_folder, open_stream, whole_folder
+from common import UserError, whole_file
 
 # Fixed, so that the files have the same bytes whatever shards and processes they come from.
-FILE_ROWS, BATCH_ROWS = 100_000, 1_000
+FILE_ROWS = 100_000
 GATHER_ROWS = 5_000  # rows held at once while they are brought into order: whole batches
 RAY = "ray==2.60.0"  # optional; the version that was tested
 RAY_TASKS_PER_CORE = 2  # handed out at a time: one in work, one ready; more would only fill the memory of the cluster
@@ -41,13 +41,6 @@ RAY_RETRIES = 10  # of a task whose process or node was lost
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Whole files
-
-
-def write_table(path, table) -> None:
-    """Write a pyarrow Table to one Arrow file."""
-    with whole_file(path) as temporary, pyarrow.OSFile(str(temporary), "wb") as sink:
-        with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table, BATCH_ROWS)
 
 
 def write_array(path, array: np.ndarray) -> None:
@@ -85,18 +78,18 @@ class ShardedRows:
 
     @classmethod
     def of_folder(cls, folder) -> "ShardedRows":
-        """The rows of a folder that `write_folder` or `common.write_arrow` wrote. Raises UserError where damaged."""
+        """The rows of a folder that `write_folder` or `write_arrow` wrote. Raises UserError where damaged."""
         folder = Path(folder)
         try:
             rows = cls(data_files(folder))
             for path in rows.paths:
-                _open(path).validate(full=True)  # an offset that points out of its buffer would end the process
+                open_stream(path).validate(full=True)  # an offset that points out of its buffer would end the process
             return rows
         except (OSError, pyarrow.ArrowException) as error:
             raise UserError(f"{folder} is damaged ({error}); rerun the stage that writes it with --force") from error
 
     def _batch_sizes(self, path: str) -> list[int]:
-        return [batch.num_rows for batch in _open(path).to_batches()]
+        return [batch.num_rows for batch in open_stream(path).to_batches()]
 
     def column(self, name: str):
         """One column of all rows, in memory, as a chunked array."""
@@ -104,13 +97,13 @@ class ShardedRows:
             return pyarrow.chunked_array([self.columns[name]])
         chunks = []
         for path in self.paths:
-            column = _open(path)[name]
+            column = open_stream(path)[name]
             chunks.append(pyarrow.concat_arrays(column.chunks) if column.num_chunks else pyarrow.array([], column.type))
         return pyarrow.chunked_array(chunks, chunks[0].type if chunks else pyarrow.large_string())
 
     def take_all(self):
         """All rows as they are stored, memory-mapped."""
-        return pyarrow.concat_tables([_open(path) for path in self.paths])
+        return pyarrow.concat_tables([open_stream(path) for path in self.paths])
 
     def take(self, rows: np.ndarray, names: list[str] | None = None):
         """The rows of these numbers in this order, as a Table of one batch. Holds them twice."""
@@ -139,17 +132,13 @@ class ShardedRows:
         return table.select(names) if names else table
 
     def _empty(self, stored: list[str] | None):
-        table = _open(self.paths[0]).slice(0, 0)
+        table = open_stream(self.paths[0]).slice(0, 0)
         return table.select(stored) if stored is not None else table
-
-
-def _open(path: str):
-    return pyarrow.ipc.open_stream(pyarrow.memory_map(path)).read_all()
 
 
 def _take_from_file(path: str, wanted: np.ndarray, names: list[str] | None) -> list:
     """Rows of ascending numbers of one file, copied out of it batch by batch."""
-    table = _open(path)
+    table = open_stream(path)
     batches = (table.select(names) if names is not None else table).to_batches()
     offsets = np.cumsum([0, *(batch.num_rows for batch in batches)])
     limits = np.searchsorted(wanted, offsets)
@@ -185,36 +174,13 @@ def folder_files(folder, rows: np.ndarray) -> list[tuple[np.ndarray, str]]:
     ]
 
 
-def describe_folder(folder, files: list[str]) -> None:
-    """Write the JSON files that `datasets.load_from_disk` needs beside the rows."""
-    state = dict.fromkeys(["_format_columns", "_format_type", "_split"])
-    state |= {"_data_files": [{"filename": Path(file).name} for file in files], "_fingerprint": "0" * 16}
-    state |= {"_format_kwargs": {}, "_output_all_columns": False}
-    types = {"double": "float64"}
-    schema = _open(files[0]).schema
-    features = {
-        field.name: {"dtype": types.get(str(field.type), str(field.type)), "_type": "Value"} for field in schema
-    }
-    write_facts(Path(folder) / "dataset_info.json", {"features": features})
-    write_facts(Path(folder) / "state.json", state)
-
-
 def write_folder(folder, source: ShardedRows, rows: np.ndarray) -> None:
     """Write rows, in the order given, as a folder that `datasets.load_from_disk` opens, in place of an older one."""
-    folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with disk_errors(folder):
-            temporary.mkdir()
-            tasks = folder_files(temporary, rows)
-            for task in tasks:
-                write_rows(source, task)
-            describe_folder(temporary, [path for _, path in tasks])
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with whole_folder(folder) as new:
+        tasks = folder_files(new, rows)
+        for task in tasks:
+            write_rows(source, task)
+        describe_folder(new, [path for _, path in tasks])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

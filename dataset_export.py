@@ -16,13 +16,13 @@ import shlex
 import time
 from pathlib import Path
 
+from arrow_files import read_arrow
 from common import (
     UserError,
     clear,
     is_done,
     one_line,
     provenance,
-    read_arrow,
     read_json,
     require_writable,
     whole_file,

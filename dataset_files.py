@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import common
+from arrow_files import read_arrow
 from common import UserError
 from dataset_formats import (
     CHUNK_ROWS,
@@ -184,7 +185,7 @@ def _wanted_splits(where, wanted: list[str], found: list[str]) -> list[str]:
 
 def _saved_chunks(folder: Path, columns: set[str]) -> Iterable[Chunk]:
     """The rows of a folder of `datasets.save_to_disk`, opened when they are asked for."""
-    yield from table_chunks(believable(common.read_arrow(folder), folder), columns)
+    yield from table_chunks(believable(read_arrow(folder), folder), columns)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

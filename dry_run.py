@@ -61,7 +61,8 @@ def experiment_line(config: dict, plan: dict, results_dir: Path, stated: dict, r
     rate = stated_rate(parameters, stated["tokens_per_second"], stated["mfu"])
     where = STATED_GPU if rate else at_hand(training["precision"])
     if not rate:
-        key = hash_json({"model": training["model_spec"], "block": training["block_tokens"],
+        key = hash_json({"model": [training["model_spec"], plan["inputs"].get("model")],
+                         "block": training["block_tokens"],
                          "compiled": wants_compiling(training, parameters, tokens, where["peak"])})  # fmt: skip
         if key not in rates:
             model, _, unpacked_reason = starting_model(config, results_dir)

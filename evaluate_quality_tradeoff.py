@@ -26,8 +26,9 @@ import numpy as np
 import pyarrow
 
 import verifiable_tasks
+from arrow_files import write_arrow
 from command_line import argument_parser, run_main
-from common import UserError, clear, hash_strings, is_done, provenance, read_json, sole_use, write_arrow, write_json
+from common import UserError, clear, hash_strings, is_done, provenance, read_json, sole_use, write_json
 from dataset_files import hash_input
 from dataset_readers import read_rows
 from language_model import encode_examples, end_token_id, response_losses

@@ -7,7 +7,7 @@ Writes <results>/tokenizer_<vocabulary>/, learnt from the pool, where a model fr
 import os
 from pathlib import Path
 
-from common import UserError, file_lock, read_json
+from common import UserError, file_lock, hash_path, read_json
 from evaluate_quality_tradeoff import suite_tasks
 from language_model import (
     encode_examples,
@@ -32,7 +32,10 @@ def is_main_process() -> bool:
 
 
 def plan_experiment(config: dict, results_dir: Path) -> dict:
-    """What an experiment needs and where it is written: the training part of its config, inputs' hashes, subset."""
+    """What an experiment needs and where it is written: the training part of its config, inputs' hashes, subset.
+
+    A folder's model is told from others by its hash, and named without the path that leads there today.
+    """
     spec = model_spec(config)
     if config["max_tokens"] > config["block_tokens"]:
         raise UserError(f"max_tokens {config['max_tokens']} is more than block_tokens {config['block_tokens']}")
@@ -47,14 +50,23 @@ def plan_experiment(config: dict, results_dir: Path) -> dict:
     else:
         inputs["tokenizer_rows"] = read_json(results_dir / "scores.json")["content_hash"]
     training = {key: config[key] for key in ("experiment", "subset", "size", *TRAINING)}
+    if "model" in spec and Path(spec["model"]).is_dir():
+        spec = {"model": Path(spec["model"]).resolve().name}
+        training["model"] = spec["model"] if config["model"] else None
     folder = results_dir / config["experiment"]
     return {
         "folder": folder,
         "marker": folder / "train_results.json",
+        "made_before": marker_hash(folder / "train_results.json"),
         "config": {**training, "model_spec": spec},
         "inputs": inputs,
         "subset": subset,
     }
+
+
+def marker_hash(marker: Path) -> str | None:
+    """What tells a marker from one that was written since; None where there is none."""
+    return hash_path(marker) if marker.exists() else None
 
 
 def starting_model(config: dict, results_dir: Path):

@@ -29,6 +29,7 @@ import numpy as np
 import pyarrow
 
 import instruction_difficulty
+from arrow_files import describe_folder
 from command_line import add_results_dir, add_settings, argument_parser, positive, run_main, settings_from, whole
 from common import (
     UserError,
@@ -37,22 +38,14 @@ from common import (
     hash_json,
     hash_path,
     is_done,
-    locked,
     provenance,
     require_apart,
     require_disk,
     require_writable,
+    sole_use,
     write_json,
 )
-from corpus_shards import (
-    ENGINES,
-    Job,
-    ShardedRows,
-    describe_folder,
-    ray_cluster,
-    release_memory,
-    run_tasks,
-)
+from corpus_shards import ENGINES, Job, ShardedRows, ray_cluster, release_memory, run_tasks
 from dataset_export import FORMATS, STYLES, export_subsets, remove_exports
 from dataset_files import hash_input, input_stamp
 from dataset_readers import parse_columns
@@ -93,7 +86,7 @@ FILTERING = ["split", "columns", "turns", "decontaminate", "max_samples", "seed"
 def main() -> None:
     arguments = parse_arguments()
     results = require_writable(arguments.results_dir)
-    with disk_errors(results), locked(results):
+    with disk_errors(results), sole_use(results):
         if arguments.dataset is None and arguments.export and (results / "scores.json").exists():
             if arguments.filtering:
                 option = arguments.filtering[0]

@@ -26,17 +26,9 @@ import pyarrow.compute
 
 import instruction_difficulty
 import near_duplicates
+from arrow_files import write_table
 from common import hash_strings
-from corpus_shards import (
-    Job,
-    ShardedRows,
-    folder_files,
-    write_array,
-    write_arrays,
-    write_facts,
-    write_rows,
-    write_table,
-)
+from corpus_shards import Job, ShardedRows, folder_files, write_array, write_arrays, write_facts, write_rows
 from dataset_readers import read_rows, renamed_ids, replace_values
 from dataset_shards import check_parts, merge_ledgers, read_shard, shards_of_input
 from filter_ledger import Ledger

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, hash_strings, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, hash_strings, read_json
 from training_configs import ARMS, CLAIM, EXPERIMENTS, SCORE_KEYS, SUBSETS, split_seed
 
 # The primary metrics. `sign` orients: higher is better. `family` is the column whose values are resampled as wholes.

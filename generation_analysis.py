@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 
+from arrow_files import write_arrow
 from command_line import argument_parser, run_main, whole
-from common import clear, is_done, provenance, read_json, sole_use, write_arrow, write_json
+from common import clear, is_done, provenance, read_json, sole_use, write_json
 from generation_measures import estimate, group_rows, measure_answer, self_bleu, summarise
 from lineage import read_subset, run_inputs
 from quality_scorer import QualityScorer
@@ -63,9 +64,14 @@ def analyse_run(run: Path, force: bool, num_samples: int | None = None) -> dict:
 
 
 def refuse_other_generations(run: Path, config: dict, inputs: dict) -> None:
-    """Raises UserError where a run's generations were made with other settings or of other rows than these."""
-    marker = run / "generation_analysis" / "generation_analysis.json"
-    is_done(marker, generation_settings(config, None, marker), inputs, remedy="--reevaluate generates again")
+    """Raises UserError where a run's generations were made with other settings or of other rows than these.
+
+    A number of samples that was asked for since counts; else what --num_samples asked for may stay.
+    """
+    marker, number = run / "generation_analysis" / "generation_analysis.json", config["generation_num_samples"]
+    before = read_json(run / "experiment_config.json")["config"]["generation_num_samples"]
+    settings = generation_settings(config, None if number == before else number, marker)
+    is_done(marker, settings, inputs, remedy="--reevaluate generates again")
 
 
 def generation_settings(config: dict, num_samples: int | None, marker: Path | None) -> dict:

@@ -11,7 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from common import UserError, read_arrow, write_text
+from arrow_files import read_arrow
+from common import UserError, write_text
 from report_pages import STYLE_SHEET
 
 MAX_PROMPTS = 200  # of each kind, the first of every family in turn: none is picked for its answers

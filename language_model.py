@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, clear, hash_path, made_otherwise, provenance, read_arrow, read_json, write_json
+from arrow_files import read_arrow
+from common import UserError, clear, hash_path, made_otherwise, provenance, read_json, write_json
 
 # One plain format for every model, so that base models without a chat template compare.
 PROMPT_HEAD = "### Instruction:\n"

@@ -8,7 +8,8 @@ import functools
 import hashlib
 from pathlib import Path
 
-from common import UserError, hash_path, probe_hub, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, hash_path, probe_hub, read_json
 
 ROW_BYTES = 16  # of a row's digest
 ROW_COLUMNS = ["id", "instruction", "response"]  # what a row is: its scores may change, and it stays the same

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common import UserError, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, read_json
 from report_tables import arm_records, capital, interval_words, model_words, show_share
 from training_configs import CLAIM, SCORE_KEYS, SCORE_WEIGHTS, SUBSETS
 

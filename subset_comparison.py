@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import experiment_comparison
-from common import UserError, hash_path, read_arrow
+from arrow_files import read_arrow
+from common import UserError, hash_path
 from report_tables import NONE, join_words
 from training_configs import SCORE_KEYS
 

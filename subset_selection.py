@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from common import clear, is_done, provenance, read_arrow, read_json, require_writable, write_json
+from arrow_files import read_arrow
+from common import clear, is_done, provenance, read_json, require_writable, write_json
 from corpus_shards import ShardedRows, release_memory, run_tasks, write_folder
 from lineage import hash_rows
 from subset_rules import Pool, facts_of, length_facts, pick_rows, why_impossible

@@ -53,7 +53,14 @@ from common import (
 )
 from dry_run import dry_run
 from evaluate_quality_tradeoff import evaluate_run, refuse_other_evaluation
-from experiment_inputs import encode_subset, is_main_process, plan_experiment, read_planned, starting_model
+from experiment_inputs import (
+    encode_subset,
+    is_main_process,
+    marker_hash,
+    plan_experiment,
+    read_planned,
+    starting_model,
+)
 from generation_analysis import analyse_run, refuse_other_generations
 from language_model import end_token_id, quiet_transformers
 from learning_rate_sweep import sweep
@@ -189,7 +196,7 @@ def overrides_from(arguments) -> dict:
         raise UserError(f"{twice[0]} is given by an option and by --set; give it once")
     overrides |= settings
     if overrides.get("model"):
-        overrides["model"] = str(overrides["model"]).rstrip("/") or "/"  # a folder is the same with and without
+        overrides["model"] = str(overrides["model"])
     return overrides
 
 
@@ -231,6 +238,8 @@ def run_experiment(config: dict, plan: dict, results_dir: Path, how: dict, reeva
             train_experiment(plan, config, results_dir, how)
         return
     with file_lock(plan["folder"] / ".lock") as held:
+        if marker_hash(plan["marker"]) != plan["made_before"]:  # trained meanwhile, by a command beside this one
+            how = how | {"force": False}
         finished = held and is_done(plan["marker"], plan["config"], plan["inputs"], how["force"])
         step = main_process_says("train" if held and not finished else "none")
         if not held:

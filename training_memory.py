@@ -3,6 +3,8 @@
 An estimate, for layers of the usual decoder: what a layer keeps for its backward pass is counted tensor by tensor.
 """
 
+from common import UserError
+
 # Tokens at a time, the most first: a GPU takes as many as its memory holds.
 MICRO_BATCH_TOKENS = {"cpu": [2_048], "cuda": [32_768, 16_384, 8_192, 4_096]}
 # Weights, gradients and two moments in fp32; a checkpoint holds all but the gradients.
@@ -21,8 +23,11 @@ def model_shape(config) -> dict:
 
     GPT-2, OPT and others give no width of the MLP by this name: theirs is four times the model's. Gemma 3n gives one
     for each layer; Gemma 4 has wider heads in some layers, and its config raises where `head_dim` is asked for as an
-    attribute. Mamba has no heads.
+    attribute. Mamba has no heads. Raises UserError for a model that is not one stack of layers, such as BLT.
     """
+    if lacking := [name for name in ("num_hidden_layers", "hidden_size", "vocab_size") if not hasattr(config, name)]:
+        raise UserError(f"a model of type {config.model_type} has no {lacking[0]}, so its memory cannot be planned; "
+                        "choose another")  # fmt: skip
     heads = getattr(config, "num_attention_heads", 1)
     key_value = getattr(config, "num_key_value_heads", None) or heads
     head_width = vars(config).get("head_dim") or config.hidden_size // heads

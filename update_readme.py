@@ -13,8 +13,9 @@ import re
 import shutil
 from pathlib import Path
 
+from arrow_files import read_arrow
 from command_line import argument_parser, run_main
-from common import UserError, read_arrow, read_json, write_json, write_text
+from common import UserError, read_json, write_json, write_text
 from training_configs import CLAIM, split_seed
 
 ROOT = Path(__file__).parent

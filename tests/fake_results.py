@@ -26,7 +26,7 @@ SIZE_SHIFT = {"500M": 0.0, "1B": 0.08, "small": -0.1, "demo": -0.05}
 
 
 def write_arrow(folder: Path, columns: dict) -> None:
-    """What common.write_arrow writes, without the datasets library."""
+    """What arrow_files.write_arrow writes, without the datasets library."""
     import pyarrow
 
     table = pyarrow.table(columns)

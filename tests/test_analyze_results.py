@@ -16,7 +16,8 @@ import analyze_results
 import report_figures
 import report_pages
 import report_tables
-from common import UserError, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, read_json
 from training_configs import CLAIM
 
 ROOT = Path(__file__).parent.parent
@@ -139,7 +140,7 @@ def test_runs_stand_by_size_then_rows(study):
 def test_two_analyses_at_once_are_refused(tmp_path, monkeypatch):
     write_study(tmp_path, sizes=["500M"], arms=["ultra_10k"], prompts=40, heldout_rows=40)
     (tmp_path / "analysis").mkdir()
-    code = "import sys; from common import locked\nwith locked(sys.argv[1]): print('held', flush=True); input()"
+    code = "import sys; from common import sole_use\nwith sole_use(sys.argv[1]): print('held', flush=True); input()"
     command = [sys.executable, "-c", code, str(tmp_path / "analysis")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"

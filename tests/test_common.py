@@ -13,6 +13,7 @@ import pytest
 
 import command_line as options
 import common
+from arrow_files import read_arrow, write_arrow
 from common import UserError
 
 
@@ -62,10 +63,10 @@ def test_damaged_json_is_named(tmp_path):
 
 def test_arrow_round_trip_and_rewrite_over_itself(tmp_path):
     folder = tmp_path / "rows"
-    common.write_arrow(folder, pyarrow.table({"id": ["a", "b"], "nll": [1.5, 2.5]}))
-    again = common.read_arrow(folder)
-    common.write_arrow(folder, again.slice(1))
-    assert common.read_arrow(folder, ["id"]).to_pydict() == {"id": ["b"]}
+    write_arrow(folder, pyarrow.table({"id": ["a", "b"], "nll": [1.5, 2.5]}))
+    again = read_arrow(folder)
+    write_arrow(folder, again.slice(1))
+    assert read_arrow(folder, ["id"]).to_pydict() == {"id": ["b"]}
     import datasets
 
     assert datasets.load_from_disk(str(folder))[0] == {"id": "b", "nll": 2.5}
@@ -74,11 +75,11 @@ def test_arrow_round_trip_and_rewrite_over_itself(tmp_path):
 
 def test_damaged_arrow_is_named(tmp_path):
     folder = tmp_path / "rows"
-    common.write_arrow(folder, pyarrow.table({"id": ["a"] * 1_000}))
+    write_arrow(folder, pyarrow.table({"id": ["a"] * 1_000}))
     shard = next(folder.glob("*.arrow"))
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
     with pytest.raises(UserError, match="damaged"):
-        common.read_arrow(folder)
+        read_arrow(folder)
 
 
 def test_done_needs_the_same_config_and_the_same_inputs(tmp_path):
@@ -139,9 +140,6 @@ def test_a_lock_that_the_disk_refuses_is_not_taken_for_another_run(tmp_path, mon
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(common.fcntl, "lockf", refused)
-    with pytest.raises(UserError, match=r"cannot lock .*: No locks available"), common.locked(tmp_path):
-        pass
-    monkeypatch.setattr(common.fcntl, "flock", refused)
     with pytest.raises(UserError, match=r"cannot lock .*: No locks available"), common.file_lock(tmp_path / ".lock"):
         pass
 

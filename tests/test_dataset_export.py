@@ -8,7 +8,8 @@ import pytest
 
 import dataset_export
 import filter_datasets
-from common import UserError, read_json, write_arrow, write_json
+from arrow_files import write_arrow
+from common import UserError, read_json, write_json
 from dataset_export import FORMATS, STYLES, export_subsets, size_category
 from dataset_readers import read_rows
 from training_configs import SUBSETS

@@ -12,7 +12,8 @@ import evaluate_quality_tradeoff as evaluation
 import language_model as lm
 import text_generation
 import verifiable_tasks
-from common import UserError, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, read_json
 
 
 def loss_table(sources, nll, tokens, size):

@@ -8,8 +8,9 @@ from test_filter_datasets import run
 
 import dataset_formats
 import filter_steps
-from common import UserError, read_arrow
-from corpus_shards import Job, ShardedRows, write_table
+from arrow_files import read_arrow, write_table
+from common import UserError
+from corpus_shards import Job, ShardedRows
 from decontamination_steps import EVALUATION_SUITES, holds_heldout_response
 from filter_ledger import Ledger
 from filter_steps import REASONS, cleaning_reasons, read_corpus

@@ -1,5 +1,6 @@
 """Measures of generated text, by hand."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 import generation_analysis as analysis
 import generation_measures as ga
+from common import UserError
+from training_configs import experiment_config
 
 
 def answer(text, ended=True):
@@ -223,3 +226,15 @@ def test_samples_drawn_by_hand_stay_until_others_are_asked_for(tmp_path):
     marker.write_text('{"config": {"generation_num_samples": 7}}')
     assert analysis.generation_settings(config, None, marker)["generation_num_samples"] == 7
     assert analysis.generation_settings(config, 0, marker)["generation_num_samples"] == 0
+
+
+def test_another_number_of_samples_is_refused_where_the_experiment_asks_for_it_anew(tmp_path):
+    config = experiment_config("ultra_10k_demo")  # two of each; seven were drawn by hand since
+    folder, inputs = tmp_path / "generation_analysis", {"model": "m", "heldout": "h"}
+    folder.mkdir()
+    made = {"config": analysis.generation_settings(config, 7, None), "provenance": {"inputs": inputs}}
+    (folder / "generation_analysis.json").write_text(json.dumps(made))
+    (tmp_path / "experiment_config.json").write_text(json.dumps({"config": config}))
+    analysis.refuse_other_generations(tmp_path, config, inputs)
+    with pytest.raises(UserError, match="generation_num_samples: 7 there, 5 now.*--reevaluate"):
+        analysis.refuse_other_generations(tmp_path, config | {"generation_num_samples": 5}, inputs)

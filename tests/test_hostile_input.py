@@ -12,6 +12,7 @@ import pytest
 from hardening import fuzz, fuzz_readers
 
 import common
+from arrow_files import read_arrow, write_arrow
 from common import UserError
 from corpus_shards import ShardedRows
 
@@ -45,13 +46,13 @@ def test_a_marker_with_odd_parts_is_no_traceback(tmp_path):
 def test_an_arrow_offset_that_leads_out_of_its_buffer_is_no_crash(tmp_path):
     import pyarrow
 
-    common.write_arrow(tmp_path / "rows", pyarrow.table({"id": ["abcd"] * 50}))
+    write_arrow(tmp_path / "rows", pyarrow.table({"id": ["abcd"] * 50}))
     file = next((tmp_path / "rows").glob("*.arrow"))
     offsets = b"".join(number.to_bytes(4, "little") for number in (4, 8, 12))
     whole = file.read_bytes()
     assert offsets in whole
     file.write_bytes(whole.replace(offsets, b"\xff\xff\xff\x7f" * 3, 1))
-    for read in (common.read_arrow, ShardedRows.of_folder):
+    for read in (read_arrow, ShardedRows.of_folder):
         with pytest.raises(UserError, match="rows is damaged"):
             read(tmp_path / "rows")
 
@@ -73,12 +74,18 @@ def test_how_a_command_ends(raised, status, said):
     assert status == 1 or answer.stderr.count("\n") == bool(said)
 
 
-def test_one_run_is_used_by_one_command(tmp_path):
-    with common.sole_use(tmp_path):
-        with pytest.raises(UserError, match="in use by another command"), common.sole_use(tmp_path):
+def test_a_folder_is_used_by_one_command_and_freed_with_it_even_where_it_is_killed(tmp_path):
+    hold = "import sys; from common import sole_use\nwith sole_use(sys.argv[1]): print('held', flush=True); input()"
+    command = [sys.executable, "-c", hold, tmp_path]
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"in use by process {other.pid} on "), common.sole_use(tmp_path):
             pass
-    with common.sole_use(tmp_path), common.sole_use(tmp_path / "nowhere"):
-        pass
+        with common.file_lock(tmp_path / ".lock") as held:
+            assert not held
+        other.kill()
+    with common.file_lock(tmp_path / ".lock") as held, common.sole_use(tmp_path / "nowhere"):
+        assert held
 
 
 def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
@@ -112,7 +119,7 @@ def test_a_damaged_tokenizer_is_learnt_again_or_named(tmp_path):
 
     from language_model import learn_tokenizer, load_tokenizer
 
-    common.write_arrow(tmp_path / "scores", pyarrow.table({"instruction": TEXTS, "response": TEXTS}))
+    write_arrow(tmp_path / "scores", pyarrow.table({"instruction": TEXTS, "response": TEXTS}))
     common.write_json(tmp_path / "scores.json", {"content_hash": "x"})
     file = learn_tokenizer(tmp_path, 300) / "tokenizer.json"
     whole = file.read_text()

@@ -14,7 +14,8 @@ import filter_steps
 import instruction_difficulty as difficulty
 import language_model as lm
 import quality_scorer
-from common import UserError, read_arrow, read_json
+from arrow_files import read_arrow
+from common import UserError, read_json
 from quality_scorer import QualityScorer
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,8 @@
 import pyarrow
 import pytest
 
-from common import UserError, read_json, write_arrow, write_json
+from arrow_files import write_arrow
+from common import UserError, read_json, write_json
 from lineage import hash_rows, read_subset, row_digests, run_inputs
 
 TABLE = pyarrow.table({"id": ["a", "b"], "instruction": ["x", "y"], "response": ["u" * 5_000, "v"]})

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from common import read_arrow, read_json
+import train_quality_comparison
+from arrow_files import read_arrow
+from common import read_json
+from experiment_inputs import plan_experiment
 from finished_runs import load_runs
+from training_configs import experiment_config
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--set", "epochs=1", "suite_prompts=24", "generation_prompts=8", "suite_max_new_tokens=6",
@@ -105,7 +109,6 @@ def test_a_second_run_skips_everything(results):
 def test_what_training_would_take_is_told_and_rates_compare_without_touching_a_run(results, capsys):
     from dry_run import dry_run
     from learning_rate_sweep import sweep
-    from training_configs import experiment_config
 
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
     config = experiment_config("high_100k_demo", {"epochs": 2, "tokens_per_step": 512})
@@ -183,6 +186,30 @@ def test_a_new_model_takes_the_old_ones_results_away_and_evaluation_alone_can_be
     run("-c", script, *map(str, command[1:]), *other, "--force")
     assert (arm / "train_results.json").exists() and not (arm / "evaluation").exists()
     assert not (arm / "generation_analysis").exists() and not (arm / "quality_analysis").exists()
+
+
+def test_a_models_folder_is_the_same_by_any_path(results, tmp_path, monkeypatch):
+    model = results / "ultra_10k_demo" / "model"
+    (tmp_path / "latest").symlink_to(model)
+    monkeypatch.chdir(model.parent)
+    paths = [str(model), "model", "./model/", str(tmp_path / "latest")]
+    plans = [plan_experiment(experiment_config("random_1k_demo", {"model": path}), results) for path in paths]
+    assert plans[0]["config"]["model_spec"] == {"model": "model"} and plans[0]["config"]["model"] == "model"
+    assert all((plan["config"], plan["inputs"]) == (plans[0]["config"], plans[0]["inputs"]) for plan in plans)
+
+
+def test_with_force_what_a_command_beside_this_one_has_just_trained_is_not_trained_again(results, monkeypatch):
+    config = read_json(results / "random_1k_demo" / "experiment_config.json")["config"]
+    plan = plan_experiment(config, results)
+    done = []
+    monkeypatch.setattr(train_quality_comparison, "train_experiment", lambda *_: done.append("train"))
+    for stage in ("evaluate_run", "analyse_run"):
+        monkeypatch.setattr(train_quality_comparison, stage, lambda _run, force: done.append(force))
+    for made_before in (plan["made_before"], None):  # as it was when this command began; not there then
+        train_quality_comparison.run_experiment(
+            config, plan | {"made_before": made_before}, results, {"force": True}, reevaluate=False
+        )
+    assert done == ["train", True, True, False, False]
 
 
 def test_without_a_network_a_dry_run_says_so_at_once(results, monkeypatch):

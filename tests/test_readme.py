@@ -13,7 +13,8 @@ import pyarrow
 import pytest
 
 import update_readme
-from common import read_json, write_arrow
+from arrow_files import write_arrow
+from common import read_json
 from training_configs import ALL_EXPERIMENTS, GROUPS
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,8 @@ import pytest
 
 import filter_datasets
 import scorecard
-from common import UserError, read_arrow, read_json, write_arrow, write_json
+from arrow_files import read_arrow, write_arrow
+from common import UserError, read_json, write_json
 from corpus_shards import ShardedRows, write_folder
 from scorecard import (
     correlation,

@@ -12,22 +12,21 @@ ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
     "answer_text contrast_statistics cost_statistics dialogues json_kinds packed_attention plain_text "
-    "reference_distributions task_phrasings text_checks text_remains training_configs training_memory word_facts",
-    "choice_questions common generation_cache near_duplicates retention_statistics scorecard task_checkers "
-    "task_families text_features tradeoff_statistics",
-    "command_line corpus_shards dataset_export dataset_formats decontamination demo_corpus finished_runs "
-    "format_families language_model lineage reasoning_families report_tables score_dimensions score_output "
-    "text_soundness topic_spread training_checkpoints",
-    "dataset_files filter_ledger model_tables packed_loss packing pair_features report_figures report_sentences "
-    "study_tradeoff subset_rules text_generation tradeoff_tables update_readme verifiable_tasks",
-    "dataset_readers generation_measures lm_harness model_probe report_pages scorecard_figures study_analysis "
-    "subset_report subset_selection tradeoff_figures training_loop",
+    "reference_distributions task_phrasings text_checks text_remains training_configs word_facts",
+    "choice_questions common near_duplicates retention_statistics scorecard task_checkers task_families "
+    "text_features tradeoff_statistics",
+    "arrow_files command_line dataset_formats decontamination demo_corpus format_families reasoning_families "
+    "report_tables score_dimensions score_output text_soundness topic_spread training_checkpoints training_memory",
+    "corpus_shards dataset_export dataset_files finished_runs generation_cache language_model lineage "
+    "model_tables pair_features report_figures tradeoff_tables update_readme verifiable_tasks",
+    "filter_ledger generation_measures packed_loss packing report_sentences scorecard_figures study_tradeoff "
+    "subset_report subset_rules text_generation tradeoff_figures",
+    "dataset_readers lm_harness model_probe report_pages scorecard_tables study_analysis subset_selection "
+    "training_loop",
     "analysis_benchmark benchmark_items dataset_shards evaluate_quality_tradeoff experiment_comparison "
-    "filter_benchmark generation_browser instruction_difficulty scorecard_tables scorer_validation "
-    "train_benchmark",
-    "evaluation_benchmark experiment_inputs gpu_benchmark scorecard_page subset_comparison",
-    "analyze_results dry_run learning_rate_sweep quality_scorer",
-    "benchmark filter_steps generation_analysis scorer_ablation",
+    "filter_benchmark generation_browser instruction_difficulty scorecard_page scorer_validation train_benchmark",
+    "evaluation_benchmark experiment_inputs gpu_benchmark quality_scorer subset_comparison",
+    "analyze_results benchmark dry_run filter_steps generation_analysis learning_rate_sweep scorer_ablation",
     "decontamination_steps train_quality_comparison",
     "filter_datasets",
 ]

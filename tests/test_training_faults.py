@@ -13,10 +13,11 @@ from test_training_loop import CONFIG, assert_same, run, weights
 
 import training_checkpoints
 import training_loop
-from common import UserError, file_lock
+from common import UserError
 from language_model import load_model, load_tokenizer
 from training_checkpoints import TrainingStopped, noted_signals
 from training_loop import TrainingFailed
+from training_memory import model_shape
 
 ROOT = Path(__file__).parent.parent
 HELPER = Path(__file__).parent / "fit_in_processes.py"
@@ -214,6 +215,13 @@ def test_a_model_that_does_not_fit_fails_its_run_alone(model, examples, tokenize
         run(model, examples, tokenizer, tmp_path)
 
 
+def test_a_model_that_is_no_stack_of_layers_is_refused_by_what_it_lacks():
+    from transformers import BltConfig
+
+    with pytest.raises(UserError, match="type blt has no num_hidden_layers"):
+        model_shape(BltConfig())
+
+
 def test_a_model_without_tokenizer_end_token_or_whole_weights_is_refused(tiny_models, tokenizer, tmp_path):
     tiny_models["scratch"].save_pretrained(tmp_path / "bare")
     with pytest.raises(UserError, match="bare has no tokenizer"):
@@ -250,14 +258,6 @@ def test_a_repository_that_wants_to_run_code_or_has_no_safetensors_is_refused(
     with pytest.raises(UserError, match="cannot load the model"):
         load_model(str(tmp_path))
     assert not asked and not (tmp_path / "ran").exists()
-
-
-def test_a_lock_is_held_by_one_and_freed_with_it(tmp_path):
-    with file_lock(tmp_path / "a" / ".lock") as first:
-        with file_lock(tmp_path / "a" / ".lock") as second:
-            assert (first, second) == (True, False)
-    with file_lock(tmp_path / "a" / ".lock") as again:
-        assert again
 
 
 def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeypatch):
