@@ -195,8 +195,11 @@ def file_lock(path, wait: bool = False):
         except OSError as error:
             reason = f"{error.strerror}; a network disk must allow locks (NFS: lockd)"
             raise UserError(f"cannot lock {path}: {reason}") from error
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            break
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+        except FileNotFoundError:
+            pass
         file.close()  # its last holder removed it between our opening and our locking
     with file:
         since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -221,9 +224,9 @@ def sole_use(folder):
         if not held:
             try:
                 holder = path.read_text(encoding="utf-8").strip()
-            except FileNotFoundError:  # it has just ended
-                holder = ""
-            raise UserError(f"{folder} is in use by {holder or 'another command'}; wait for it, or choose another folder")
+            except FileNotFoundError:
+                holder = "a command that has just ended"
+            raise UserError(f"{folder} is in use by {holder or 'another'}; wait for it, or choose another folder")
         yield
 
 

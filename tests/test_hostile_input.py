@@ -74,6 +74,19 @@ def test_how_a_command_ends(raised, status, said):
     assert status == 1 or answer.stderr.count("\n") == bool(said)
 
 
+def test_a_lock_that_each_holder_removes_lets_in_one_at_a_time(tmp_path):
+    count = (
+        "import sys; from common import file_lock\nfrom pathlib import Path\nfolder = Path(sys.argv[1])\n"
+        "for _ in range(100):\n  with file_lock(folder / 'lock', wait=True):\n"
+        "    number = int((folder / 'number').read_text()); (folder / 'number').write_text(str(number + 1))"
+    )
+    (tmp_path / "number").write_text("0")
+    workers = [subprocess.Popen([sys.executable, "-c", count, tmp_path], cwd=ROOT) for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    assert (tmp_path / "number").read_text() == "300"
+    assert [file.name for file in tmp_path.iterdir()] == ["number"]
+
+
 def test_a_folder_is_used_by_one_command_and_freed_with_it_even_where_it_is_killed(tmp_path):
     hold = "import sys; from common import sole_use\nwith sole_use(sys.argv[1]): print('held', flush=True); input()"
     command = [sys.executable, "-c", hold, tmp_path]
