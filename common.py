@@ -183,24 +183,10 @@ def file_lock(path, wait: bool = False):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        file = open(path, "a", encoding="utf-8")
-        try:
-            # Unlike flock's, no worker process inherits it.
-            fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError):
-            file.close()
-            yield False
-            return
-        except OSError as error:
-            reason = f"{error.strerror}; a network disk must allow locks (NFS: lockd)"
-            raise UserError(f"cannot lock {path}: {reason}") from error
-        try:
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                break
-        except FileNotFoundError:
-            pass
-        file.close()  # its last holder removed it between our opening and our locking
+    file = _locked_file(path, wait)
+    if file is None:
+        yield False
+        return
     with file:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
@@ -211,6 +197,32 @@ def file_lock(path, wait: bool = False):
             yield True
         finally:
             path.unlink(missing_ok=True)
+
+
+def _locked_file(path: Path, wait: bool):
+    """The file at `path`, open and locked; None where another process holds it and `wait` is off."""
+    while True:
+        file = open(path, "a", encoding="utf-8")
+        try:
+            # Unlike flock's, no worker process inherits it.
+            fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except (BlockingIOError, PermissionError):
+            file.close()
+            return None
+        except OSError as error:
+            file.close()
+            reason = f"{error.strerror}; a network disk must allow locks (NFS: lockd)"
+            raise UserError(f"cannot lock {path}: {reason}") from error
+        if _is_at(path, file):
+            return file
+        file.close()  # its last holder removed it between our opening and our locking
+
+
+def _is_at(path: Path, file) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -224,9 +236,10 @@ def sole_use(folder):
         if not held:
             try:
                 holder = path.read_text(encoding="utf-8").strip()
-            except FileNotFoundError:
-                holder = "a command that has just ended"
-            raise UserError(f"{folder} is in use by {holder or 'another'}; wait for it, or choose another folder")
+            except FileNotFoundError:  # it has just ended
+                holder = ""
+            holder = holder or "another command"
+            raise UserError(f"{folder} is in use by {holder}; wait for it, or choose another folder")
         yield
 
 

@@ -69,7 +69,8 @@ def refuse_other_generations(run: Path, config: dict, inputs: dict) -> None:
     A number of samples that was asked for since counts; else what --num_samples asked for may stay.
     """
     marker, number = run / "generation_analysis" / "generation_analysis.json", config["generation_num_samples"]
-    before = read_json(run / "experiment_config.json")["config"]["generation_num_samples"]
+    made = run / "experiment_config.json"  # written anew where it is missing
+    before = read_json(made)["config"]["generation_num_samples"] if made.exists() else number
     settings = generation_settings(config, None if number == before else number, marker)
     is_done(marker, settings, inputs, remedy="--reevaluate generates again")
 

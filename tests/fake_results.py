@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+
+import arrow_files
 
 SOURCES = ["open-assistant", "math & code", "wiki <qa>", "stories"]
 FAMILIES = ["arithmetic", "sorting", "counting", "copy_words", "extraction", "json_format"]
@@ -26,15 +29,7 @@ SIZE_SHIFT = {"500M": 0.0, "1B": 0.08, "small": -0.1, "demo": -0.05}
 
 
 def write_arrow(folder: Path, columns: dict) -> None:
-    """What arrow_files.write_arrow writes, without the datasets library."""
-    import pyarrow
-
-    table = pyarrow.table(columns)
-    folder.mkdir(parents=True, exist_ok=True)
-    with pyarrow.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as sink:
-        with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-    write_json(folder / "state.json", {"_data_files": [{"filename": "data-00000-of-00001.arrow"}]})
+    arrow_files.write_arrow(folder, pyarrow.table(columns))
 
 
 def write_json(path: Path, content: dict) -> None:

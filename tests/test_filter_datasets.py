@@ -385,7 +385,8 @@ def test_real_kills_of_all_processes(finished, tmp_path):
 def test_a_second_run_into_the_same_folder_is_refused_with_who_holds_it(tmp_path):
     holder = "import sys; from common import sole_use\nwith sole_use(sys.argv[1]): print('held', flush=True); input()"
     root = Path(filter_datasets.__file__).parent
-    process = subprocess.Popen([sys.executable, "-c", holder, str(tmp_path)], cwd=root, stdin=-1, stdout=-1, text=True)
+    command, pipe = [sys.executable, "-c", holder, str(tmp_path)], subprocess.PIPE
+    process = subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe, text=True)
     assert process.stdout.readline() == "held\n"
     with pytest.raises(UserError, match=rf"in use by process {process.pid} on .* since 20.*; wait for it"):
         run(tmp_path, "--dataset", write_input(tmp_path, make_rows(20)))

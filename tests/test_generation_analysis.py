@@ -238,3 +238,5 @@ def test_another_number_of_samples_is_refused_where_the_experiment_asks_for_it_a
     analysis.refuse_other_generations(tmp_path, config, inputs)
     with pytest.raises(UserError, match="generation_num_samples: 7 there, 5 now.*--reevaluate"):
         analysis.refuse_other_generations(tmp_path, config | {"generation_num_samples": 5}, inputs)
+    (tmp_path / "experiment_config.json").unlink()
+    analysis.refuse_other_generations(tmp_path, config, inputs)

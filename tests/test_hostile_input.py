@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,10 +88,26 @@ def test_a_lock_that_each_holder_removes_lets_in_one_at_a_time(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["number"]
 
 
+def test_a_lock_removed_while_it_is_asked_for_is_made_anew(tmp_path, monkeypatch):
+    lock, path = common.fcntl.lockf, tmp_path / "lock"
+    removals = [path]
+
+    def lock_what_its_holder_removes(*arguments):
+        lock(*arguments)
+        if removals:
+            removals.pop().unlink()
+
+    monkeypatch.setattr(common.fcntl, "lockf", lock_what_its_holder_removes)
+    monkeypatch.setattr(Path, "exists", lambda _path: True)  # looked for before it was removed
+    with common.file_lock(path) as held:
+        assert held and os.path.lexists(path) and not removals
+    assert not os.path.lexists(path)
+
+
 def test_a_folder_is_used_by_one_command_and_freed_with_it_even_where_it_is_killed(tmp_path):
     hold = "import sys; from common import sole_use\nwith sole_use(sys.argv[1]): print('held', flush=True); input()"
-    command = [sys.executable, "-c", hold, tmp_path]
-    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, text=True) as other:
+    command, pipe = [sys.executable, "-c", hold, tmp_path], subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=f"in use by process {other.pid} on "), common.sole_use(tmp_path):
             pass
