@@ -133,8 +133,8 @@ def fit(
              "processes": accelerator.num_processes}  # fmt: skip
     if run.checkpointing:
         model.activation_checkpointing_disable()
-    for layer in layers_of(model) if run.compiled else []:
-        layer._compiled_call_impl = None  # evaluation meets shapes of all kinds
+    for module in model.modules() if run.compiled else []:
+        module._compiled_call_impl = None  # evaluation meets shapes of all kinds
     if model.config._attn_implementation != attention_before:
         model.set_attn_implementation(attention_before)  # what is saved does not depend on what is installed here
     return {**summarise_log(log, run, config), **speed(log, model, device, accelerator.num_processes), **facts}
@@ -184,11 +184,16 @@ def wants_compiling(config: dict, parameters: int, tokens: int, peak: float | No
 
 
 def compile_layers(run: "PackedRun") -> None:
-    """torch.compile of each layer, all by one compilation, and of the loss."""
-    for layer in layers_of(run.model):
+    """torch.compile of each layer, all by one compilation, of the norms around them, and of the loss."""
+    layers = layers_of(run.model)
+    for layer in layers:
         layer.compile()
         run.compiled = True
     if run.compiled:
+        within = {id(module) for layer in layers for module in layer.modules()}
+        for module in run.model.base_model.modules():
+            if type(module).__name__.endswith("Norm") and id(module) not in within:
+                module.compile()
         run.accelerator.unwrap_model(run.loss).compile_cross_entropy()
 
 

@@ -263,6 +263,7 @@ def test_compiled_layers_train_alike_and_are_plain_again(checkpointing, model, e
     ]
     assert [found["compiled"] for found in facts] == [True, False]
     assert set(sizes[: len(sizes) // 2]) == {7} and sizes[-1] == 4  # one shape, though the last step does not fill it
-    assert packed_loss.cross_entropy in compiled and len(compiled) == 1 + len(model.model.layers)
+    norm = model.model.norm._call_impl
+    assert packed_loss.cross_entropy in compiled and norm in compiled and len(compiled) == 2 + len(model.model.layers)
     assert facts[0]["final_loss"] == pytest.approx(facts[1]["final_loss"], rel=1e-5)
     assert all(module._compiled_call_impl is None for module in model.modules())
