@@ -288,12 +288,13 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
     queued, began = [], time.perf_counter()
     with bar, noted_signals() as signals:
         for step in range(done, len(run.steps)):
-            queued.append(start_step(run, step))
+            started = start_step(run, step)
+            queued.append(started | {"note": queue_note(run, started["loss"], saved + checkpoint_seconds, signals)})
             last, late, stop = step + 1 == len(run.steps), False, None
             while len(queued) > (0 if last or late or stop else STEPS_AHEAD[run.device]):
-                due, started = time.monotonic() - saved > checkpoint_seconds, queued.pop(0)
-                loss, late, stop = over_processes(run, started["loss"].item(), due, signals)  # waits for the device
-                began = add_step(log, started, loss, len(run.steps), began)
+                finished = queued.pop(0)
+                loss, updates, late, stop = read_note(finished["note"])  # waits for the device
+                began = add_step(log, finished, loss, updates, len(run.steps), began)
                 show_progress(run, bar, log)
             if late or stop:
                 save_checkpoint(checkpoint, run, log)
@@ -303,44 +304,62 @@ def run_steps(run: PackedRun, log: dict, checkpoint: Path, checkpoint_seconds: f
                                       "checkpoint; run the same command to go on", stop.value)  # fmt: skip
 
 
-def add_step(log: dict, started: dict, loss: float, steps: int, began: float) -> float:
+def add_step(log: dict, finished: dict, loss: float, updates: int, steps: int, began: float) -> float:
     """Add a step that is done to the log, as of `start_step`; the time now, where `began` was that of the one before.
 
+    updates: how often the weights have changed since the first step; fp16 skips steps whose gradients are not finite.
     Raises TrainingFailed where the loss is not finite.
     """
     if not np.isfinite(loss):
         raise TrainingFailed(f"the loss became {loss} at step {len(log['losses']) + 1} of {steps}; try a lower "
                              "learning_rate (--set learning_rate=...)")  # fmt: skip
     log["losses"].append(loss)
-    for key in ("tokens", "response_tokens", "skipped_steps"):
-        log[key] += started[key]
+    for key in ("tokens", "response_tokens"):
+        log[key] += finished[key]
+    log["skipped_steps"] = len(log["losses"]) - updates
     now = time.perf_counter()
     log["seconds"] += now - began
     return now
 
 
 def start_step(run: PackedRun, step: int) -> dict:
-    """Queue one step: its loss, as `train_step` gives it, tokens, response_tokens, and skipped_steps, 1 where fp16
-    gradients were not finite, so that the step changes nothing."""
+    """Queue one step: its loss, as `train_step` gives it, tokens and response_tokens."""
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate_at(step, len(run.steps), run.config)
     tokens, response_tokens = run.block_tokens(run.steps[step])
-    scale = run.scaler.get_scale()
     loss = train_step(run, run.steps[step], response_tokens)
-    skipped = int(run.scaler.get_scale() < scale)
-    return {"loss": loss, "tokens": tokens, "response_tokens": response_tokens, "skipped_steps": skipped}
+    return {"loss": loss, "tokens": tokens, "response_tokens": response_tokens}
 
 
-def over_processes(run: PackedRun, loss: float, late: bool, signals: list[int]):
-    """The loss summed over the processes, whether a checkpoint is due in any, and the highest signal any has had."""
+def queue_note(run: PackedRun, loss, deadline: float, signals: list[int]) -> tuple:
+    """Queue what the processes tell each other after a step; `read_note` waits for it.
+
+    It is copied as soon as the step is done. `loss.item()` would wait for all that is queued: for the steps ahead too.
+    deadline: of the next checkpoint, by time.monotonic(); signals: what this process was told so far.
+    """
     import torch
 
-    if run.accelerator.num_processes > 1:
-        own = torch.tensor([loss, late, max(signals, default=0)], dtype=torch.float64, device=run.accelerator.device)
-        losses, lates, numbers = run.accelerator.gather(own[None]).unbind(1)
-        loss, late, signals = losses.sum().item(), bool(lates.any()), [int(numbers.max())]
-    number = max(signals, default=0)
-    return loss, late, signal.Signals(number) if number else None
+    updates = next(iter(run.optimizer.state.values()))["step"]
+    own = torch.tensor([time.monotonic() > deadline, max(signals, default=0)], dtype=torch.float64)
+    if run.device == "cuda":
+        own = own.pin_memory().to(run.accelerator.device, non_blocking=True)
+    notes = run.accelerator.gather(torch.stack([loss.double(), updates.double(), *own])[None])
+    notes, arrived = notes.to("cpu", non_blocking=True), None
+    if run.device == "cuda":
+        arrived = torch.cuda.Event()
+        arrived.record()
+    return notes, arrived
+
+
+def read_note(note: tuple) -> tuple:
+    """The loss summed over the processes, how often the weights have changed, whether a checkpoint is due in any
+    process, and the highest signal any has had, None without."""
+    notes, arrived = note
+    if arrived:
+        arrived.synchronize()
+    losses, updates, lates, numbers = notes.T.tolist()
+    number = int(max(numbers))
+    return sum(losses), int(min(updates)), any(lates), signal.Signals(number) if number else None
 
 
 def show_progress(run: PackedRun, bar, log: dict) -> None:

@@ -1,6 +1,8 @@
 """Training: what a step optimises, schedules, precision, and resuming to the last bit."""
 
 import copy
+import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -204,6 +206,22 @@ def test_steps_whose_fp16_gradients_overflow_are_skipped_and_counted(
     assert 0 < facts["skipped_steps"] < facts["steps"]
     assert f"{facts['skipped_steps']} of {facts['steps']} steps changed nothing" in capsys.readouterr().out
     assert any((before[name] != tensor.cpu()).any() for name, tensor in weights(model).items())
+
+
+def test_a_note_arrives_before_what_is_queued_behind_it():
+    """Or else the GPU would run empty while the next step is prepared."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    accelerator = training_loop.new_accelerator()
+    step = torch.ones((), device="cuda")
+    run = SimpleNamespace(optimizer=SimpleNamespace(state={"weight": {"step": step}}), device="cuda",
+                          accelerator=accelerator)  # fmt: skip
+    for _ in range(2):  # the first allocates
+        note = training_loop.queue_note(run, torch.full((), 2.5, device="cuda"), float("inf"), [15])
+        torch.cuda._sleep(10**9)  # cycles: half a second
+        assert training_loop.read_note(note) == (2.5, 1, False, signal.SIGTERM)
+        assert not torch.cuda.current_stream().query()
+        torch.cuda.synchronize()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(model, examples, tokenizer, tmp_path):
