@@ -268,7 +268,7 @@ def train_gpu_rows(facts: dict) -> list[tuple[str, ...]]:
 def gpu_entry(name: str, item: dict) -> str:
     if "failed" in item:
         return f"{name}: {item['failed']}"
-    return f"{name}: {item['tokens_per_second']:,.0f}, {item['mfu']:.0%} MFU, {item['peak_memory_gib']:.0f} GiB"
+    return f"{name}: {item['tokens_per_second']:,.0f}, {item['mfu']:.1%} MFU, {item['peak_memory_gib']:.0f} GiB"
 
 
 def evaluate_rows(facts: dict) -> list[tuple[str, ...]]:

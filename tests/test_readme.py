@@ -147,10 +147,10 @@ def test_gpu_rows_stand_beside_the_first_that_ran():
     sizes = {"500M": {"a": {"failed": "out of memory"}, "b": ran, "c": ran | {"tokens_per_second": 50.0}}}
     sizes |= {"1B": {"a": {"failed": "out of memory"}}, "3B": {}}
     facts = {"provenance": {"hardware": {"gpus": ["X"]}}, "sizes": sizes, "six_runs_hours": None}
-    ours = "b: 100, 40% MFU, 10 GiB"
+    ours = "b: 100, 40.0% MFU, 10 GiB"
     assert update_readme.train_gpu_rows(facts) == [
         ("training 500M, X, tokens/s", ours, "a: out of memory", ""),
-        ("training 500M, X, tokens/s", ours, "c: 50, 40% MFU, 10 GiB", "2.00x"),
+        ("training 500M, X, tokens/s", ours, "c: 50, 40.0% MFU, 10 GiB", "2.00x"),
     ]
     hours = update_readme.train_gpu_rows(facts | {"six_runs_hours": {"training": 1.0, "evaluation": 0.25}})[-1]
     assert hours[1] == "1.00 of training, 0.25 of evaluation"
