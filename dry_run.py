@@ -12,17 +12,10 @@ import numpy as np
 from common import hash_json, made_otherwise
 from experiment_inputs import encode_subset, plan_experiment, read_planned, starting_model, starting_outline
 from language_model import end_token_id, pick_device, pick_precision, quiet_transformers
-from training_loop import (
-    PEAK_FLOPS,
-    blocks_and_step,
-    gpu_peak,
-    new_accelerator,
-    new_run,
-    train_step,
-    wants_compiling,
-    weights_must_fit,
-)
+from training_loop import blocks_and_step, new_accelerator, new_run, wants_compiling, weights_must_fit
 from training_memory import disk_bytes, gpu_bytes, model_shape, plan_memory
+from training_speed import PEAK_FLOPS, gpu_peak
+from training_steps import train_step
 
 GPU_HOUR_BUDGET = 3.5
 SAMPLE_ROWS = 20_000  # encoded of a larger subset, whose totals are scaled

@@ -21,7 +21,7 @@ from language_model import (
 from lineage import ROW_COLUMNS, model_fingerprint, read_subset, require_subset
 from model_probe import require_positions, require_trainable
 from training_configs import TRAINING, model_spec
-from training_loop import TrainingFailed
+from training_steps import TrainingFailed
 
 MANY_CUT_FRACTION = 0.1
 

@@ -31,7 +31,9 @@ from packing import pack_rows
 from text_generation import RunModel
 from train_benchmark import sft_trainer, trainer_arguments
 from training_configs import EVALUATION, EXPERIMENTS, HELDOUT, SUBSETS, TRAINING
-from training_loop import TrainingFailed, fit, flops_utilisation
+from training_loop import fit
+from training_speed import flops_utilisation
+from training_steps import TrainingFailed
 
 SIZES = ["500M", "1B"]
 TOKENS_PER_ROW, MEDIAN_TOKENS = 300, 278  # log-normal, cut at 512 tokens

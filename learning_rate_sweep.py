@@ -17,7 +17,8 @@ import numpy as np
 from common import UserError, clear, is_done, provenance, read_json, sole_use, write_json
 from experiment_inputs import encode_subset, plan_experiment, read_planned, starting_model, starting_outline
 from language_model import Example, end_token_id, pick_device, pick_precision, quiet_transformers, response_losses
-from training_loop import TrainingFailed, fit
+from training_loop import fit
+from training_steps import TrainingFailed
 
 DEV_FRACTION, MAX_DEV_ROWS = 0.1, 500
 SWEEP_STEPS = 200  # the budget of every run: so many steps' tokens, or all epochs of the subset where they are fewer

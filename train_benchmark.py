@@ -27,7 +27,8 @@ from language_model import (
 from packing import collate_blocks, pack_rows, plan_steps
 from reference_distributions import t_quantile
 from training_configs import MODEL_FAMILIES, TRAINING
-from training_loop import fit, learning_rate_at, new_optimizer
+from training_loop import fit, new_optimizer
+from training_steps import learning_rate_at
 
 SETTINGS = {"learning_rate": 1e-3, "tokens_per_step": 1_024, "block_tokens": 256, "max_tokens": 256,
             "precision": "fp32", "gradient_checkpointing": "off"}  # fmt: skip

@@ -67,8 +67,9 @@ from learning_rate_sweep import sweep
 from lineage import evaluation_inputs
 from training_checkpoints import TrainingStopped, whole_weights
 from training_configs import experiment_config, experiments_of
-from training_loop import TrainingFailed, end_processes, fit, new_accelerator
+from training_loop import end_processes, fit, new_accelerator
 from training_memory import disk_bytes
+from training_steps import TrainingFailed
 
 # What a run's folder holds about its model, and what a new model makes untrue.
 OF_THE_MODEL = ["evaluation", "quality_analysis", "generation_analysis"]

@@ -17,6 +17,7 @@ from torch.distributed.fsdp import FSDPModule
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import training_loop
+import training_steps
 from language_model import encode_examples, learn_bpe
 from train_quality_comparison import save_model
 from training_checkpoints import TrainingStopped, whole_weights
@@ -49,7 +50,7 @@ def fit(folder: Path, name: str, stop_after: int = 0) -> None:
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=300, tie_word_embeddings=True, **shape))
-    rank, step, taken = int(os.environ.get("RANK", "0")), training_loop.train_step, []
+    rank, step, taken = int(os.environ.get("RANK", "0")), training_steps.train_step, []
 
     def stopping_step(*arguments):
         taken.append(1)
@@ -58,7 +59,7 @@ def fit(folder: Path, name: str, stop_after: int = 0) -> None:
         return step(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_loop, "train_step", stopping_step)
+        patch.setattr(training_steps, "train_step", stopping_step)
         patch.setattr(training_loop, "new_accelerator", sharding_accelerator if name == "fsdp" else plain_accelerator)
         try:
             facts = training_loop.fit(model, examples, CONFIG, 1, folder / "checkpoint.pt", 1e9, micro_batch_tokens=64)

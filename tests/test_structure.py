@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # Every module stands on a floor; it may import only from floors below its own.
 FLOORS = [
     "answer_text contrast_statistics cost_statistics dialogues json_kinds packed_attention plain_text "
-    "reference_distributions task_phrasings text_checks text_remains training_configs word_facts",
+    "reference_distributions task_phrasings text_checks text_remains training_configs training_speed word_facts",
     "choice_questions common near_duplicates retention_statistics scorecard task_checkers task_families "
     "text_features tradeoff_statistics",
     "arrow_files command_line dataset_formats decontamination demo_corpus format_families reasoning_families "
@@ -22,12 +22,13 @@ FLOORS = [
     "filter_ledger generation_measures packed_loss packing report_sentences scorecard_figures study_tradeoff "
     "subset_report subset_rules text_generation tradeoff_figures",
     "dataset_readers lm_harness model_probe report_pages scorecard_tables study_analysis subset_selection "
-    "training_loop",
+    "training_steps",
     "analysis_benchmark benchmark_items dataset_shards evaluate_quality_tradeoff experiment_comparison "
-    "filter_benchmark generation_browser instruction_difficulty scorecard_page scorer_validation train_benchmark",
-    "evaluation_benchmark experiment_inputs gpu_benchmark quality_scorer subset_comparison",
-    "analyze_results benchmark dry_run filter_steps generation_analysis learning_rate_sweep scorer_ablation",
-    "decontamination_steps train_quality_comparison",
+    "filter_benchmark generation_browser instruction_difficulty scorecard_page scorer_validation training_loop",
+    "experiment_inputs quality_scorer subset_comparison train_benchmark",
+    "analyze_results dry_run evaluation_benchmark filter_steps generation_analysis gpu_benchmark "
+    "learning_rate_sweep scorer_ablation",
+    "benchmark decontamination_steps train_quality_comparison",
     "filter_datasets",
 ]
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor.split()}

@@ -13,11 +13,12 @@ from test_training_loop import CONFIG, assert_same, run, weights
 
 import training_checkpoints
 import training_loop
+import training_steps
 from common import UserError
 from language_model import load_model, load_tokenizer
 from training_checkpoints import TrainingStopped, noted_signals
-from training_loop import TrainingFailed
 from training_memory import model_shape
+from training_steps import TrainingFailed
 
 ROOT = Path(__file__).parent.parent
 HELPER = Path(__file__).parent / "fit_in_processes.py"
@@ -73,21 +74,21 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     tmp_path,
     monkeypatch,
 ):
-    monkeypatch.setitem(training_loop.STEPS_AHEAD, training_loop.pick_device(), ahead)
+    monkeypatch.setitem(training_steps.STEPS_AHEAD, training_loop.pick_device(), ahead)
     undisturbed, stopped, resumed = copy.deepcopy(model), copy.deepcopy(model), copy.deepcopy(model)
     (tmp_path / "other").mkdir()
     expected = run(undisturbed, examples, tokenizer, tmp_path / "other")
-    step, handlers = training_loop.train_step, [signal.getsignal(number)]
+    step, handlers = training_steps.train_step, [signal.getsignal(number)]
 
     def signalled_step(*arguments):
         os.kill(os.getpid(), number)
         return step(*arguments)
 
-    monkeypatch.setattr(training_loop, "train_step", signalled_step)
+    monkeypatch.setattr(training_steps, "train_step", signalled_step)
     with pytest.raises(TrainingStopped, match=f"after step {1 + ahead} of .* with a checkpoint") as caught:
         run(stopped, examples, tokenizer, tmp_path)
     assert caught.value.signal == number and signal.getsignal(number) == handlers[0]
-    monkeypatch.setattr(training_loop, "train_step", step)
+    monkeypatch.setattr(training_steps, "train_step", step)
     facts = run(resumed, examples, tokenizer, tmp_path)
     assert facts["loss_curve"] == expected["loss_curve"]
     assert_same(weights(resumed), weights(undisturbed))
@@ -168,14 +169,14 @@ def test_the_micro_batch_is_halved_where_memory_ends(model, examples, tokenizer,
     plain, halved = copy.deepcopy(model), copy.deepcopy(model)
     (tmp_path / "other").mkdir()
     expected = run(plain, examples, tokenizer, tmp_path / "other")
-    backward = training_loop.backward
+    backward = training_steps.backward
 
     def small_memory(run, numbers, response_tokens):
         if len(numbers) > 1:
             raise torch.OutOfMemoryError("no memory")
         return backward(run, numbers, response_tokens)
 
-    monkeypatch.setattr(training_loop, "backward", small_memory)
+    monkeypatch.setattr(training_steps, "backward", small_memory)
     facts = run(halved, examples, tokenizer, tmp_path)
     assert "going on with 1 blocks at a time" in capsys.readouterr().out
     assert [point["loss"] for point in facts["loss_curve"]] == pytest.approx(
@@ -188,11 +189,11 @@ def test_what_a_step_had_summed_before_memory_ended_is_dropped(model, examples, 
     import torch
 
     config = CONFIG | {"epochs": 1, "max_grad_norm": 1e9, "tokens_per_step": 64_000}
-    plain, halved, backward, calls = copy.deepcopy(model), copy.deepcopy(model), training_loop.backward, []
+    plain, halved, backward, calls = copy.deepcopy(model), copy.deepcopy(model), training_steps.backward, []
     for number, trained in enumerate((plain, halved)):
         checkpoint = tmp_path / f"{number}.pt"
         training_loop.fit(trained, examples, config, tokenizer.pad_token_id, checkpoint, 1e9, micro_batch_tokens=256)
-        monkeypatch.setattr(training_loop, "backward", lambda *rest: calls.append(1) or fails_second(*rest))
+        monkeypatch.setattr(training_steps, "backward", lambda *rest: calls.append(1) or fails_second(*rest))
 
         def fails_second(*arguments):
             if len(calls) == 2:

@@ -10,9 +10,12 @@ import torch
 import packed_loss
 import training_loop
 import training_memory
+import training_speed
+import training_steps
 from common import UserError
 from training_configs import TRAINING
-from training_loop import TrainingFailed, fit, learning_rate_at
+from training_loop import fit
+from training_steps import TrainingFailed, learning_rate_at
 
 SETTINGS = {"learning_rate": 5e-3, "tokens_per_step": 256, "block_tokens": 64, "max_tokens": 64, "epochs": 3}
 CONFIG = {**TRAINING, **SETTINGS, "precision": "fp32"}
@@ -130,7 +133,7 @@ def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenize
     class Killed(Exception):
         pass
 
-    step, taken = training_loop.train_step, []
+    step, taken = training_steps.train_step, []
 
     def killing_step(*arguments):
         if len(taken) == 5:
@@ -138,16 +141,16 @@ def test_resume_after_a_kill_equals_an_undisturbed_run(model, examples, tokenize
         taken.append(1)
         return step(*arguments)
 
-    monkeypatch.setattr(training_loop, "train_step", killing_step)
+    monkeypatch.setattr(training_steps, "train_step", killing_step)
     with pytest.raises(Killed):
         run(copy.deepcopy(model), examples, tokenizer, tmp_path, checkpoint_seconds=0)
-    monkeypatch.setattr(training_loop, "train_step", step)
+    monkeypatch.setattr(training_steps, "train_step", step)
     (tmp_path / "checkpoint.tmp").write_bytes(b"half a checkpoint")
     resumed = copy.deepcopy(model)
     torch.manual_seed(random[0].item() + 1)
     facts = run(resumed, examples, tokenizer, tmp_path)
     assert (torch.get_rng_state() == random).all()
-    saved = 5 - training_loop.STEPS_AHEAD[training_loop.pick_device()]
+    saved = 5 - training_steps.STEPS_AHEAD[training_loop.pick_device()]
     assert f"resuming at step {saved + 1} of" in capsys.readouterr().out
     assert facts["loss_curve"] == expected["loss_curve"]
     assert facts["tokens"] == expected["tokens"]
@@ -200,8 +203,8 @@ def test_steps_whose_fp16_gradients_overflow_are_skipped_and_counted(
     model, examples, tokenizer, tmp_path, monkeypatch, capsys
 ):
     """A loss too large for the first scale of 65,536, which is halved until the gradients are finite."""
-    before, backward = weights(model), training_loop.backward
-    monkeypatch.setattr(training_loop, "backward", lambda run, numbers, tokens: backward(run, numbers, tokens / 1e3))
+    before, backward = weights(model), training_steps.backward
+    monkeypatch.setattr(training_steps, "backward", lambda run, numbers, tokens: backward(run, numbers, tokens / 1e3))
     facts = run(model, examples, tokenizer, tmp_path, CONFIG | {"precision": "fp16"})
     assert 0 < facts["skipped_steps"] < facts["steps"]
     assert f"{facts['skipped_steps']} of {facts['steps']} steps changed nothing" in capsys.readouterr().out
@@ -217,9 +220,9 @@ def test_a_note_arrives_before_what_is_queued_behind_it():
     run = SimpleNamespace(optimizer=SimpleNamespace(state={"weight": {"step": step}}), device="cuda",
                           accelerator=accelerator)  # fmt: skip
     for _ in range(2):  # the first allocates
-        note = training_loop.queue_note(run, torch.full((), 2.5, device="cuda"), float("inf"), [15])
+        note = training_steps.queue_note(run, torch.full((), 2.5, device="cuda"), float("inf"), [15])
         torch.cuda._sleep(10**9)  # cycles: half a second
-        assert training_loop.read_note(note) == (2.5, 1, False, signal.SIGTERM)
+        assert training_steps.read_note(note) == (2.5, 1, False, signal.SIGTERM)
         assert not torch.cuda.current_stream().query()
         torch.cuda.synchronize()
 
@@ -251,14 +254,14 @@ def test_peaks_are_found_by_whole_words():
         "NVIDIA L40",
         "NVIDIA A100-SXM4-80GB",
     ]
-    peaks = [training_loop.peak_flops(name) for name in names]
+    peaks = [training_speed.peak_flops(name) for name in names]
     assert peaks == [989e12, 756e12, 835e12, 362e12, 121e12, None, 312e12]
 
 
 def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
     parameters = sum(weight.numel() for weight in model.parameters())
-    assert training_loop.flops_utilisation(model, 1e6, "cuda", 2) == pytest.approx(6e6 * parameters / (2 * 989e12))
+    assert training_speed.flops_utilisation(model, 1e6, "cuda", 2) == pytest.approx(6e6 * parameters / (2 * 989e12))
     breaking_even = int(20 * 0.4 * 989e12 / (6 * parameters))  # tokens that take 20 s
     for tokens, pays in ((breaking_even, False), (breaking_even + 1, True)):
         assert training_loop.wants_compiling({"compile": "auto"}, parameters, tokens, 989e12) == pays
@@ -270,8 +273,8 @@ def test_utilisation_is_of_all_gpus_and_compiling_has_to_pay(model, monkeypatch)
 
 @pytest.mark.parametrize("checkpointing", ["off", "on"])
 def test_compiled_layers_train_alike_and_are_plain_again(checkpointing, model, examples, tmp_path, monkeypatch):
-    sizes, collate = [], training_loop.collate_blocks
-    monkeypatch.setattr(training_loop, "collate_blocks", lambda *a: sizes.append(len(a[1])) or collate(*a))
+    sizes, collate = [], training_steps.collate_blocks
+    monkeypatch.setattr(training_steps, "collate_blocks", lambda *a: sizes.append(len(a[1])) or collate(*a))
     plain, compiled = torch.compile, []
     monkeypatch.setattr(torch, "compile", lambda f, **how: compiled.append(f) or plain(f, backend="eager", **how))
     other, config = copy.deepcopy(model), {**CONFIG, "tokens_per_step": 7 * 64, "gradient_checkpointing": checkpointing}
