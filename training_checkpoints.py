@@ -94,8 +94,9 @@ def read_checkpoint(path: Path) -> dict:
     import torch
 
     try:
-        with zipfile.ZipFile(path) as file:
-            damaged = file.testzip()
+        with zipfile.ZipFile(path) as file, open(path, "rb") as start:
+            # zipfile overlooks what stands in front of an archive; torch would take it for a pickle.
+            damaged = file.testzip() or (None if start.read(2) == b"PK" else "something stands in front of it")
         state = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except (
         OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error,

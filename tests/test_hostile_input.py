@@ -126,7 +126,7 @@ def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(whole)
     assert read_checkpoint(tmp_path / "checkpoint.pt")["log"]["losses"]
     one_bit = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
-    for damaged in (one_bit, whole[:middle], b"", whole[:1] + whole):
+    for damaged in (one_bit, whole[:middle], b"", whole[:1] + whole, b"." + whole):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
         with pytest.raises(UserError, match="checkpoint.pt is damaged .*remove it to train from the start"):
             read_checkpoint(tmp_path / "checkpoint.pt")
