@@ -15,10 +15,10 @@ ROW_BYTES = 16  # of a row's digest
 ROW_COLUMNS = ["id", "instruction", "response"]  # what a row is: its scores may change, and it stays the same
 
 
-def row_digests(table) -> list[bytes]:
+def row_digests(table, columns: list[str] = ROW_COLUMNS) -> list[bytes]:
     """ROW_BYTES for every row of a pyarrow table, which tell ids and texts apart. Lone surrogates are fine."""
     digests = []
-    for batch in table.select(ROW_COLUMNS).to_batches(10_000):
+    for batch in table.select(columns).to_batches(10_000):
         for texts in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             parts = [text.encode("utf-8", "surrogatepass") for text in texts]
             framed = b"".join(len(part).to_bytes(8, "little") + part for part in parts)

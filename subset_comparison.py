@@ -4,7 +4,7 @@
     python analyze_results.py ./results/ --compare ultra_10k my_rows/
 
 Reads  two folders of Arrow rows: of <results>/subsets/, or any folder that `datasets` saved (`save_to_disk`), with the
-       columns instruction and response; id, source and the scores where they are there; the runs trained on both.
+       columns instruction and response; source and the scores where they are there; the runs trained on both.
 Writes <output>/compare_<A>_vs_<B>.html, .md and .json, the JSON last.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 import experiment_comparison
 from arrow_files import read_arrow
 from common import UserError, hash_path
+from lineage import row_digests
 from report_tables import NONE, join_words
 from training_configs import SCORE_KEYS
 
@@ -30,7 +31,10 @@ def find_subset(results: Path, name: str) -> Path | None:
 
 
 def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
-    """Facts of a subset, and the sets of its ids and prompts. Raises UserError where it lacks a text or has no rows."""
+    """Facts of a subset, and the sets of its rows' digests and of its prompts: a row is its texts, whatever its id.
+
+    Raises UserError where it lacks a text or has no rows.
+    """
     table = read_arrow(folder)
     if lacking := [column for column in TEXTS if column not in table.column_names]:
         raise UserError(f"--compare {name}: {folder} has no column {' and no '.join(lacking)}")
@@ -39,7 +43,6 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
     words = {text: np.array([len(row.split()) for row in table[text].to_pylist()]) for text in TEXTS}
     mix = Counter(table["source"].to_pylist() if "source" in table.column_names else [])
     prompts = set(table["instruction"].to_pylist())
-    ids = set(table["id"].to_pylist()) if "id" in table.column_names else set()
     facts = {
         "subset": name,
         "rows": table.num_rows,
@@ -50,7 +53,7 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
         "source_mix": dict(sorted(mix.items(), key=lambda item: (-item[1], item[0]))),
         "hash": hash_path(folder),
     }
-    return facts, {"ids": ids, "prompts": prompts}
+    return facts, {"rows": set(row_digests(table, TEXTS)), "prompts": prompts}
 
 
 def make_comparison(results: Path, names: list[str], trained: list[dict], scale: str | None) -> dict:
@@ -59,16 +62,12 @@ def make_comparison(results: Path, names: list[str], trained: list[dict], scale:
     labels = labels if labels[0] != labels[1] else names
     described = [describe_subset(label, find_subset(results, name)) for label, name in zip(labels, names, strict=True)]
     (_, first), (_, second) = described
-    known = bool(first["ids"] and second["ids"])
     return {
         "config": {"first": labels[0], "second": labels[1]},
         "provenance": None,
         "scale_label": scale or "subsets alone",
         "subsets": [facts for facts, _ in described],
-        "shared": {
-            "rows": len(first["ids"] & second["ids"]) if known else None,
-            "prompts": len(first["prompts"] & second["prompts"]),
-        },
+        "shared": {kind: len(first[kind] & second[kind]) for kind in ("rows", "prompts")},
         "runs": trained,
     }
 
@@ -81,8 +80,7 @@ def sentence(comparison: dict) -> str:
     """What the two share and, where runs trained on them, which of those is better; more is not to be read off rows."""
     first, second = comparison["config"]["first"], comparison["config"]["second"]
     shared = comparison["shared"]
-    rows = "an unknown number of" if shared["rows"] is None else f"{shared['rows']:,}"
-    start = f"{first} and {second} share {rows} rows and {shared['prompts']:,} prompts"
+    start = f"{first} and {second} share {shared['rows']:,} rows and {shared['prompts']:,} prompts"
     if not comparison["runs"]:
         return f"{start}; no two runs trained on them, so nothing is known of what they do for a model."
     parts = [trained_words(pair, comparison["config"]) for pair in comparison["runs"]]

@@ -17,6 +17,7 @@ import report_figures
 import report_pages
 import report_sentences
 import report_tables
+import subset_comparison
 import tradeoff_figures
 import tradeoff_tables
 import update_readme
@@ -452,11 +453,21 @@ def test_compare_takes_rows_of_ones_own_without_any_run(tmp_path):
     assert done.returncode == 0 and "nothing is known of what they do for a model" in done.stdout, done.stderr
     assert "share 1 rows" in done.stdout
     assert str(tmp_path) not in (tmp_path / "analysis" / "compare_ultra_10k_vs_mine.md").read_text()
-    write_arrow(tmp_path / "mine", {"instruction": ["ask 1"], "response": ["a"]})
+    write_arrow(tmp_path / "mine", {"instruction": ["ask 1", "ask 1"], "response": ["a b c", "a"]})
     done = compare(tmp_path, "ultra_10k", str(tmp_path / "mine"))
-    assert "share an unknown number of rows and 1 prompts" in done.stdout, done.stderr
+    assert "share 1 rows and 1 prompts" in done.stdout, done.stderr
     done = compare(tmp_path, "ultra_10k", "ultra_10k_500M")
     assert done.returncode == 2 and "name two experiments or two subsets" in done.stderr
+
+
+def test_shared_rows_are_those_of_equal_texts_whatever_their_ids(tmp_path):
+    texts = {"instruction": ["ask 1", "ask 2"], "response": ["a", "b"]}
+    write_arrow(tmp_path / "mine", {"id": ["0", "1"], **texts})
+    write_arrow(tmp_path / "again", {"id": [7, 8], **texts})
+    write_arrow(tmp_path / "other", {"id": ["0", "1"], "instruction": ["ask 3", "ask 1"], "response": ["c", "d"]})
+    for name, shared in (("again", {"rows": 2, "prompts": 2}), ("other", {"rows": 0, "prompts": 1})):
+        folders = [str(tmp_path / folder) for folder in ("mine", name)]
+        assert subset_comparison.make_comparison(tmp_path, folders, [], None)["shared"] == shared
 
 
 def test_no_finding_is_not_called_equality():
