@@ -40,8 +40,10 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
         raise UserError(f"--compare {name}: {folder} has no column {' and no '.join(lacking)}")
     if not table.num_rows:
         raise UserError(f"--compare {name}: {folder} has no rows")
+    if empty := [column for column in TEXTS if not is_text(table[column])]:
+        raise UserError(f"--compare {name}: {folder} must hold a text in every row of {' and '.join(empty)}")
     words = {text: np.array([len(row.split()) for row in table[text].to_pylist()]) for text in TEXTS}
-    mix = Counter(table["source"].to_pylist() if "source" in table.column_names else [])
+    mix = Counter(table["source"].drop_null().to_pylist() if "source" in table.column_names else [])
     prompts = set(table["instruction"].to_pylist())
     facts = {
         "subset": name,
@@ -49,11 +51,24 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
         "distinct_instructions": len(prompts),
         **{f"{text}_words_mean": float(counts.mean()) for text, counts in words.items()},
         **{f"{text}_words_median": float(np.median(counts)) for text, counts in words.items()},
-        "scores": {score: float(table[score].to_numpy().mean()) for score in SCORE_KEYS if score in table.column_names},
+        "scores": mean_scores(table),
         "source_mix": dict(sorted(mix.items(), key=lambda item: (-item[1], item[0]))),
         "hash": hash_path(folder),
     }
     return facts, {"rows": set(row_digests(table, TEXTS)), "prompts": prompts}
+
+
+def is_text(column) -> bool:
+    """Whether a column is of strings with none missing."""
+    return str(column.type) in ("string", "large_string") and not column.null_count
+
+
+def mean_scores(table) -> dict[str, float]:
+    """The mean of each score that every row has: one over some of the rows would not be the subset's."""
+    scores = {score: table[score] for score in SCORE_KEYS if score in table.column_names}
+    numbers = {score: column.to_numpy() for score, column in scores.items() if not column.null_count}
+    return {score: float(values.mean()) for score, values in numbers.items() if values.dtype.kind in "fiu"
+            and np.isfinite(values).all()}  # fmt: skip
 
 
 def make_comparison(results: Path, names: list[str], trained: list[dict], scale: str | None) -> dict:

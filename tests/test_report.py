@@ -470,6 +470,17 @@ def test_shared_rows_are_those_of_equal_texts_whatever_their_ids(tmp_path):
         assert subset_comparison.make_comparison(tmp_path, folders, [], None)["shared"] == shared
 
 
+def test_compared_rows_may_lack_scores_and_sources_but_no_text(tmp_path):
+    scores = {"quality": [0.5, None], "clarity": [0.5, float("nan")], "diversity": ["a", "b"], "complexity": [0, 1]}
+    write_rows(tmp_path / "mine", ["1", "2"], source=["s", None], **scores)
+    facts, _ = subset_comparison.describe_subset("mine", tmp_path / "mine")
+    assert facts["scores"] == {"complexity": 0.5} and facts["source_mix"] == {"s": 1}
+    for texts in (["ask", None], [1, 2]):
+        write_arrow(tmp_path / "bad", {"instruction": texts, "response": ["a", "b"]})
+        with pytest.raises(UserError, match="must hold a text in every row of instruction"):
+            subset_comparison.describe_subset("bad", tmp_path / "bad")
+
+
 def test_no_finding_is_not_called_equality():
     record = {"metric": "task_completion", "difference": 0.01, "p": 0.4, "minimum_detectable": 0.045}
     record["reading"] = experiment_comparison.reading(record)
