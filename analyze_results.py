@@ -127,8 +127,11 @@ def compare_runs(runs: list[dict], first: dict, second: dict) -> tuple[dict, lis
 
 
 def are_subsets(results: Path, names: list[str]) -> bool:
-    """Whether both names are of subsets. Raises UserError where one is and the other is none."""
+    """Whether both names are of subsets. Raises UserError where one is and the other is none, or one is a data file."""
     found = [subset_comparison.find_subset(results, name) for name in names]
+    if files := [name for name in names if Path(name).is_file() or (Path(name) / "dataset_dict.json").exists()]:
+        raise UserError(f"--compare: {files[0]} is no subset: that is a name in {results / 'subsets'} or a folder that "
+                        "Dataset.save_to_disk of `datasets` wrote, with instruction and response")  # fmt: skip
     if any(found) and not all(found):
         subset, other = names if found[0] else names[::-1]
         raise UserError(f"--compare: {subset} is a subset and {other} is none; name two experiments or two subsets")

@@ -481,6 +481,15 @@ def test_compared_rows_may_lack_scores_and_sources_but_no_text(tmp_path):
             subset_comparison.describe_subset("bad", tmp_path / "bad")
 
 
+def test_a_file_of_rows_to_compare_is_told_what_a_subset_is(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a", "response": "b"}\n')
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    for name in ("rows.jsonl", "splits"):
+        with pytest.raises(UserError, match="Dataset.save_to_disk"):
+            analyze_results.are_subsets(tmp_path, [str(tmp_path / name)] * 2)
+
+
 def test_no_finding_is_not_called_equality():
     record = {"metric": "task_completion", "difference": 0.01, "p": 0.4, "minimum_detectable": 0.045}
     record["reading"] = experiment_comparison.reading(record)
