@@ -170,7 +170,7 @@ def _line_place(lines: list[tuple[int, bytes]], offset: int) -> str:
 
 def _parse_line(line: bytes) -> dict | str:
     try:
-        record = json.loads(line)
+        record = json.loads(line.decode("utf-8-sig", "surrogatepass"))  # given bytes it guesses, line by line
     except UnicodeDecodeError as error:
         return NOT_UTF8.format(error.object[error.start])
     except (ValueError, RecursionError) as error:

@@ -699,6 +699,14 @@ def test_bad_lines_up_to_one_percent_are_skipped_and_counted(tmp_path):
     assert f"{tmp_path}/d.jsonl:13: not JSON (Expecting value)" in first and "d.jsonl:19: not a JSON object" in second
 
 
+def test_utf_16_without_its_mark_is_refused_and_not_read_shifted_by_a_byte(tmp_path):
+    rows = [{"instruction": f"Price {i} in € now?", "response": f"It costs {i} € today."} for i in range(200)]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "d.jsonl").write_text(lines, encoding="utf-16-le")
+    with pytest.raises(UserError, match=r"d\.jsonl:1: not UTF-8 .*; 200 of 200 rows cannot be read"):
+        read_rows([str(tmp_path / "d.jsonl")], None, 0)
+
+
 def test_more_than_one_percent_stops_at_the_first(tmp_path):
     lines = [json.dumps(row) for row in pairs(100)]
     lines[6] = b"\xff\xfe".decode("latin-1")
