@@ -174,6 +174,8 @@ def _parse_line(line: bytes) -> dict | str:
     except UnicodeDecodeError as error:
         return NOT_UTF8.format(error.object[error.start])
     except (ValueError, RecursionError) as error:
+        if line.strip() == b"{":
+            return "a JSON object over several lines; each must be one line, or all one array"
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
         return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
     return record if isinstance(record, dict) else "not a JSON object"

@@ -707,6 +707,13 @@ def test_utf_16_without_its_mark_is_refused_and_not_read_shifted_by_a_byte(tmp_p
         read_rows([str(tmp_path / "d.jsonl")], None, 0)
 
 
+def test_json_objects_over_several_lines_are_not_called_no_json(tmp_path):
+    for content in ({"data": pairs(3)}, *pairs(1)):
+        (tmp_path / "d.json").write_text(json.dumps(content, indent=2))
+        with pytest.raises(UserError, match=r"d\.json:1: a JSON object over several lines"):
+            read_rows([str(tmp_path / "d.json")], None, 0)
+
+
 def test_more_than_one_percent_stops_at_the_first(tmp_path):
     lines = [json.dumps(row) for row in pairs(100)]
     lines[6] = b"\xff\xfe".decode("latin-1")
