@@ -62,7 +62,7 @@ def percentile_interval(draws: np.ndarray, confidence: float = 0.95, units: floa
     return float(low), float(high)
 
 
-def wilson_interval(passed: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(passed: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's (1927) score interval of a share: honest at 0 and at 1, where a bootstrap has no width at all."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = passed / n

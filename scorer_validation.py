@@ -22,6 +22,7 @@ from dataset_readers import (
     layout_of,
 )
 from dialogues import Unusable
+from retention_statistics import FEW_EVENTS, wilson_interval
 
 PAIR_COLUMNS = ["instruction", "chosen", "rejected"]
 PAIR_SHAPE = "instruction (or prompt, question), chosen, rejected: texts or lists of turns"
@@ -95,13 +96,16 @@ def wins_of(difference: np.ndarray) -> np.ndarray:
 def accuracy(difference: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict:
     """Share of pairs whose preferred answer scores higher, ties half; 95% interval by resampling groups.
 
-    Pairs of one instruction are not independent, so whole instructions are drawn."""
+    Pairs of one instruction are not independent, so whole instructions are drawn. Where nearly all of them agree the
+    interval is at least Wilson's over groups: resampled, they would show too little of those that might not."""
     wins = wins_of(difference)
     _, group = np.unique(groups, return_inverse=True)
     pairs, won = np.bincount(group), np.bincount(group, wins)
     drawn = np.random.default_rng(seed).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), RESAMPLES)
-    low, high = np.percentile((drawn @ won) / (drawn @ pairs), [2.5, 97.5])
-    return {"pairs": len(wins), "accuracy": float(wins.mean()), "low": float(low), "high": float(high)}
+    ends = [float(end) for end in np.percentile((drawn @ won) / (drawn @ pairs), [2.5, 97.5])]
+    if min((won > 0).sum(), (won < pairs).sum()) < FEW_EVENTS:
+        ends += wilson_interval(float(wins.mean()) * len(pairs), len(pairs))
+    return {"pairs": len(wins), "accuracy": float(wins.mean()), "low": min(ends), "high": max(ends)}
 
 
 def logistic_fit(differences: np.ndarray) -> dict | None:

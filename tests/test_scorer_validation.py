@@ -14,6 +14,7 @@ from test_quality_scorer import PAIRS
 
 from common import UserError
 from quality_scorer import QualityScorer
+from retention_statistics import wilson_interval
 from scorer_validation import (
     CORRUPTIONS,
     FURTHER_CORRUPTIONS,
@@ -81,6 +82,15 @@ def test_accuracy_counts_ties_half_and_draws_whole_groups():
     assert clustered["high"] - clustered["low"] > 2 * (alone["high"] - alone["low"])
     # the normal interval of a share of half over 400: half a width of 1.96 * 0.5 / 20
     assert alone["high"] - alone["low"] == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.15)
+
+
+def test_pairs_that_all_agree_are_no_certainty():
+    for wins, pairs in ((1, 1), (20, 20), (0, 20), (19, 20)):
+        row = accuracy(np.where(np.arange(pairs) < wins, 1.0, -1.0), np.arange(pairs))
+        low, high = wilson_interval(wins, pairs)
+        assert row["low"] <= low and row["high"] >= high, (wins, pairs)
+    row = accuracy(np.ones(40), np.repeat([0, 1], 20))
+    assert row["low"] == pytest.approx(wilson_interval(2, 2)[0])  # pairs of two instructions, not forty
 
 
 def test_subsets_by_kind_and_by_like_length():
