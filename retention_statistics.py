@@ -179,9 +179,10 @@ def retention(
     T = m_u - share m_M - (1 - share) m_a, which has no denominator to vanish; R = (m_u - m_a) / (m_M - m_a) is given
     only where the interval of the gain m_M - m_a lies above zero, over MIN_EXAMPLES or more. `T_lower` and `T_upper`
     are one-sided bounds. `units`: how many units the draws resampled, where they are few. `proportion`: the metric is a
-    share of the examples; with FEW_EVENTS or fewer no ratio is given, and intervals are at least `wilson_sum`'s.
+    share of the examples; with fewer than FEW_EVENTS of them no ratio and no detectable effect is given, and intervals
+    are at least `wilson_sum`'s.
     """
-    few = proportion and has_few_events(points, examples)
+    few = proportion and has_few_events(points[:2], examples)
 
     def interval(weights: np.ndarray, level: float) -> list[float]:
         ends = percentile_interval(draws @ weights, level, units)
@@ -207,7 +208,7 @@ def retention(
         "R": None if why_no_ratio else float(points[0] - points[2]) / gain,
         "R_interval": None if why_no_ratio else _ratio_interval(draws, confidence, units),
         "R_missing_because": why_no_ratio,
-        "T_minimum_detectable": minimum_detectable_effect(contrast, confidence, 1, units),
+        "T_minimum_detectable": None if few else minimum_detectable_effect(contrast, confidence, 1, units),
         "verdict": verdict,
         "verdict_note": note,
         "n": examples,
@@ -215,8 +216,10 @@ def retention(
 
 
 def has_few_events(points: np.ndarray, examples: int) -> bool:
-    """Whether ultra or medium passes, or fails, fewer than FEW_EVENTS of the examples; `points` as in `retention`."""
-    return any(min(share, 1 - share) * examples < FEW_EVENTS - 1e-9 for share in points[:2])
+    """Whether any of some arms passes, or fails, fewer than FEW_EVENTS of the examples; `points`: shares that pass.
+
+    Their draws spread less than those of arms that a true effect would move away from the end."""
+    return any(min(share, 1 - share) * examples < FEW_EVENTS - 1e-9 for share in points)
 
 
 def _verdict_with_note(verdict: str, gain_low: float, gain_high: float, examples: int) -> tuple[str, str | None]:

@@ -369,10 +369,14 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
         draws = scores["draws"] @ row
         result = statistics.contrast(float(scores["points"] @ row), draws, claim["confidence"], scores["units"])
         result["interval"] = [result["low"], result["high"]]
+        is_share, examples = scores["metric"] == "task_completion", scores["examples"]
+        few = is_share and statistics.has_few_events(scores["points"][row != 0], examples)
+        if few or examples < statistics.MIN_EXAMPLES:
+            result["minimum_detectable"] = None
         test = f"sign-flip permutation over {unit_words(scores)}, {claim['bootstrap_draws']:,} draws"
         pair = [record["a"][0], record["b"][0]]
         alone = len(record["a"]) == len(record["b"]) == 1 and not scores["spread"]["degrees"]
-        if scores["metric"] == "task_completion" and alone:
+        if is_share and alone:
             passed = [scores["by_example"][arm]["numerators"].astype(bool) for arm in pair]
             result["p_mcnemar"] = statistics.mcnemar_p(*passed)
             if scores["unit"] == "example":

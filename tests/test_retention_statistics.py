@@ -317,6 +317,7 @@ def test_a_clear_case_stays_clear_where_ultra_passes_nothing():
     draws = statistics.bootstrap_ratios(passes, np.ones_like(passes), 1_000, 0)
     result = statistics.retention(passes.mean(axis=1), draws, 600, 0.8, 0.95, proportion=True)
     assert result["verdict"] == "refuted" and result["R"] is None and "fewer than 5" in result["R_missing_because"]
+    assert result["T_minimum_detectable"] is None
 
 
 def test_the_interval_of_a_sum_of_shares_by_hand():

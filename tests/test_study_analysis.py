@@ -365,10 +365,25 @@ def test_many_families_are_resampled_whole_and_rows_of_one_instruction_too(tmp_p
 def test_of_few_units_a_seeded_contrasts_p_agrees_with_its_interval():
     draws = np.random.default_rng(0).normal([2.2, 0], [1, 0], (20_000, 2))
     scores = {"metric": "bits_per_byte", "unit": "family", "units": 8, "spread": {"degrees": 2}, "draws": draws,
-              "points": np.array([2.2, 0]), "numerators": np.ones((2, 8)), "denominators": np.ones((2, 8))}  # fmt: skip
+              "points": np.array([2.2, 0]), "numerators": np.ones((2, 8)), "denominators": np.ones((2, 8)),
+              "examples": 100}  # fmt: skip
     record = {"a": ["a"], "b": ["b"]}
     result = study_analysis.test_contrasts(scores, [record], np.array([[1.0, -1.0]]), QUICK)[0]
     assert result["interval"][0] < 0 and result["p"] > 0.05 and "seeds" in result["test"]
+
+
+@pytest.mark.parametrize("passes, examples, named", [((40, 60), 200, True), ((1, 2), 200, False), ((9, 14), 29, False)])
+def test_no_detectable_difference_is_named_where_draws_cannot_tell(passes, examples, named):
+    """Of one and two passes in 200 the draws say 1.25 pp with 80% power: exact McNemar finds it in 6% of trials."""
+    passed = np.array([np.arange(examples) < count for count in passes], float)
+    draws = statistics.bootstrap_ratios(passed, np.ones_like(passed), 1_000, 0)
+    scores = {"metric": "task_completion", "unit": "example", "units": examples, "spread": {"degrees": 0},
+              "points": passed.mean(axis=1), "draws": draws, "numerators": passed, "denominators": np.ones_like(passed),
+              "by_example": {arm: {"numerators": row} for arm, row in zip("ab", passed, strict=True)},
+              "examples": examples}  # fmt: skip
+    record = {"a": ["a"], "b": ["b"]}
+    result = study_analysis.test_contrasts(scores, [record], np.array([[1.0, -1.0]]), QUICK)[0]
+    assert (result["minimum_detectable"] is not None) == named
 
 
 def test_what_the_score_is_worth(tmp_path, monkeypatch):
