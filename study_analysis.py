@@ -368,11 +368,14 @@ def test_contrasts(scores: dict, records: list[dict], weights: np.ndarray, claim
     for record, row, p in zip(records, weights, permuted, strict=True):
         draws = scores["draws"] @ row
         result = statistics.contrast(float(scores["points"] @ row), draws, claim["confidence"], scores["units"])
-        result["interval"] = [result["low"], result["high"]]
-        is_share, examples = scores["metric"] == "task_completion", scores["examples"]
-        few = is_share and statistics.has_few_events(scores["points"][row != 0], examples)
+        is_share, examples, arms = scores["metric"] == "task_completion", scores["examples"], row != 0
+        few = is_share and statistics.has_few_events(scores["points"][arms], examples)
+        if few:  # resampled, what passes next to nothing shows too little of what it might pass
+            ends = statistics.wilson_sum(scores["points"][arms], row[arms], examples, claim["confidence"])
+            result |= {"low": min(result["low"], ends[0]), "high": max(result["high"], ends[1])}
         if few or examples < statistics.MIN_EXAMPLES:
             result["minimum_detectable"] = None
+        result["interval"] = [result["low"], result["high"]]
         test = f"sign-flip permutation over {unit_words(scores)}, {claim['bootstrap_draws']:,} draws"
         pair = [record["a"][0], record["b"][0]]
         alone = len(record["a"]) == len(record["b"]) == 1 and not scores["spread"]["degrees"]
