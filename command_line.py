@@ -48,7 +48,8 @@ def argument_parser(doc: str) -> argparse.ArgumentParser:
 
 def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     """The option that changes settings of training_configs.py; `settings_from` reads it."""
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help=f"other settings, such as {example}")
+    several = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument("--set", **several, metavar="KEY=VALUE", help=f"other settings, such as {example}")
 
 
 def settings_from(pairs: list[str]) -> dict:

@@ -48,8 +48,9 @@ def main() -> None:
     parser.add_argument("run", help="folder of a finished run, such as results/ultra_10k_500M")
     parser.add_argument("--force", action="store_true", help="evaluate again even where it is done")
     parser.add_argument(
-        "--eval_dataset", nargs="+", default=[], metavar="FILE_OR_HUB", help="other data sets to measure the loss on"
-    )
+        "--eval_dataset", nargs="+", action="extend", default=[], metavar="FILE_OR_HUB",
+        help="other data sets to measure the loss on",
+    )  # fmt: skip
     parser.add_argument("--lm_eval", metavar="TASKS", help="also lm-evaluation-harness's tasks, such as ifeval,gsm8k")
     arguments = parser.parse_args()
     with sole_use(arguments.run):

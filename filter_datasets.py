@@ -144,7 +144,7 @@ def parse_arguments():
     parser = argument_parser(__doc__)
     add_results_dir(parser)
     parser.add_argument(
-        "--dataset", nargs="+", metavar="X",
+        "--dataset", nargs="+", action="extend", metavar="X",
         help=f"local files or folders, hub ids (owner/name or owner/name:config), demo (default: {DEFAULT_DATASETS})",
     )  # fmt: skip
     parser.add_argument("--split", default="train", help="of hub data sets and saved folders (default: train)")
@@ -157,7 +157,7 @@ def parse_arguments():
         help="the first exchange of a dialogue, or a row for every answer with what led to it (default: first)",
     )  # fmt: skip
     parser.add_argument(
-        "--decontaminate", nargs="+", default=[], metavar="X",
+        "--decontaminate", nargs="+", action="extend", default=[], metavar="X",
         help="benchmarks, files or hub ids as in --dataset: rows that hold one of their items are dropped",
     )  # fmt: skip
     parser.add_argument("--max_samples", type=positive, help="only so many rows, drawn by --seed from the whole input")
@@ -183,7 +183,9 @@ def parse_arguments():
         help="write subsets to exports/ in this style; without --dataset, from what the results folder holds",
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="of the export (default: jsonl)")
-    parser.add_argument("--subset", nargs="+", metavar="NAME", help="subsets to export (default: all but heldout)")
+    parser.add_argument(
+        "--subset", nargs="+", action="extend", metavar="NAME", help="subsets to export (default: all but heldout)"
+    )
     parser.add_argument("--license", default="unknown", help="for the card of the export (default: unknown)")
     parser.add_argument("--force", action="store_true", help="rebuild what is there")
     arguments, defaults = parser.parse_args(), vars(parser.parse_args([]))

@@ -158,7 +158,7 @@ def parse_arguments():
         "--micro_batch_tokens", type=positive, help="tokens of one pass on a device (default: as many as should fit)"
     )
     parser.add_argument("--report_to", choices=TRACKERS, help="also send loss and speed to a tracker")
-    rates = {"nargs": "+", "type": positive_number, "metavar": "RATE"}
+    rates = {"nargs": "+", "action": "extend", "type": positive_number, "metavar": "RATE"}
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--sweep_learning_rate", **rates, help="only compare these, on rows set aside from the subset")
     only.add_argument("--dry_run", action="store_true", help="only print what training would take")

@@ -101,6 +101,21 @@ def test_hash_strings_tells_order_and_boundaries_apart():
     assert common.hash_strings(["\ud800"])  # a lone surrogate has a hash too
 
 
+def test_an_option_given_twice_adds_to_the_first(monkeypatch):
+    """Or else data, benchmarks and settings would be left out without a word."""
+    import filter_datasets
+    import train_quality_comparison
+
+    command = "filter_datasets.py --dataset a b --dataset c --decontaminate d --decontaminate e --export messages"
+    monkeypatch.setattr(sys, "argv", [*command.split(), *"--subset f --subset g".split()])
+    given = filter_datasets.parse_arguments()
+    assert (given.dataset, given.decontaminate, given.subset) == (["a", "b", "c"], ["d", "e"], ["f", "g"])
+    command = "train_quality_comparison.py all --set epochs=2 --set seed=1"
+    monkeypatch.setattr(sys, "argv", [*command.split(), *"--sweep_learning_rate 1 --sweep_learning_rate 2".split()])
+    given = train_quality_comparison.parse_arguments()
+    assert (options.settings_from(given.set), given.sweep_learning_rate) == ({"epochs": 2, "seed": 1}, [1.0, 2.0])
+
+
 def test_hash_path_of_a_folder_sees_names_and_bytes(tmp_path):
     (tmp_path / "a").write_text("1")
     first = common.hash_path(tmp_path)
