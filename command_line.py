@@ -53,13 +53,18 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
 
 
 def settings_from(pairs: list[str]) -> dict:
-    """{"epochs": 2} of ["epochs=2"]: values are null, true, false, an integer, a number, or the text itself."""
+    """{"epochs": 2} of ["epochs=2"]: values are null, true, false, an integer, a number, or the text itself.
+
+    Raises UserError on an integer of more bits than NumPy's and Arrow's have, and on what is no pair.
+    """
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"--set takes KEY=VALUE, not {pair!r}")
         settings[key] = _typed(value)
+        if isinstance(settings[key], int) and settings[key] >= LARGEST:
+            raise UserError(f"setting {key!r} must be less than 2**62, not {value}")
     return settings
 
 

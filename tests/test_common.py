@@ -116,6 +116,14 @@ def test_an_option_given_twice_adds_to_the_first(monkeypatch):
     assert (options.settings_from(given.set), given.sweep_learning_rate) == ({"epochs": 2, "seed": 1}, [1.0, 2.0])
 
 
+def test_a_setting_of_more_bits_than_json_keeps_is_refused():
+    """A run would be trained, and its own results then be called damaged."""
+    assert options.settings_from([f"seed={2**62 - 1}"]) == {"seed": 2**62 - 1}
+    for number in (2**62, 10**20):
+        with pytest.raises(UserError, match=f"setting 'seed' must be less than .*, not {number}"):
+            options.settings_from([f"seed={number}"])
+
+
 def test_hash_path_of_a_folder_sees_names_and_bytes(tmp_path):
     (tmp_path / "a").write_text("1")
     first = common.hash_path(tmp_path)
