@@ -114,11 +114,13 @@ def fit(
     if report_to:
         plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
         accelerator.init_trackers(checkpoint.parent.name, plain)
-    run_steps(run, log, checkpoint, checkpoint_seconds)
+    try:
+        run_steps(run, log, checkpoint, checkpoint_seconds)
+    finally:  # also of a run that failed: what the next one of the group logs must not be taken for its
+        for tracker in accelerator.trackers:  # accelerate's `end_training` would end the processes' exchange as well
+            tracker.finish()
     if log["skipped_steps"]:
         print(f"warning: {log['skipped_steps']} of {len(run.steps)} steps changed nothing: fp16 gradients overflowed")
-    for tracker in accelerator.trackers:  # accelerate's `end_training` would end the exchange between processes as well
-        tracker.finish()
     facts = {"packed": run.packed, "precision": precision, "attention": model.config._attn_implementation,
              "compiled": run.compiled, "gradient_checkpointing": run.checkpointing,
              "processes": accelerator.num_processes}  # fmt: skip

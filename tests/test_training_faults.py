@@ -285,3 +285,9 @@ def test_a_tracker_gets_every_step(model, examples, tokenizer, tmp_path, monkeyp
     assert begun[0] == {"project": tmp_path.name} and begun[1]["learning_rate"] == CONFIG["learning_rate"]
     assert [step for step, _ in logged] == list(range(1, facts["steps"] + 1))
     assert logged[-1][1]["loss"] == pytest.approx(facts["loss_curve"][-1]["loss"])
+    begun.clear()
+    with pytest.raises(TrainingFailed):
+        training_loop.fit(
+            model, examples, CONFIG | {"learning_rate": 1e30}, 1, tmp_path / "checkpoint.pt", 1e9, report_to="trackio"
+        )
+    assert begun[-1] == "finished"  # else the next run of a group would be logged as this one
