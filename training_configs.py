@@ -360,6 +360,8 @@ def _check_value(key: str, value, default) -> None:
     number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
     if not (number or type(value) is type(default)):
         raise ConfigError(f"setting {key!r} takes a {type(default).__name__} such as {default!r}, not {value!r}")
+    if value == "":  # as of a shell variable not set; it would count as null
+        raise ConfigError(f"setting {key!r} is empty")
     if key in CHOICES and value not in CHOICES[key]:
         raise ConfigError(f"setting {key!r} cannot be {value!r}: {nearest(str(value), CHOICES[key])}")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -76,6 +76,8 @@ def test_weights_sum_to_one():
         (("ultra_10k_500M", {"epochs": None}), "'epochs' takes a int such as 1, not None"),
         (("ultra_10k_500M", {"heldout_rows": 1e3}), "'heldout_rows' takes a int such as 1000, not 1000.0"),
         (("ultra_10k_500M", {"model": 5}), "'model' takes a str"),
+        (("ultra_10k_500M", {"model": ""}), "'model' is empty"),
+        (("ultra_10k_500M", {"subset": ""}), "'subset' is empty"),
         (("ultra_10k_500M", {"learning_rate": float("nan")}), "'learning_rate' must be a finite number, more than 0"),
         (("ultra_10k_500M", {"precision": "fp61"}), "'precision' cannot be 'fp61'.*fp16"),
         (("ultra_10k_500M", {"epochs": 0}), "'epochs' must be a finite number, more than 0"),
