@@ -29,6 +29,7 @@ def run_steps(run, log: dict, checkpoint: Path, checkpoint_seconds: float) -> No
     After SIGTERM or Ctrl-C, in whichever process, all finish what is queued, write a checkpoint and raise
     TrainingStopped.
     """
+    import torch
     from tqdm import tqdm
 
     saved, done, main = time.monotonic(), len(log["losses"]), run.accelerator.is_main_process
@@ -43,6 +44,8 @@ def run_steps(run, log: dict, checkpoint: Path, checkpoint_seconds: float) -> No
                 loss, updates, late, stop = read_note(finished["note"])  # waits for the device
                 began = add_step(log, finished, loss, updates, len(run.steps), began)
                 show_progress(run, bar, log)
+            if last:  # one may have come since the last step was queued
+                *_, stop = read_note(queue_note(run, torch.zeros((), device=run.accelerator.device), saved, signals))
             if late or stop:
                 save_checkpoint(checkpoint, run, log)
                 saved, began = time.monotonic(), time.perf_counter()

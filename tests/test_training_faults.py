@@ -94,6 +94,27 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_is_as_undisturbed(
     assert_same(weights(resumed), weights(undisturbed))
 
 
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_signal_after_all_steps_are_queued_stops_the_run_too(
+    ahead, model, examples, tokenizer, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(training_steps.STEPS_AHEAD, training_loop.pick_device(), ahead)
+    steps = run(copy.deepcopy(model), examples, tokenizer, tmp_path / "other")["steps"]
+    notes, read = [], training_steps.read_note
+
+    def signalled_read(note):
+        notes.append(note)
+        if len(notes) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return read(note)
+
+    monkeypatch.setattr(training_steps, "read_note", signalled_read)
+    with pytest.raises(TrainingStopped, match=f"after step {steps} of {steps}, with a checkpoint"):
+        run(copy.deepcopy(model), examples, tokenizer, tmp_path)
+    monkeypatch.setattr(training_steps, "read_note", read)
+    assert run(model, examples, tokenizer, tmp_path)["steps"] == steps
+
+
 def test_signals_at_once_are_one_request_and_a_later_one_acts_as_before(monkeypatch):
     """Under Slurm a process of torchrun is told by both; were the second to end it, no checkpoint would be written."""
     seen, now = [], 100.0
