@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import UserError, disk_errors, read_json, whole_file, write_json
+from common import UserError, disk_errors, read_json, reason_of, whole_file, write_json
 
 BATCH_ROWS = 1_000  # fixed, so that the same rows give the same bytes
 
@@ -24,8 +24,9 @@ def read_arrow(folder, columns: list[str] | None = None):
         table.validate(full=True)  # an offset that points out of its buffer would crash the process
         return table
     except (OSError, pyarrow.ArrowException, KeyError, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder} is damaged ({reason}); rerun the stage that writes it with --force") from error
+        raise UserError(
+            f"{folder} is damaged ({reason_of(error)}); rerun the stage that writes it with --force"
+        ) from error
 
 
 def open_stream(path):

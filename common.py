@@ -38,6 +38,11 @@ class UserError(Exception):
     """Something the user can fix. The message says what was wrong, where, and what to do, in one line."""
 
 
+def reason_of(error: Exception) -> str:
+    """The first line of what an error says; its name where it says nothing, as Python's own often do."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def one_line(text: str) -> str:
     """Text from data on one line of a terminal: line breaks, control and hidden characters become spaces."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import common
 from arrow_files import read_arrow
-from common import UserError
+from common import UserError, reason_of
 from dataset_formats import (
     CHUNK_ROWS,
     FORMATS,
@@ -22,7 +22,6 @@ from dataset_formats import (
     batch_chunks,
     believable,
     data_suffix,
-    first_line,
     list_chunks,
     narrow,
     open_file,
@@ -246,7 +245,7 @@ def _hub_errors(entry: str):
         raise
     except (OSError, EOFError, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
         raise UserError(
-            f"cannot load {entry!r} from the Hugging Face hub ({first_line(error)}); check the id and the network, or "
+            f"cannot load {entry!r} from the Hugging Face hub ({reason_of(error)}); check the id and the network, or "
             "use --dataset demo, or --dataset with a local file or folder"
         ) from error
 

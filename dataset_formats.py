@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow
 
-from common import UserError
+from common import UserError, reason_of
 
 CHUNK_ROWS = 4_096
 MAX_EMPTY_ROWS = 1_000_000  # that a table may have without bytes to hold them
@@ -87,7 +87,7 @@ def open_file(path: Path, columns: set[str]) -> Iterable[Chunk]:
     except EOFError as error:
         raise UserError(f"{path} ends in the middle of its {path.suffix[1:]} stream: fetch the file again") from error
     except (OSError, zlib.error, lzma.LZMAError, pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or first_line(error)}") from error
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or reason_of(error)}") from error
 
 
 def _open_bytes(path: Path) -> io.BufferedIOBase:
@@ -395,13 +395,9 @@ def _row_of(batch) -> dict | str:
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.object[error.start]:#x})"
     except (ValueError, pyarrow.ArrowException) as error:
-        return f"damaged ({first_line(error)})"
+        return f"damaged ({reason_of(error)})"
 
 
 def _used_columns(names: list[str], columns: set[str]) -> list[str]:
     """The columns that matter; all of them where none does, so that an error can show them."""
     return [name for name in names if name.strip().lower() in columns] or names
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from common import reason_of
 from language_model import (
     Example,
     learn_bpe,
@@ -129,7 +130,7 @@ def measure(train, spec: dict, few: list[Example], rows: list[Example], config: 
                 torch.cuda.reset_peak_memory_stats()
             once, seconds = (train(model, tokenizer, some, config, Path(folder)) for some in (few, rows))
     except (torch.AcceleratorError, torch.OutOfMemoryError, TrainingFailed) as error:  # the last: ours, out of memory
-        return {"failed": str(error).splitlines()[0].partition(".")[0]}
+        return {"failed": reason_of(error).partition(".")[0]}
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
     tokens = sum(len(row.ids) for row in rows) - sum(len(row.ids) for row in few)
     rate = tokens / (seconds - once)

@@ -10,7 +10,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import UserError, list_differences
+from common import UserError, list_differences, reason_of
 
 CHECKPOINT_FORMAT = 2  # of the optimiser's state: by the names of weights, so that it suits any number of processes
 
@@ -80,7 +80,7 @@ def save_checkpoint(path: Path, run, log: dict) -> None:
         except (OSError, RuntimeError) as error:  # the second is what torch's writer raises
             free = shutil.disk_usage(path.parent).free / 2**20
             temporary.unlink(missing_ok=True)
-            reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {str(error).splitlines()[0]}"
+            reason = getattr(error, "strerror", None) or f"{free:,.0f} MiB are free; {reason_of(error)}"
             kept = "the last checkpoint is whole" if path.exists() else "there is no earlier checkpoint"
             raise UserError(
                 f"cannot write {path} at step {len(log['losses'])} ({reason}); {kept}; free some disk and run the "
@@ -102,7 +102,7 @@ def read_checkpoint(path: Path) -> dict:
         OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error,
         pickle.UnpicklingError,
     ) as error:  # fmt: skip
-        damaged = str(error).splitlines()[0]
+        damaged = reason_of(error)
     if not damaged and not (isinstance(state, dict) and state.keys() >= STATE):
         damaged = "it holds no training state"
     if damaged:

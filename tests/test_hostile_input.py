@@ -126,7 +126,10 @@ def test_a_checkpoint_with_one_wrong_byte_is_not_trained_on(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(whole)
     assert read_checkpoint(tmp_path / "checkpoint.pt")["log"]["losses"]
     one_bit = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
-    for damaged in (one_bit, whole[:middle], b"", whole[:1] + whole, b"." + whole):
+    longer = bytearray(whole)  # its list of contents says more than the file holds: an error without a word
+    entry = longer.rfind(b"PK\1\2")
+    longer[entry + 20 : entry + 28] = 2 * (2**30).to_bytes(4, "little")
+    for damaged in (longer, one_bit, whole[:middle], b"", whole[:1] + whole, b"." + whole):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
         with pytest.raises(UserError, match="checkpoint.pt is damaged .*remove it to train from the start"):
             read_checkpoint(tmp_path / "checkpoint.pt")
