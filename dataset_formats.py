@@ -168,6 +168,10 @@ def _line_place(lines: list[tuple[int, bytes]], offset: int) -> str:
     return f":{lines[offset][0]}"
 
 
+def _json_reason(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
+
+
 def _parse_line(line: bytes) -> dict | str:
     try:
         record = json.loads(line.decode("utf-8-sig", "surrogatepass"))  # given bytes it guesses, line by line
@@ -176,8 +180,7 @@ def _parse_line(line: bytes) -> dict | str:
     except (ValueError, RecursionError) as error:
         if line.strip() == b"{":
             return "a JSON object over several lines; each must be one line, or all one array"
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
-        return f"not JSON ({reason})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
+        return f"not JSON ({_json_reason(error)})" if line else f"longer than {MAX_ROW_BYTES / 2**20:.0f} MiB"
     return record if isinstance(record, dict) else "not a JSON object"
 
 
@@ -192,8 +195,7 @@ def _read_array(path: Path, file) -> Iterable[tuple[object, int]]:
         try:
             element, delimiter, size, text, place = _decode_element(source, text, place)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(":")[0]
-            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {reason}") from error
+            raise UserError(f"{path} holds no whole JSON array, from row {row} on: {_json_reason(error)}") from error
         yield _not_utf8(text[place - 1 - size : place - 1]) or element, size
         row += 1
     if (text[place:] + source.read(CHUNK_BYTES)).strip():

@@ -15,8 +15,13 @@ ROW_BYTES = 16  # of a row's digest
 ROW_COLUMNS = ["id", "instruction", "response"]  # what a row is: its scores may change, and it stays the same
 
 
+def is_text(column) -> bool:
+    """Whether a column of a pyarrow table is of strings with none missing."""
+    return str(column.type) in ("string", "large_string") and not column.null_count
+
+
 def row_digests(table, columns: list[str] = ROW_COLUMNS) -> list[bytes]:
-    """ROW_BYTES for every row of a pyarrow table, which tell ids and texts apart. Lone surrogates are fine."""
+    """ROW_BYTES for every row of a pyarrow table, which tell some columns of texts apart. Lone surrogates are fine."""
     digests = []
     for batch in table.select(columns).to_batches(10_000):
         for texts in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -53,8 +58,7 @@ def read_subset(results_dir: Path, name: str, rows_hash: str, columns: list[str]
     """The rows of a subset, all columns or some. Raises UserError where they are damaged, or not those of the hash."""
     folder = results_dir / "subsets" / name
     table = read_arrow(folder, columns)
-    kinds = {column: str(table.schema.field(column).type) for column in ROW_COLUMNS}
-    if any(kind not in ("string", "large_string") or table[name].null_count for name, kind in kinds.items()):
+    if not all(is_text(table[column]) for column in ROW_COLUMNS):
         raise UserError(f"{folder} must hold texts in {', '.join(ROW_COLUMNS)}; run filter_datasets.py with --force")
     if hash_rows(row_digests(table)) != rows_hash:
         raise UserError(f"{folder} does not hold the rows that {name}.json names; run filter_datasets.py with --force")

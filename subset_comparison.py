@@ -16,7 +16,7 @@ import numpy as np
 import experiment_comparison
 from arrow_files import read_arrow
 from common import UserError, hash_path
-from lineage import row_digests
+from lineage import is_text, row_digests
 from report_tables import NONE, join_words
 from training_configs import SCORE_KEYS
 
@@ -56,11 +56,6 @@ def describe_subset(name: str, folder: Path) -> tuple[dict, dict]:
         "hash": hash_path(folder),
     }
     return facts, {"rows": set(row_digests(table, TEXTS)), "prompts": prompts}
-
-
-def is_text(column) -> bool:
-    """Whether a column is of strings with none missing."""
-    return str(column.type) in ("string", "large_string") and not column.null_count
 
 
 def mean_scores(table) -> dict[str, float]:
