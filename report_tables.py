@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from common import write_text
+from retention_statistics import FEW_EVENTS
 
 METRIC_NAMES = {"bits_per_byte": "bits per byte", "task_completion": "task completion"}
 DEMO_NOTE = "embedded corpus, demo model: shows the pipeline, not the answer"
@@ -244,9 +245,9 @@ def retention_table(analysis: dict) -> dict:
     note = (
         f"T = ultra - {share:g} medium - {1 - share:.1g} anchor, oriented so that higher is better; supported where "
         "its one-sided 95% lower bound is above 0, refuted where the upper one is below; verdicts over the second "
-        "anchor, in brackets, do not count. Detectable: the true T that would be told from 0 with 80% power, where "
-        "not too few pass or fail to say. Raw ratio: ultra's metric as a share of medium's (of two losses the other "
-        f"way round), without an anchor. n: test examples. {interval_words(analysis)}"
+        "anchor, in brackets, do not count. Detectable: the true T that would be told from 0 with 80% power; none "
+        f"where an arm passes or fails fewer than {FEW_EVENTS}. Raw ratio: ultra's metric as a share of medium's (of "
+        f"two losses the other way round), without an anchor. n: test examples. {interval_words(analysis)}"
     )
     headings = ["", "anchor", "verdict", "gain kept R", "T", "T bounds", "detectable", "raw ratio", "n"]
     return {
@@ -344,8 +345,8 @@ def contrasts_table(analysis: dict, family: str, contrasts: list[dict]) -> dict:
     note = (
         "Advantage: by how much the first is better than the second (fewer bits per byte, more tasks completed), with "
         f'its 95% interval. Tests: {tests}. p (Holm) corrects for all tests of this question at once; "better" and '
-        '"worse" go by it, at 0.05. Detectable: the true difference that would be found with 80% power, '
-        "where not too few pass or fail to say"
+        '"worse" go by it, at 0.05. Detectable: the true difference that would be found with 80% power. '
+        f"Where an arm passes or fails fewer than {FEW_EVENTS}, none is named, and the interval is at least Wilson's"
     )
     missing = dict.fromkeys(name for contrast in contrasts for name in contrast["missing"])
     note += f". Not tested, for want of runs: {', '.join(missing)}" if missing else ""
